@@ -1,0 +1,193 @@
+//! Columns of values and batches of rows, over reference-counted Arrow buffers.
+//!
+//! A column's bytes are laid out as Arrow lays them out, so a batch becomes Arrow arrays without a
+//! copy. The type of a column is not stored in it: it stands in the table's schema, and columns of
+//! fixed width are handled by width alone wherever the meaning of the bits does not matter.
+
+use arrow_buffer::{
+    ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer,
+};
+
+use crate::base::schema::DataType;
+
+/// The values of a column. At null positions they are arbitrary but readable.
+#[derive(Debug, Clone)]
+pub enum Data {
+    /// Integers and floats: little-endian values of the type's width, aligned to it.
+    Fixed(Buffer),
+    /// Booleans, a bit each.
+    Bool(BooleanBuffer),
+    /// Text or bytes: value `i` is `values[offsets[i]..offsets[i + 1]]`.
+    Bytes {
+        /// One more offset than there are values.
+        offsets: OffsetBuffer<i32>,
+        /// The bytes of all values.
+        values: Buffer,
+    },
+}
+
+/// A column: values and which of them are null.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The values.
+    pub data: Data,
+    /// `None` if no value is null.
+    pub validity: Option<NullBuffer>,
+}
+
+impl Column {
+    /// A column of fixed width without nulls.
+    pub fn from_vec<T: ArrowNativeType>(values: Vec<T>) -> Self {
+        Self { data: Data::Fixed(Buffer::from_vec(values)), validity: None }
+    }
+
+    /// A column of text without nulls.
+    pub fn from_texts<S: AsRef<[u8]>>(texts: impl IntoIterator<Item = S>) -> Self {
+        let (mut offsets, mut values) = (vec![0i32], Vec::new());
+        for text in texts {
+            values.extend_from_slice(text.as_ref());
+            offsets.push(i32::try_from(values.len()).expect("a column holds less than 2 GiB"));
+        }
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        Self { data: Data::Bytes { offsets, values: Buffer::from_vec(values) }, validity: None }
+    }
+
+    /// `rows` nulls of the given type.
+    pub fn nulls(ty: DataType, rows: usize) -> Self {
+        let data = match ty.width() {
+            Some(width) => {
+                Data::Fixed(arrow_buffer::MutableBuffer::from_len_zeroed(rows * width).into())
+            }
+            None if ty == DataType::Bool => Data::Bool(BooleanBuffer::new_unset(rows)),
+            None => Data::Bytes {
+                offsets: OffsetBuffer::new_zeroed(rows),
+                values: Buffer::from_vec(Vec::<u8>::new()),
+            },
+        };
+        let validity = (rows > 0).then(|| NullBuffer::new_null(rows));
+        Self { data, validity }
+    }
+
+    /// The same column with these nulls; a buffer that marks none is dropped.
+    #[must_use]
+    pub fn with_validity(mut self, validity: Option<NullBuffer>) -> Self {
+        self.validity = validity.filter(|nulls| nulls.null_count() > 0);
+        self
+    }
+
+    /// How many of the values are null.
+    pub fn null_count(&self) -> usize {
+        self.validity.as_ref().map_or(0, NullBuffer::null_count)
+    }
+
+    /// True if value `row` is not null.
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.validity.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+    }
+
+    /// How many values there are. `ty` is the column's type.
+    pub fn len(&self, ty: DataType) -> usize {
+        match &self.data {
+            Data::Fixed(buffer) => buffer.len() / ty.width().unwrap_or(1),
+            Data::Bool(bits) => bits.len(),
+            Data::Bytes { offsets, .. } => offsets.len() - 1,
+        }
+    }
+
+    /// The values as `T`s. Panics unless the column is of that fixed width: a mistake of ours,
+    /// never of a file, as columns are built by the type their schema gives.
+    pub fn values<T: ArrowNativeType>(&self) -> &[T] {
+        match &self.data {
+            Data::Fixed(buffer) => buffer.typed_data(),
+            other => panic!("a column of fixed width was expected, not {other:?}"),
+        }
+    }
+
+    /// Text or bytes at `row`; the same panic as [`Column::values`].
+    pub fn bytes_at(&self, row: usize) -> &[u8] {
+        match &self.data {
+            Data::Bytes { offsets, values } => {
+                &values[offsets[row] as usize..offsets[row + 1] as usize]
+            }
+            other => panic!("a column of text or bytes was expected, not {other:?}"),
+        }
+    }
+
+    /// `len` values from `start` on, sharing the buffers. `ty` is the column's type.
+    #[must_use]
+    pub fn slice(&self, ty: DataType, start: usize, len: usize) -> Self {
+        let data = match &self.data {
+            Data::Fixed(buffer) => {
+                let width = ty.width().unwrap_or(1);
+                Data::Fixed(buffer.slice_with_length(start * width, len * width))
+            }
+            Data::Bool(bits) => Data::Bool(bits.slice(start, len)),
+            Data::Bytes { offsets, values } => {
+                Data::Bytes { offsets: offsets.slice(start, len), values: values.clone() }
+            }
+        };
+        let validity = self.validity.as_ref().map(|nulls| nulls.slice(start, len));
+        Self { data, validity: None }.with_validity(validity)
+    }
+
+    /// Bytes of memory the values take, for accounting. `ty` is the column's type.
+    pub fn byte_size(&self, ty: DataType) -> usize {
+        let rows = self.len(ty);
+        let data = match &self.data {
+            Data::Fixed(buffer) => buffer.len(),
+            Data::Bool(_) => rows.div_ceil(8),
+            Data::Bytes { offsets, .. } => {
+                rows * 4 + (offsets[rows] as usize).saturating_sub(offsets[0] as usize)
+            }
+        };
+        data + self.validity.as_ref().map_or(0, |_| rows.div_ceil(8))
+    }
+}
+
+/// Rows of one table: the time column and the value columns in the schema's order.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The time column, in the table's unit; never null.
+    pub ts: ScalarBuffer<i64>,
+    /// The value columns, each of `ts.len()` values.
+    pub columns: Vec<Column>,
+}
+
+impl Batch {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.ts.len()
+    }
+
+    /// `len` rows from `start` on, sharing the buffers. `types` are those of the columns.
+    #[must_use]
+    pub fn slice(&self, types: &[DataType], start: usize, len: usize) -> Self {
+        let columns = self.columns.iter().zip(types);
+        Self {
+            ts: self.ts.slice(start, len),
+            columns: columns.map(|(column, &ty)| column.slice(ty, start, len)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_share_and_count() {
+        let column = Column::from_vec(vec![1i64, 2, 3, 4])
+            .with_validity(Some(NullBuffer::from(vec![true, false, true, true])));
+        assert_eq!(column.null_count(), 1);
+        let tail = column.slice(DataType::I64, 2, 2);
+        assert_eq!((tail.values::<i64>(), tail.null_count()), (&[3, 4][..], 0));
+        assert!(tail.validity.is_none());
+        let texts = Column::from_texts(["a", "", "bcd"]).slice(DataType::Utf8, 1, 2);
+        assert_eq!((texts.bytes_at(0), texts.bytes_at(1)), (&b""[..], &b"bcd"[..]));
+        assert_eq!(texts.byte_size(DataType::Utf8), 8 + 3);
+        for ty in DataType::ALL {
+            let nulls = Column::nulls(ty, 3);
+            assert_eq!((nulls.len(ty), nulls.null_count()), (3, 3));
+        }
+    }
+}

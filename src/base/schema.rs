@@ -1,0 +1,336 @@
+//! Types, columns and the schema of a table.
+//!
+//! A table has a time column (always present, int64 in the table's unit), value columns, and some
+//! of the value columns may be its key (tags). Columns have ids that are never used twice in a
+//! table, so that a column added later is told apart from one that was there before.
+
+use std::fmt;
+
+use crate::base::time::TimeUnit;
+use crate::error::{Error, Result};
+
+/// The type of a value column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum DataType {
+    I8 = 1,
+    I16 = 2,
+    I32 = 3,
+    I64 = 4,
+    U8 = 5,
+    U16 = 6,
+    U32 = 7,
+    U64 = 8,
+    F32 = 9,
+    F64 = 10,
+    Bool = 11,
+    Utf8 = 12,
+    Binary = 13,
+}
+
+impl DataType {
+    /// All types, in the order of their codes in a file.
+    pub const ALL: [Self; 13] = [
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::F32,
+        Self::F64,
+        Self::Bool,
+        Self::Utf8,
+        Self::Binary,
+    ];
+
+    /// The type with this code in a file.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|ty| *ty as u8 == code)
+    }
+
+    /// The name in the API: `i8` to `i64`, `u8` to `u64`, `f32`, `f64`, `bool`, `utf8`, `binary`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::Bool => "bool",
+            Self::Utf8 => "utf8",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// The type of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ty| ty.name() == name)
+    }
+
+    /// Bytes a value, for the types of fixed width; bool, utf8 and binary have none.
+    pub const fn width(self) -> Option<usize> {
+        match self {
+            Self::I8 | Self::U8 => Some(1),
+            Self::I16 | Self::U16 => Some(2),
+            Self::I32 | Self::U32 | Self::F32 => Some(4),
+            Self::I64 | Self::U64 | Self::F64 => Some(8),
+            Self::Bool | Self::Utf8 | Self::Binary => None,
+        }
+    }
+
+    /// True for `f32` and `f64`.
+    pub const fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F64)
+    }
+
+    /// True for `i8` to `i64`.
+    pub const fn is_signed_int(self) -> bool {
+        matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64)
+    }
+
+    /// True for `utf8` and `binary`.
+    pub const fn is_bytes(self) -> bool {
+        matches!(self, Self::Utf8 | Self::Binary)
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A column's number within its table, never used again after the column is gone.
+pub type ColumnId = u32;
+
+/// A value column: its name and type. Every value column can hold nulls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ColumnDef {
+    /// Its number within the table.
+    pub id: ColumnId,
+    /// Its name, unique within the table and not that of the time column.
+    pub name: String,
+    /// Its type.
+    pub ty: DataType,
+}
+
+/// What a second row with the same (time, key) means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum OnConflict {
+    /// Both rows are kept.
+    #[default]
+    All = 0,
+    /// The row that came last is kept.
+    Last = 1,
+    /// The row that came first is kept.
+    First = 2,
+    /// The append is refused.
+    Error = 3,
+}
+
+impl OnConflict {
+    /// All rules, in the order of their codes in a file.
+    pub const ALL: [Self; 4] = [Self::All, Self::Last, Self::First, Self::Error];
+
+    /// The name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Last => "last",
+            Self::First => "first",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How hard a table's columns are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum StoragePolicy {
+    /// The smallest of the fast codecs; a packed segment may use slower ones.
+    #[default]
+    Balanced = 0,
+    /// Only codecs that decode at the speed of memory.
+    Speed = 1,
+    /// The smallest, however slow.
+    Size = 2,
+    /// Arrow's own layout: a read is a view of the mapped file.
+    Raw = 3,
+}
+
+impl StoragePolicy {
+    /// All policies, in the order of their codes in a file.
+    pub const ALL: [Self; 4] = [Self::Balanced, Self::Speed, Self::Size, Self::Raw];
+
+    /// The name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::Speed => "speed",
+            Self::Size => "size",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// The schema of a table and the rules it was created with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSpec {
+    /// Name of the time column.
+    pub time_column: String,
+    /// Unit of the time column.
+    pub unit: TimeUnit,
+    /// The value columns, key columns among them, in the order they are read.
+    pub columns: Vec<ColumnDef>,
+    /// Positions in `columns` of the key (tags), in key order.
+    pub key: Vec<usize>,
+    /// What a second row with the same (time, key) means.
+    pub on_conflict: OnConflict,
+    /// How hard columns are compressed.
+    pub storage: StoragePolicy,
+}
+
+/// Longest name of a table or column, in bytes.
+pub const MAX_NAME_LEN: usize = 255;
+/// Most value columns of a table.
+pub const MAX_COLUMNS: usize = 4096;
+
+impl TableSpec {
+    /// A table with these value columns, a time column `ts` in milliseconds, and no key.
+    pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, DataType)>) -> Self {
+        let columns = columns.into_iter().zip(0..);
+        Self {
+            time_column: "ts".into(),
+            unit: TimeUnit::Millisecond,
+            columns: columns
+                .map(|((name, ty), id)| ColumnDef { id, name: name.into(), ty })
+                .collect(),
+            key: vec![],
+            on_conflict: OnConflict::All,
+            storage: StoragePolicy::Balanced,
+        }
+    }
+
+    /// The same table with another unit of time.
+    #[must_use]
+    pub fn unit(mut self, unit: TimeUnit) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// The same table with another name for the time column.
+    #[must_use]
+    pub fn time_column(mut self, name: impl Into<String>) -> Self {
+        self.time_column = name.into();
+        self
+    }
+
+    /// The same table with another storage policy.
+    #[must_use]
+    pub fn storage(mut self, storage: StoragePolicy) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// The same table with the named columns as its key.
+    pub fn key(mut self, names: &[&str]) -> Result<Self> {
+        self.key = names.iter().map(|name| self.position(name)).collect::<Result<_>>()?;
+        Ok(self)
+    }
+
+    /// The position of a value column in `columns`.
+    pub fn position(&self, name: &str) -> Result<usize> {
+        self.columns.iter().position(|c| c.name == name).ok_or_else(|| {
+            let has: Vec<_> = self.columns.iter().map(|c| c.name.as_str()).collect();
+            Error::schema(format!("no column {name:?}; the table has {}", has.join(", ")))
+        })
+    }
+
+    /// Refuses names that are empty, too long or taken twice, too many columns, and key columns
+    /// of a type without an order that people expect (floats).
+    pub fn validate(&self) -> Result<()> {
+        if self.columns.len() > MAX_COLUMNS {
+            let n = self.columns.len();
+            return Err(Error::schema(format!("{n} columns; at most {MAX_COLUMNS} are allowed")));
+        }
+        check_name("time column", &self.time_column)?;
+        let mut names = std::collections::HashSet::from([self.time_column.as_str()]);
+        for column in &self.columns {
+            check_name("column", &column.name)?;
+            if !names.insert(&column.name) {
+                return Err(Error::schema(format!("column {:?} is named twice", column.name)));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        for &position in &self.key {
+            let column = self.columns.get(position);
+            let column = column.ok_or_else(|| Error::schema("a key column is not in the table"))?;
+            if column.ty.is_float() {
+                let (name, ty) = (&column.name, column.ty);
+                return Err(Error::schema(format!(
+                    "key column {name:?} is {ty}; a key is text, bytes, bool or an integer"
+                )));
+            }
+            if !seen.insert(position) {
+                let name = &column.name;
+                return Err(Error::schema(format!("key column {name:?} is named twice")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a name that is empty, longer than [`MAX_NAME_LEN`], or holds a control character.
+pub fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::schema(format!("a {what} needs a name")));
+    }
+    if name.len() > MAX_NAME_LEN {
+        let len = name.len();
+        return Err(Error::schema(format!(
+            "the name of a {what} has {len} bytes; at most {MAX_NAME_LEN} are allowed"
+        )));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::schema(format!("the name {name:?} of a {what} has control characters")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_their_own_inverse() {
+        for ty in DataType::ALL {
+            assert_eq!(DataType::from_code(ty as u8), Some(ty));
+            assert_eq!(DataType::from_name(ty.name()), Some(ty));
+        }
+        assert_eq!(DataType::from_code(0), None);
+        for unit in TimeUnit::ALL {
+            assert_eq!(TimeUnit::from_name(unit.name()), Some(unit));
+        }
+    }
+
+    #[test]
+    fn bad_specs_are_refused() {
+        let spec = |names: &[&str]| TableSpec::new(names.iter().map(|n| (*n, DataType::F64)));
+        assert!(spec(&["a", "b"]).validate().is_ok());
+        for names in [&["a", "a"][..], &["ts"], &[""], &["\n"]] {
+            assert!(spec(names).validate().is_err(), "{names:?}");
+        }
+        assert!(spec(&["a"]).key(&["a"]).unwrap().validate().is_err());
+        assert!(spec(&["a"]).key(&["x"]).is_err());
+    }
+}

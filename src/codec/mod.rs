@@ -1,0 +1,3 @@
+//! Slices of values to bytes and back.
+
+pub mod checksum;

@@ -1,0 +1,200 @@
+//! One opaque error for the whole crate: a kind to match on, a message for people, and, where a
+//! file is to blame, which file and at what byte.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as a caller would decide on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A table, column, name, type or length does not fit the schema.
+    Schema,
+    /// No table of that name.
+    TableNotFound,
+    /// An argument is out of its range or has no meaning here.
+    InvalidInput,
+    /// Another handle or process holds the database open for writing.
+    Locked,
+    /// Bytes in the file or its log are not what was written.
+    Corruption,
+    /// The file is whole but this version of the library cannot read it.
+    Format,
+    /// A write to a database that is open for reading only.
+    ReadOnly,
+    /// The handle was closed, or belongs to the parent of this process.
+    Closed,
+    /// An earlier write or sync failed; nothing is written until the database is reopened.
+    Durability,
+    /// The write may or may not have been applied.
+    Indeterminate,
+    /// The operating system refused; see [`Error::io`].
+    Io,
+}
+
+/// The error of every fallible call of this crate.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    file: Option<PathBuf>,
+    offset: Option<u64>,
+    pid: Option<u32>,
+    io: Option<io::Error>,
+}
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    #[cold]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self(Box::new(Inner { kind, message, file: None, offset: None, pid: None, io: None }))
+    }
+
+    /// A [`ErrorKind::Schema`] error.
+    #[cold]
+    pub fn schema(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Schema, message)
+    }
+
+    /// A [`ErrorKind::InvalidInput`] error.
+    #[cold]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, message)
+    }
+
+    /// A [`ErrorKind::Corruption`] error; add the place with [`Error::at`].
+    #[cold]
+    pub fn corruption(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Corruption, message)
+    }
+
+    /// A [`ErrorKind::Io`] error: what was being done, to which file, and the system's answer.
+    #[cold]
+    pub fn from_io(doing: &str, file: &Path, source: io::Error) -> Self {
+        let mut error = Self::new(ErrorKind::Io, format!("cannot {doing}"));
+        error.0.file = Some(file.to_path_buf());
+        error.0.io = Some(source);
+        error
+    }
+
+    /// The same error, placed: in `file`, at byte `offset`.
+    #[must_use]
+    pub fn at(mut self, file: &Path, offset: u64) -> Self {
+        self.0.file = Some(file.to_path_buf());
+        self.0.offset = Some(offset);
+        self
+    }
+
+    /// The same error, placed in `file`.
+    #[must_use]
+    pub fn in_file(mut self, file: &Path) -> Self {
+        self.0.file = Some(file.to_path_buf());
+        self
+    }
+
+    /// The same error, naming the process that is in the way.
+    #[must_use]
+    pub fn with_pid(mut self, pid: u32) -> Self {
+        self.0.pid = Some(pid);
+        self
+    }
+
+    /// The same cause, seen as another kind (a failed sync of the log as `Indeterminate`, say).
+    #[must_use]
+    pub fn recast(mut self, kind: ErrorKind, message: impl Into<String>) -> Self {
+        self.0.message = format!("{}: {}", message.into(), self.0.message);
+        self.0.kind = kind;
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The message without file, offset and system error.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The file to blame.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.file.as_deref()
+    }
+
+    /// The byte in [`Error::file`] at which the damage was found.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The process that holds the lock, where it is known.
+    pub fn pid(&self) -> Option<u32> {
+        self.0.pid
+    }
+
+    /// The operating system's error behind this one.
+    pub fn io(&self) -> Option<&io::Error> {
+        self.0.io.as_ref()
+    }
+
+    /// True if the cause is a full disk or quota, or a file size limit.
+    pub fn is_out_of_space(&self) -> bool {
+        self.io().and_then(io::Error::raw_os_error).is_some_and(is_out_of_space)
+    }
+}
+
+/// True for the errno values that mean "no room": the write failed, the device did not.
+pub(crate) fn is_out_of_space(errno: i32) -> bool {
+    matches!(errno, libc::ENOSPC | libc::EDQUOT | libc::EFBIG)
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match (&self.0.file, self.0.offset) {
+            (Some(file), Some(offset)) => write!(f, " [{}, byte {offset}]", file.display())?,
+            (Some(file), None) => write!(f, " [{}]", file.display())?,
+            (None, Some(offset)) => write!(f, " [byte {offset}]")?,
+            (None, None) => {}
+        }
+        match &self.0.io {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.io.as_ref().map(|e| e as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_where_and_why() {
+        let io = io::Error::from_raw_os_error(libc::ENOSPC);
+        let error = Error::from_io("write", Path::new("a.chl"), io);
+        assert!(error.is_out_of_space());
+        let text = error.to_string();
+        assert!(text.starts_with("cannot write [a.chl]: "), "{text}");
+        let error = Error::corruption("bad block").at(Path::new("b.chl"), 77);
+        assert_eq!(error.to_string(), "bad block [b.chl, byte 77]");
+        assert_eq!((error.kind(), error.offset()), (ErrorKind::Corruption, Some(77)));
+    }
+}
