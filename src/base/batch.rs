@@ -94,6 +94,15 @@ impl Column {
         }
     }
 
+    /// True if the values are laid out as `ty` wants them; widths are not told apart.
+    pub fn fits(&self, ty: DataType) -> bool {
+        match &self.data {
+            Data::Fixed(_) => ty.width().is_some(),
+            Data::Bool(_) => ty == DataType::Bool,
+            Data::Bytes { .. } => ty.is_bytes(),
+        }
+    }
+
     /// The values as `T`s. Panics unless the column is of that fixed width: a mistake of ours,
     /// never of a file, as columns are built by the type their schema gives.
     pub fn values<T: ArrowNativeType>(&self) -> &[T] {

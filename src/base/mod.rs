@@ -4,12 +4,14 @@
 //! `format`. Nothing here does I/O or knows of files.
 
 pub mod batch;
+pub mod builder;
 pub mod bytes;
 pub mod schema;
 pub mod time;
 pub mod value;
 
 pub use batch::{Batch, Column, Data};
+pub use builder::{ColumnBuilder, take};
 pub use schema::{ColumnDef, ColumnId, DataType, OnConflict, StoragePolicy, TableSpec};
 pub use time::TimeUnit;
 pub use value::Value;

@@ -1,3 +1,241 @@
-//! Slices of values to bytes and back.
+//! Slices of values to bytes and back, bit-exact.
+//!
+//! A codec turns the values of one *block* (normally 16,384 rows of one column, at most
+//! [`MAX_BLOCK_ROWS`], at least one) into a payload. Inside a block the codecs work by *vector* of
+//! [`VECTOR_ROWS`] rows that decodes alone, the last one shorter. A payload holds neither its
+//! codec, nor its type, nor how many rows it has: the block's index does. What a payload looks like
+//! stands at the head of each codec's file, byte by byte. All numbers in it are little-endian; all
+//! but [`Codec::Raw`] are padded with zeros to a multiple of 8 bytes.
+//!
+//! Payloads are untrusted: a decoder never panics, never reads outside its slice, and allocates no
+//! more than the rows it was asked for (with [`MAX_EXPANDED`]) and the payload justify. Wrong bytes
+//! that are well formed decode to wrong values: that is what the checksum of a block is for.
+//!
+//! Placement: this file is the facade and finds the codec; `choose` decides which one encodes; one
+//! file a codec (`raw`, `constant`, `frame`, `delta`, `gorilla`, `dictionary`); what they share is
+//! `patched` (integers near a reference), `bitpack`, `bitstream`, `vectors`, `words`, `text`.
+//! Nulls are not marked here: validity is a bitmap of its own, encoded like a bool column.
 
+mod bitpack;
+mod bitstream;
 pub mod checksum;
+mod choose;
+mod constant;
+mod delta;
+mod dictionary;
+mod fill;
+mod frame;
+mod gorilla;
+mod patched;
+mod raw;
+mod text;
+mod vectors;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::ops::Range;
+
+use arrow_buffer::BooleanBufferBuilder;
+
+use crate::base::DataType;
+pub use choose::{Choice, encode};
+pub use text::BytesBuilder;
+use words::{Word, view_mut};
+
+/// Rows of a vector, the least that the fast codecs decode.
+pub const VECTOR_ROWS: usize = 1024;
+/// Most rows of a block.
+pub const MAX_BLOCK_ROWS: usize = 65_536;
+/// Most bytes that the values of a [`Codec::Constant`] or [`Codec::Dictionary`] block of text may
+/// have when decoded: such a block is larger than its payload, and must not be without bound.
+pub const MAX_EXPANDED: usize = 64 << 20;
+
+/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 6 Alp,
+/// 7 AlpRd, 8 RunLength, 9 Pco, 10 Zstd, 11 Fsst and 12 NanotsInt are reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Codec {
+    /// As Arrow lays them out.
+    Raw = 0,
+    /// One value, the same for every row.
+    Constant = 1,
+    /// Integers by their distance from the least of their vector.
+    FrameOfReference = 2,
+    /// Integers by the difference to the one before.
+    Delta = 3,
+    /// Floats by the bits that differ from the one before.
+    Gorilla = 4,
+    /// Text or bytes by their place in a list of distinct values.
+    Dictionary = 5,
+}
+
+impl Codec {
+    /// All codecs, in the order of their codes in a file.
+    pub const ALL: [Self; 6] = [
+        Self::Raw,
+        Self::Constant,
+        Self::FrameOfReference,
+        Self::Delta,
+        Self::Gorilla,
+        Self::Dictionary,
+    ];
+
+    /// The codec with this code in a file.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| *codec as u8 == code)
+    }
+
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Constant => "constant",
+            Self::FrameOfReference => "frame_of_reference",
+            Self::Delta => "delta",
+            Self::Gorilla => "gorilla",
+            Self::Dictionary => "dictionary",
+        }
+    }
+
+    /// True if values of this type can be encoded so.
+    pub fn applies_to(self, ty: DataType) -> bool {
+        match self {
+            Self::Raw | Self::Constant => true,
+            Self::FrameOfReference | Self::Delta => ty.width().is_some() && !ty.is_float(),
+            Self::Gorilla => ty.is_float(),
+            Self::Dictionary => ty.is_bytes(),
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a block did not decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeError {
+    /// What is wrong with the payload.
+    pub what: &'static str,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// Decodes rows `range` of a block of `rows` rows into `out`, of exactly `range.len()` values and
+/// aligned to their width. For the types of fixed width only. After an error `out` is arbitrary.
+pub fn decode_fixed(
+    codec: Codec,
+    ty: DataType,
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut [u8],
+) -> Result<(), DecodeError> {
+    check(codec, ty, rows, &range)?;
+    match ty.width() {
+        Some(1) => decode_words::<u8>(codec, payload, rows, range, out),
+        Some(2) => decode_words::<u16>(codec, payload, rows, range, out),
+        Some(4) => decode_words::<u32>(codec, payload, rows, range, out),
+        Some(8) => decode_words::<u64>(codec, payload, rows, range, out),
+        _ => Err(DecodeError { what: "type without a fixed width" }),
+    }
+}
+
+fn decode_words<T: Word>(
+    codec: Codec,
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut [u8],
+) -> Result<(), DecodeError> {
+    if out.len() != range.len() * T::BYTES {
+        return Err(DecodeError { what: "output buffer of the wrong length" });
+    }
+    if codec == Codec::Raw {
+        return raw::decode_fixed(payload, rows, range, T::BYTES, out);
+    }
+    let out = view_mut::<T>(out)?;
+    match codec {
+        Codec::Constant => constant::decode_fixed(payload, out),
+        Codec::FrameOfReference => frame::decode(payload, rows, range, out),
+        Codec::Delta => delta::decode(payload, rows, range, out),
+        Codec::Gorilla => gorilla::decode(payload, rows, range, out),
+        Codec::Raw | Codec::Dictionary => Err(WRONG_TYPE),
+    }
+}
+
+/// Decodes rows `range` of a block of `rows` bools, or of a validity bitmap, and appends them to
+/// `out`; after an error `out` is as it was.
+pub fn decode_bits(
+    codec: Codec,
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut BooleanBufferBuilder,
+) -> Result<(), DecodeError> {
+    check(codec, DataType::Bool, rows, &range)?;
+    match codec {
+        Codec::Raw => raw::decode_bits(payload, rows, range, out),
+        Codec::Constant => constant::decode_bits(payload, range, out),
+        _ => Err(WRONG_TYPE),
+    }
+}
+
+/// Decodes rows `range` of a block of `rows` texts or byte strings and appends them to `out`; after
+/// an error `out` is as it was. Refuses text that is not UTF-8, and to fill `out` with more than
+/// `i32::MAX` bytes.
+pub fn decode_bytes(
+    codec: Codec,
+    ty: DataType,
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut BytesBuilder,
+) -> Result<(), DecodeError> {
+    check(codec, ty, rows, &range)?;
+    match codec {
+        _ if !ty.is_bytes() => Err(WRONG_TYPE),
+        Codec::Raw => raw::decode_bytes(ty, payload, rows, range, out),
+        Codec::Constant => constant::decode_bytes(ty, payload, range, out),
+        Codec::Dictionary => dictionary::decode(ty, payload, rows, range, out),
+        _ => Err(WRONG_TYPE),
+    }
+}
+
+const WRONG_TYPE: DecodeError = DecodeError { what: "codec that the type does not have" };
+
+/// What holds for every block, whatever its codec.
+fn check(codec: Codec, ty: DataType, rows: usize, range: &Range<usize>) -> Result<(), DecodeError> {
+    if rows == 0 || rows > MAX_BLOCK_ROWS {
+        return Err(DecodeError { what: "impossible number of rows in a block" });
+    }
+    if range.start > range.end || range.end > rows {
+        return Err(DecodeError { what: "rows outside their block" });
+    }
+    if codec.applies_to(ty) { Ok(()) } else { Err(WRONG_TYPE) }
+}
+
+/// Pads what was appended from byte `start` on, as every payload but a raw one is.
+fn pad(out: &mut Vec<u8>, start: usize) {
+    crate::base::bytes::pad_to(out, start, 8);
+}
+
+/// Refuses a payload that [`pad`] cannot have ended.
+fn check_padding(payload: &[u8]) -> Result<(), DecodeError> {
+    if payload.len().is_multiple_of(8) {
+        Ok(())
+    } else {
+        Err(DecodeError { what: "payload that is not a multiple of 8 bytes" })
+    }
+}

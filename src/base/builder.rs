@@ -1,0 +1,154 @@
+//! Putting columns together from stretches of others, and reordering them.
+
+use arrow_buffer::{
+    ArrowNativeType, BooleanBufferBuilder, Buffer, MutableBuffer, NullBuffer, NullBufferBuilder,
+    OffsetBuffer, ScalarBuffer,
+};
+
+use crate::base::batch::{Column, Data};
+use crate::base::schema::DataType;
+
+/// A column being put together. All stretches are of its type.
+#[derive(Debug)]
+pub struct ColumnBuilder {
+    ty: DataType,
+    rows: usize,
+    values: Values,
+    validity: NullBufferBuilder,
+}
+
+#[derive(Debug)]
+enum Values {
+    Fixed(MutableBuffer),
+    Bool(BooleanBufferBuilder),
+    Bytes { offsets: Vec<i32>, values: Vec<u8> },
+}
+
+impl ColumnBuilder {
+    /// An empty column, with room for `rows` values.
+    pub fn new(ty: DataType, rows: usize) -> Self {
+        let values = match ty.width() {
+            Some(width) => Values::Fixed(MutableBuffer::with_capacity(rows * width)),
+            None if ty == DataType::Bool => Values::Bool(BooleanBufferBuilder::new(rows)),
+            None => {
+                let mut offsets = Vec::with_capacity(rows + 1);
+                offsets.push(0);
+                Values::Bytes { offsets, values: Vec::new() }
+            }
+        };
+        Self { ty, rows: 0, values, validity: NullBufferBuilder::new(rows) }
+    }
+
+    /// How many values it has.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes of text it has; what limits a column of text is 2 GiB of them.
+    pub fn text_bytes(&self) -> usize {
+        match &self.values {
+            Values::Bytes { values, .. } => values.len(),
+            _ => 0,
+        }
+    }
+
+    /// Appends `len` values of `column` from `start` on.
+    pub fn extend(&mut self, column: &Column, start: usize, len: usize) {
+        match (&mut self.values, &column.data) {
+            (Values::Fixed(out), Data::Fixed(buffer)) => {
+                let width = self.ty.width().unwrap_or(1);
+                out.extend_from_slice(&buffer[start * width..(start + len) * width]);
+            }
+            (Values::Bool(out), Data::Bool(bits)) => {
+                out.append_buffer(&bits.slice(start, len));
+            }
+            (Values::Bytes { offsets, values }, Data::Bytes { offsets: from, values: bytes }) => {
+                let (first, last) = (from[start] as usize, from[start + len] as usize);
+                let shift = values.len() as i64 - first as i64;
+                values.extend_from_slice(&bytes[first..last]);
+                // Callers keep a column below 2 GiB of text, so this neither wraps nor cuts.
+                offsets.extend(
+                    from[start + 1..=start + len].iter().map(|o| (i64::from(*o) + shift) as i32),
+                );
+            }
+            _ => panic!("a column of {} is built from another type", self.ty),
+        }
+        match &column.validity {
+            None => self.validity.append_n_non_nulls(len),
+            Some(nulls) => self.validity.append_buffer(&nulls.slice(start, len)),
+        }
+        self.rows += len;
+    }
+
+    /// Appends `len` values as the bytes of their type, all valid. For types of fixed width.
+    pub fn extend_bytes(&mut self, bytes: &[u8], len: usize) {
+        if let Values::Fixed(out) = &mut self.values {
+            out.extend_from_slice(bytes);
+        }
+        self.validity.append_n_non_nulls(len);
+        self.rows += len;
+    }
+
+    /// The column.
+    pub fn finish(mut self) -> Column {
+        let data = match self.values {
+            Values::Fixed(out) => Data::Fixed(out.into()),
+            Values::Bool(mut out) => Data::Bool(out.finish()),
+            Values::Bytes { offsets, values } => Data::Bytes {
+                offsets: OffsetBuffer::new(ScalarBuffer::from(offsets)),
+                values: Buffer::from_vec(values),
+            },
+        };
+        Column { data, validity: None }.with_validity(self.validity.finish())
+    }
+}
+
+/// The values of `column` at `rows`, in that order.
+pub fn take(column: &Column, ty: DataType, rows: &[u32]) -> Column {
+    let data = match &column.data {
+        Data::Fixed(buffer) => Data::Fixed(match ty.width() {
+            Some(1) => gather(buffer.typed_data::<u8>(), rows),
+            Some(2) => gather(buffer.typed_data::<u16>(), rows),
+            Some(4) => gather(buffer.typed_data::<u32>(), rows),
+            _ => gather(buffer.typed_data::<u64>(), rows),
+        }),
+        Data::Bool(bits) => Data::Bool(rows.iter().map(|&row| bits.value(row as usize)).collect()),
+        Data::Bytes { .. } => {
+            let mut out = Column::from_texts(rows.iter().map(|&row| column.bytes_at(row as usize)));
+            out.validity = None;
+            out.data
+        }
+    };
+    let validity = column.validity.as_ref().map(|nulls| {
+        NullBuffer::new(rows.iter().map(|&row| nulls.is_valid(row as usize)).collect())
+    });
+    Column { data, validity: None }.with_validity(validity)
+}
+
+fn gather<T: ArrowNativeType>(values: &[T], rows: &[u32]) -> Buffer {
+    Buffer::from_vec(rows.iter().map(|&row| values[row as usize]).collect::<Vec<T>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_and_takes_keep_values_and_nulls() {
+        let nulls = |v: Vec<bool>| Some(NullBuffer::from(v));
+        let a =
+            Column::from_texts(["a", "bb", "ccc"]).with_validity(nulls(vec![true, false, true]));
+        let b = Column::from_texts(["dddd"]);
+        let mut builder = ColumnBuilder::new(DataType::Utf8, 4);
+        builder.extend(&a, 1, 2);
+        builder.extend(&b, 0, 1);
+        assert_eq!((builder.rows(), builder.text_bytes()), (3, 9));
+        let column = builder.finish();
+        assert_eq!((column.bytes_at(1), column.bytes_at(2)), (&b"ccc"[..], &b"dddd"[..]));
+        assert_eq!((column.null_count(), column.is_valid(0)), (1, false));
+        let taken = take(&column, DataType::Utf8, &[2, 0, 2]);
+        assert_eq!((taken.bytes_at(0), taken.is_valid(1)), (&b"dddd"[..], false));
+        let taken = take(&Column::from_vec(vec![1u16, 2, 3]), DataType::U16, &[2, 2, 0]);
+        assert_eq!(taken.values::<u16>(), &[3, 3, 1]);
+    }
+}

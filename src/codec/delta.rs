@@ -1,0 +1,143 @@
+//! Delta: integers and timestamps by the difference to the value before, bit-packed, outliers
+//! patched. All arithmetic wraps, so any order and the extremes of the type come back.
+//!
+//! | bytes | field | |
+//! | --- | --- | --- |
+//! | 1 | form | u8: 0 arithmetic, 1 vectors |
+//!
+//! Form 0, value `i` of the block is `first + i * step`:
+//!
+//! | bytes | field | |
+//! | --- | --- | --- |
+//! | size of `T` | first | `T` |
+//! | size of `T` | step | `T` |
+//! | 0 to 7 | padding | zeros, to a multiple of 8 bytes |
+//!
+//! Form 1, value 0 of a vector is its `first`, each other the one before plus its delta:
+//!
+//! | bytes | field | |
+//! | --- | --- | --- |
+//! | V x size of `T` | firsts | `T` a vector |
+//! | | vectors | headers and bodies, as `patched` says; number `i` is delta `i`, number 0 unused |
+//! | 0 to 7 | padding | zeros, to a multiple of 8 bytes |
+
+use std::ops::Range;
+
+use super::patched::{Fit, Vectors, fit, write_body, write_headers};
+use super::words::Word;
+use super::{DecodeError, VECTOR_ROWS, check_padding, pad, vectors};
+
+const ARITHMETIC: u8 = 0;
+const VECTORS: u8 = 1;
+
+/// How a block is to be encoded.
+pub(super) enum Plan<T> {
+    Arithmetic { first: T, step: T },
+    Vectors(Vec<Fit<T>>),
+}
+
+/// Finds the smallest encoding of `values`, of which there is at least one.
+pub(super) fn plan<T: Word>(values: &[T]) -> Plan<T> {
+    let (first, step) = (values[0], values.get(1).map_or(T::default(), |v| v.minus(values[0])));
+    if values.windows(2).all(|pair| pair[1].minus(pair[0]) == step) {
+        return Plan::Arithmetic { first, step };
+    }
+    let mut deltas = [T::default(); VECTOR_ROWS];
+    // Differences have a sign, whatever the values have.
+    Plan::Vectors(values.chunks(VECTOR_ROWS).map(|v| fit(fill(&mut deltas, v), true)).collect())
+}
+
+/// The deltas of a vector. The unused first one is like the second, so that it costs nothing.
+fn fill<'a, T: Word>(deltas: &'a mut [T; VECTOR_ROWS], values: &[T]) -> &'a [T] {
+    for (delta, pair) in deltas[1..].iter_mut().zip(values.windows(2)) {
+        *delta = pair[1].minus(pair[0]);
+    }
+    deltas[0] = if values.len() > 1 { deltas[1] } else { T::default() };
+    &deltas[..values.len()]
+}
+
+impl<T: Word> Plan<T> {
+    /// Bytes of the payload.
+    pub(super) fn len(&self, rows: usize) -> usize {
+        let len = match self {
+            Self::Arithmetic { .. } => 2 * T::BYTES,
+            Self::Vectors(fits) => {
+                let fits = fits.iter().enumerate();
+                fits.map(|(i, fit)| T::BYTES + fit.len(vectors::rows_of(i, rows))).sum()
+            }
+        };
+        (1 + len).next_multiple_of(8)
+    }
+
+    /// Appends the payload of the values it was made for.
+    pub(super) fn write(&self, values: &[T], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.reserve(self.len(values.len()));
+        match self {
+            Self::Arithmetic { first, step } => {
+                out.push(ARITHMETIC);
+                first.store(out);
+                step.store(out);
+            }
+            Self::Vectors(fits) => {
+                out.push(VECTORS);
+                values.chunks(VECTOR_ROWS).for_each(|vector| vector[0].store(out));
+                write_headers(fits, out);
+                let mut deltas = [T::default(); VECTOR_ROWS];
+                for (vector, fit) in values.chunks(VECTOR_ROWS).zip(fits) {
+                    write_body(fill(&mut deltas, vector), fit, out);
+                }
+            }
+        }
+        pad(out, start);
+    }
+}
+
+/// Decodes rows `range` of `rows`.
+pub(super) fn decode<T: Word>(
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut [T],
+) -> Result<(), DecodeError> {
+    const SHORT: DecodeError = DecodeError { what: "deltas of the wrong length" };
+    check_padding(payload)?;
+    let (&form, rest) = payload.split_first().ok_or(SHORT)?;
+    match form {
+        ARITHMETIC => {
+            if payload.len() != (1 + 2 * T::BYTES).next_multiple_of(8) {
+                return Err(SHORT);
+            }
+            let (first, step) = (T::load(rest), T::load(&rest[T::BYTES..]));
+            let mut value = first.plus(step.times(range.start));
+            for place in out {
+                *place = value;
+                value = value.plus(step);
+            }
+            Ok(())
+        }
+        VECTORS => {
+            let firsts_len = vectors::count(rows) * T::BYTES;
+            let (firsts, rest) = rest.split_at_checked(firsts_len).ok_or(SHORT)?;
+            let vectors = Vectors::parse::<T>(rest, rows)?;
+            vectors::decode(rows, range, out, |vector, out| {
+                vectors.decode(vector, out)?;
+                sum_up(T::load(&firsts[vector * T::BYTES..]), out);
+                Ok(())
+            })
+        }
+        _ => Err(DecodeError { what: "unknown form of deltas" }),
+    }
+}
+
+/// Turns deltas into values, in place.
+#[inline]
+fn sum_up<T: Word>(first: T, deltas: &mut [T]) {
+    let Some((start, deltas)) = deltas.split_first_mut() else { return };
+    *start = first;
+    let mut value = first;
+    for place in deltas {
+        value = value.plus(*place);
+        *place = value;
+    }
+}

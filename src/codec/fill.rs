@@ -1,0 +1,35 @@
+//! What is encoded at null positions. Their values are arbitrary, so they get what costs least:
+//! whatever stands before them. This also keeps stale memory out of files.
+
+use std::borrow::Cow;
+
+use arrow_buffer::BooleanBuffer;
+
+use super::words::Word;
+use crate::base::Column;
+
+/// The values of a column of fixed width, each null like the valid value before it, those before
+/// all valid ones like the first, and zeros if there is none.
+pub(super) fn words<T: Word>(column: &Column) -> Cow<'_, [T]> {
+    let values: &[T] = column.values();
+    let Some(validity) = &column.validity else { return Cow::Borrowed(values) };
+    let mut last = validity.valid_indices().next().map_or(T::default(), |first| values[first]);
+    let filled = values.iter().zip(validity.iter()).map(|(&value, valid)| {
+        last = if valid { value } else { last };
+        last
+    });
+    Cow::Owned(filled.collect())
+}
+
+/// The bits of a bool column, nulls unset.
+pub(super) fn bits(column: &Column, bits: &BooleanBuffer) -> BooleanBuffer {
+    match &column.validity {
+        Some(validity) => bits & validity.inner(),
+        None => bits.clone(),
+    }
+}
+
+/// The texts or byte strings of a column in turn, `None` for nulls.
+pub(super) fn texts(column: &Column, rows: usize) -> impl Iterator<Item = Option<&[u8]>> {
+    (0..rows).map(|row| column.is_valid(row).then(|| column.bytes_at(row)))
+}

@@ -1,0 +1,152 @@
+//! No payload makes a decoder panic, read outside, or allocate more than its rows justify.
+
+use proptest::prelude::*;
+
+use super::columns::{SHAPES, column};
+use super::*;
+
+/// Decodes in every way; what comes back, if anything, has as many rows as were asked for.
+fn try_all(payload: &[u8], rows: usize) {
+    for codec in Codec::ALL {
+        for ty in DataType::ALL {
+            try_one(codec, ty, payload, rows);
+        }
+    }
+}
+
+fn try_one(codec: Codec, ty: DataType, payload: &[u8], rows: usize) {
+    for range in [0..rows, rows / 2..rows / 2 + 1, rows - 1..rows] {
+        if let Ok(decoded) = decode(codec, ty, payload, rows, range.clone()) {
+            assert_eq!(decoded.len(ty), range.len());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes(payload: Vec<u8>, zeros in 0usize..40, rows in 1usize..3000) {
+        try_all(&payload, rows);
+        let mut padded = payload;
+        padded.splice(0..0, vec![0; zeros]);
+        padded.resize(padded.len().next_multiple_of(8), 0);
+        try_all(&padded, rows);
+    }
+
+    #[test]
+    fn cut_flipped_and_overwritten(
+        ty in prop::sample::select(&DataType::ALL[..]),
+        shape in prop::sample::select(&SHAPES[..]),
+        choice in prop::sample::select(&Codec::ALL[..]),
+        rows in 1usize..3000,
+        seed: u64,
+        at: prop::sample::Index,
+        // Headers stand in front: half of the damage goes there.
+        front: bool,
+        with: u8,
+        wrong_rows in 1usize..70_000,
+    ) {
+        let column = column(ty, shape, rows, 0, seed);
+        let mut payload = vec![];
+        let codec = encode(ty, &column, Choice::Only(choice), &mut payload);
+        prop_assume!(!payload.is_empty());
+        let at = at.index(if front { payload.len().min(64) } else { payload.len() });
+        prop_assert!(decode(codec, ty, &payload[..at], rows, 0..rows).is_err());
+        try_one(codec, ty, &payload[..at], rows);
+        try_one(codec, ty, &payload, wrong_rows.min(MAX_BLOCK_ROWS));
+        let mut long = payload.clone();
+        long.extend([0; 8]);
+        prop_assert!(decode(codec, ty, &long, rows, 0..rows).is_err());
+        for bad in [payload[at] ^ 1 << (with % 8), with, 0xff, 0] {
+            let good = std::mem::replace(&mut payload[at], bad);
+            try_one(codec, ty, &payload, rows);
+            payload[at] = good;
+        }
+    }
+}
+
+#[test]
+fn impossible_rows_and_ranges_are_refused() {
+    for codec in Codec::ALL {
+        for ty in DataType::ALL {
+            assert!(decode(codec, ty, &[], 0, 0..0).is_err());
+            assert!(decode(codec, ty, &[0; 8], MAX_BLOCK_ROWS + 1, 0..1).is_err());
+            assert!(decode(codec, ty, &[0; 8], 4, 3..5).is_err());
+            assert!(decode(codec, ty, &[0; 8], usize::MAX, 0..1).is_err());
+            let backwards = Range { start: 3, end: 1 };
+            assert!(check(codec, ty, 4, &backwards).is_err());
+        }
+    }
+    let mut short = [0u8; 8];
+    let result = decode_fixed(Codec::Raw, DataType::U8, &[0; 9], 9, 0..9, &mut short);
+    assert_eq!(result.unwrap_err().what, "output buffer of the wrong length");
+}
+
+/// 64 KiB of text for each of 65,536 rows: 4 GiB from one small payload.
+#[test]
+fn text_bombs_are_refused_before_allocation() {
+    let text = vec![b'x'; 1 << 16];
+    let mut constant = (text.len() as u32).to_le_bytes().to_vec();
+    constant.extend(&text);
+    constant.resize(constant.len().next_multiple_of(8), 0);
+    let mut dictionary = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    dictionary.extend((text.len() as u32).to_le_bytes());
+    dictionary.extend(&text);
+    for (codec, payload) in [(Codec::Constant, constant), (Codec::Dictionary, dictionary)] {
+        let mut out = BytesBuilder::default();
+        let ty = DataType::Utf8;
+        let all = 0..MAX_BLOCK_ROWS;
+        let error = decode_bytes(codec, ty, &payload, MAX_BLOCK_ROWS, all, &mut out).unwrap_err();
+        assert_eq!(error.what, "text that grows beyond the limit of a block");
+        assert!(out.values.capacity() == 0 && out.offsets.len() == 1);
+        decode_bytes(codec, ty, &payload, MAX_BLOCK_ROWS, 9..10, &mut out).unwrap();
+        assert_eq!(out.values, text);
+    }
+    // And the encoder does not make them.
+    let column = Column::from_texts(std::iter::repeat_n(&text, 2000));
+    for codec in [Codec::Constant, Codec::Dictionary] {
+        let mut payload = vec![];
+        assert_eq!(encode(DataType::Utf8, &column, Choice::Only(codec), &mut payload), Codec::Raw);
+    }
+}
+
+/// Nulls decode to some entry too, and there may be many.
+#[test]
+fn nulls_count_as_expansion() {
+    let rows = 2000;
+    let texts = (0..rows).map(|row| vec![b'x'; if row == 0 { 40_000 } else { 0 }]);
+    let only_first = arrow_buffer::NullBuffer::from_iter((0..rows).map(|row| row == 0));
+    let column = Column::from_texts(texts).with_validity(Some(only_first));
+    for choice in [Choice::Only(Codec::Constant), Choice::Only(Codec::Dictionary)] {
+        assert_eq!(encode(DataType::Binary, &column, choice, &mut vec![]), Codec::Raw);
+    }
+}
+
+#[test]
+fn codes_outside_their_dictionary_are_refused() {
+    let column = Column::from_texts(["a", "b", "c", "a"]);
+    let mut payload = vec![];
+    encode(DataType::Utf8, &column, Choice::Only(Codec::Dictionary), &mut payload);
+    // The header, 4 offsets, then 4 codes of 2 bits.
+    assert_eq!(payload[24], 0b00_10_01_00);
+    payload[24] = 0b11_10_01_00;
+    let result = decode(Codec::Dictionary, DataType::Utf8, &payload, 4, 0..4);
+    assert_eq!(result.unwrap_err().what, "code outside its dictionary");
+}
+
+#[test]
+fn text_must_be_utf8_value_by_value() {
+    // Valid as a whole, cut within a character.
+    let column = Column::from_texts([&b"\xc3"[..], b"\xa4", b"\xc3", b"\xa4"]);
+    for codec in [Codec::Raw, Codec::Dictionary] {
+        let mut payload = vec![];
+        assert_eq!(encode(DataType::Binary, &column, Choice::Only(codec), &mut payload), codec);
+        for range in [0..4, 0..1, 1..2, 0..2] {
+            assert!(decode(codec, DataType::Binary, &payload, 4, range.clone()).is_ok());
+            assert!(decode(codec, DataType::Utf8, &payload, 4, range).is_err());
+        }
+    }
+    let column = Column::from_texts([b"\xff"; 3]);
+    let mut payload = vec![];
+    encode(DataType::Binary, &column, Choice::Only(Codec::Constant), &mut payload);
+    assert!(decode(Codec::Constant, DataType::Utf8, &payload, 3, 0..3).is_err());
+}

@@ -1,0 +1,203 @@
+//! Every value comes back by its bits, from every codec, whole and in part.
+
+use proptest::prelude::*;
+
+use super::columns::{Mix, SHAPES, Shape, column};
+use super::*;
+
+fn choices() -> impl Iterator<Item = Choice> {
+    let all = Codec::ALL.into_iter().map(Choice::Only);
+    [Choice::Smallest, Choice::Raw].into_iter().chain(all)
+}
+
+/// Encodes, checks what is promised of the payload, decodes all rows and `parts`; says which codec
+/// it was and how long the payload.
+fn check(ty: DataType, column: &Column, choice: Choice, parts: &[Range<usize>]) -> (Codec, usize) {
+    let rows = column.len(ty);
+    let mut out = b"before".to_vec();
+    let codec = encode(ty, column, choice, &mut out);
+    assert!(out.starts_with(b"before"));
+    let payload = &out[6..];
+    assert!(codec == Codec::Raw || payload.len().is_multiple_of(8));
+    match choice {
+        Choice::Raw => assert_eq!(codec, Codec::Raw),
+        Choice::Only(only) => assert!(codec == only || codec == Codec::Raw),
+        Choice::Smallest => {
+            let mut raw = vec![];
+            encode(ty, column, Choice::Raw, &mut raw);
+            assert!(payload.len() <= raw.len(), "{codec} is larger than raw");
+        }
+    }
+    let all = decode(codec, ty, payload, rows, 0..rows).unwrap();
+    let same = all.same_where_valid(&Rows::of(ty, column), ty, column);
+    assert!(same, "{ty} {codec}: other values came back");
+    for part in parts {
+        let some = decode(codec, ty, payload, rows, part.clone()).unwrap();
+        assert_eq!(some, all.slice(ty, part.clone()), "{ty} {codec} rows {part:?}");
+    }
+    (codec, payload.len())
+}
+
+#[test]
+fn all_types_shapes_and_codecs_at_the_edges_of_vectors() {
+    for ty in DataType::ALL {
+        for shape in SHAPES {
+            for rows in [1, 2, 1023, 1024, 1025] {
+                let parts = [0..0, rows..rows, 0..1, rows - 1..rows, rows / 3..rows / 2];
+                for nulls in [0, 5] {
+                    let column = column(ty, shape, rows, nulls, rows as u64);
+                    choices().for_each(|choice| _ = check(ty, &column, choice, &parts));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_blocks() {
+    for (rows, shapes) in [(16_384, &SHAPES[..]), (65_536, &[Shape::Jitter, Shape::Small])] {
+        for ty in DataType::ALL {
+            for &shape in shapes {
+                let column = column(ty, shape, rows, 0, 7);
+                let parts = [1023..1025, 2048..4096, 5000..16_000];
+                check(ty, &column, Choice::Smallest, &parts);
+            }
+        }
+    }
+    let ints = column(DataType::U64, Shape::Noise, MAX_BLOCK_ROWS, 0, 1);
+    choices().for_each(|choice| _ = check(DataType::U64, &ints, choice, &[]));
+}
+
+proptest! {
+    #[test]
+    fn any_column_comes_back(
+        ty in prop::sample::select(&DataType::ALL[..]),
+        shape in prop::sample::select(&SHAPES[..]),
+        (rows, start, end) in (1usize..4000)
+            .prop_flat_map(|rows| (Just(rows), 0..=rows, 0..=rows)),
+        nulls in prop::sample::select(vec![0u64, 3, 100]),
+        skip in 0usize..70,
+        seed: u64,
+    ) {
+        // A slice, so that bits and offsets do not begin at 0.
+        let column = column(ty, shape, rows + skip, nulls, seed).slice(ty, skip, rows);
+        let part = start.min(end)..start.max(end);
+        for choice in choices() {
+            check(ty, &column, choice, std::slice::from_ref(&part));
+        }
+    }
+
+    #[test]
+    fn any_floats_come_back(values: Vec<f64>, bits: Vec<u32>) {
+        let check = |ty, column: &Column| {
+            if column.len(ty) > 0 {
+                choices().for_each(|choice| _ = check(ty, column, choice, &[]));
+            }
+        };
+        check(DataType::F64, &Column::from_vec(values));
+        check(DataType::F32, &Column::from_vec(bits));
+    }
+}
+
+#[test]
+fn only_nulls() {
+    for ty in DataType::ALL {
+        for rows in [1, 100, 2000] {
+            let column = Column::nulls(ty, rows);
+            choices().for_each(|choice| _ = check(ty, &column, choice, &[]));
+        }
+    }
+}
+
+#[test]
+fn nulls_cost_little() {
+    let mut mix = Mix(1);
+    let words: Vec<u64> = (0..4096).map(|i| if i % 2 == 0 { 77 } else { mix.next() }).collect();
+    let validity = arrow_buffer::NullBuffer::from_iter((0..4096).map(|i| i % 2 == 0));
+    let column = Column::from_vec(words).with_validity(Some(validity));
+    assert_eq!(check(DataType::I64, &column, Choice::Smallest, &[]), (Codec::Constant, 8));
+}
+
+/// What stood behind a slice of bits, or at its nulls, does not reach the file.
+#[test]
+fn bits_behind_the_last_are_zeros() {
+    let bits = Data::Bool(arrow_buffer::BooleanBuffer::new_set(16));
+    let column = Column { data: bits, validity: None }.slice(DataType::Bool, 0, 3);
+    let second = arrow_buffer::NullBuffer::from(vec![true, false, true]);
+    for (column, byte) in [
+        (column.clone(), 0b111),
+        (column.slice(DataType::Bool, 1, 2), 0b11),
+        (column.with_validity(Some(second)), 0b101),
+    ] {
+        let mut payload = vec![];
+        assert_eq!(encode(DataType::Bool, &column, Choice::Smallest, &mut payload), Codec::Raw);
+        assert_eq!(payload, [byte]);
+    }
+}
+
+/// The sizes people will look at.
+#[test]
+fn sizes() {
+    let size = |ty, column: Column| check(ty, &column, Choice::Smallest, &[]);
+    let regular = |rows: i64| Column::from_vec((0..rows).map(|i| i * 1000).collect::<Vec<_>>());
+    assert_eq!(size(DataType::I64, regular(16_384)), (Codec::Delta, 24));
+    assert_eq!(size(DataType::I64, regular(10)), (Codec::Delta, 24));
+    assert_eq!(size(DataType::I64, regular(1)), (Codec::Raw, 8));
+    // A gap in every second vector: the first value, the least delta, a patch.
+    let gaps = (0..16_384).map(|i| i * 1000 + i / 2048 * 77_777);
+    let (codec, len) = size(DataType::I64, Column::from_vec(gaps.collect::<Vec<i64>>()));
+    assert_eq!(codec, Codec::Delta);
+    assert!(len < 400, "{len}");
+    let few = Column::from_vec(vec![100i64, 107, 103, 101, 100, 106, 105, 100, 102, 101]);
+    assert_eq!(size(DataType::I64, few), (Codec::FrameOfReference, 16));
+    let hosts = column(DataType::Utf8, Shape::Small, 16_384, 0, 3);
+    let (codec, len) = size(DataType::Utf8, hosts);
+    assert_eq!(codec, Codec::Dictionary);
+    assert!(len < 16_384 * 7 / 8 + 100 * 12 + 32, "{len}");
+    let yes = Data::Bool(arrow_buffer::BooleanBuffer::new_set(16_384));
+    let yes = Column { data: yes, validity: None };
+    assert_eq!(size(DataType::Bool, yes), (Codec::Constant, 8));
+}
+
+/// A part is decoded from its own vectors: damage in the others is not even seen.
+#[test]
+fn a_part_touches_only_its_vectors() {
+    let cases = [
+        (DataType::I64, Shape::Small, Codec::FrameOfReference),
+        (DataType::I64, Shape::Jitter, Codec::Delta),
+        (DataType::F64, Shape::Walk, Codec::Gorilla),
+    ];
+    for (ty, shape, codec) in cases {
+        let column = column(ty, shape, 8192, 0, 5);
+        let mut payload = vec![];
+        assert_eq!(encode(ty, &column, Choice::Only(codec), &mut payload), codec);
+        let good = decode(codec, ty, &payload, 8192, 0..1024).unwrap();
+        let half = payload.len() / 2;
+        payload[half..].fill(0xa5);
+        // Gorilla's last end stands in front, so the payload still has its length.
+        assert_eq!(decode(codec, ty, &payload, 8192, 0..1024).unwrap(), good, "{codec}");
+        assert_ne!(decode(codec, ty, &payload, 8192, 0..8192).ok(), Some(Rows::of(ty, &column)));
+    }
+}
+
+/// The control of all tests here: one bit of the data, and other values come back.
+#[test]
+fn a_flipped_bit_is_noticed() {
+    let cases = [
+        (DataType::I64, Shape::Jitter, Codec::Raw),
+        (DataType::I64, Shape::Constant, Codec::Constant),
+        (DataType::U32, Shape::Small, Codec::FrameOfReference),
+        (DataType::I64, Shape::Jitter, Codec::Delta),
+        (DataType::F64, Shape::Walk, Codec::Gorilla),
+        (DataType::Utf8, Shape::Small, Codec::Dictionary),
+    ];
+    for (ty, shape, codec) in cases {
+        let column = column(ty, shape, 2048, 0, 5);
+        let mut payload = vec![];
+        assert_eq!(encode(ty, &column, Choice::Only(codec), &mut payload), codec);
+        let at = if codec == Codec::Constant { 3 } else { payload.len() / 2 };
+        payload[at] ^= 1;
+        let back = decode(codec, ty, &payload, 2048, 0..2048);
+        assert!(back != Ok(Rows::of(ty, &column)), "{codec}");
+    }
+}

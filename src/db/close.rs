@@ -1,0 +1,81 @@
+//! Closing: flush, leave the one file, let others in.
+
+use crate::db::core::{Core, Main, Writer};
+use crate::error::{Error, Result};
+use crate::store::main_file::NewState;
+
+impl Core {
+    /// Closes the database: what was written is flushed, the log is removed, the lock is given up.
+    /// The lock is given up even if that fails; then the log stays and the next opening finds what
+    /// there is. The second call does nothing.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.is_inherited() || !self.is_writable() {
+            self.begin_close();
+            return Ok(());
+        }
+        let mut main = self.main();
+        if self.is_closed() {
+            return Ok(());
+        }
+        let ticker = self.writer().as_mut().and_then(|writer| writer.ticker.take());
+        drop(ticker);
+        let flushed = match main.as_mut() {
+            Some(main) => self.flush_and_leave(main),
+            None => Ok(()),
+        };
+        self.begin_close();
+        self.syncer.detach();
+        *self.writer() = None;
+        *main = None;
+        flushed
+    }
+
+    fn flush_and_leave(&self, main: &mut Main) -> Result<()> {
+        if self.writer().as_ref().is_none_or(|writer| writer.log.is_none()) {
+            return Ok(());
+        }
+        self.health.check()?;
+        self.flush_with(main)?;
+        let mut guard = self.writer();
+        match guard.as_mut() {
+            Some(writer) => self.leave(main, writer),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the state into both slots, so that damage to one cannot take the file back in time,
+    /// and removes the log.
+    fn leave(&self, main: &mut Main, writer: &mut Writer) -> Result<()> {
+        let Some(log) = writer.log.take() else { return Ok(()) };
+        let state = NewState {
+            epoch: log.epoch(),
+            log_start: 0,
+            durable_lsn: log.next_lsn() - 1,
+            next_lsn: log.next_lsn(),
+            next_seq: writer.next_seq,
+            log_expected: false,
+        };
+        for _ in 0..2 {
+            main.file.commit(&[], &Vec::new, state)?;
+        }
+        let path = log.path().to_path_buf();
+        drop(log);
+        self.storage.remove(&path).map_err(|e| Error::from_io("remove the log", &path, e))?;
+        let synced = self.storage.sync_dir_of(&path);
+        synced.map_err(|e| Error::from_io("sync the folder of the log", &path, e))
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.is_inherited() {
+            // The thread that syncs and the mapping of the log are the parent's.
+            if let Some(writer) = self.writer().take() {
+                std::mem::forget(writer);
+            }
+            return;
+        }
+        // There is nobody to tell; what a failed flush did not write is in the log.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,255 @@
+//! The state of an open database and its locks.
+//!
+//! Lock order, outermost first: `main` (the main file: extents and commits), `writer` (the log and
+//! the memtables), `view` (what readers see). Whoever holds one takes only those after it. Readers
+//! take `view` alone, and for a moment; syncs of the log are waited for under no lock.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use crate::db::catalog::View;
+use crate::db::cells::Cells;
+use crate::db::options::{DbOptions, Durability};
+use crate::db::syncer::{Syncer, Ticker};
+use crate::db::write_table::WriteTable;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::edit::SegmentEntry;
+use crate::format::spec::{TableDef, TableId};
+use crate::index::Chunk;
+use crate::store::fork;
+use crate::store::health::Health;
+use crate::store::lock::WriterLock;
+use crate::store::log_file::LogFile;
+use crate::store::main_file::MainFile;
+use crate::store::storage::{File, Storage};
+
+/// Everything that handles of one open database share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) options: DbOptions,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) path: PathBuf,
+    pub(crate) salt: u64,
+    /// The main file, to map segments.
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) syncer: Arc<Syncer>,
+    pub(crate) recovery: Recovery,
+    /// `None` when it is open for reading only, or closed.
+    main: Mutex<Option<Main>>,
+    /// `None` when it is open for reading only, or closed.
+    writer: Mutex<Option<Writer>>,
+    view: RwLock<Arc<View>>,
+    /// The highest row number that readers may see.
+    visible: AtomicU64,
+    closed: AtomicBool,
+    writable: bool,
+    fork_generation: u32,
+}
+
+/// The main file and the right to write to it.
+#[derive(Debug)]
+pub(crate) struct Main {
+    pub(crate) file: MainFile,
+    pub(crate) next_segment: u64,
+    /// Tables from this number on are in no commit yet.
+    pub(crate) next_table: TableId,
+    /// Ends with the handle; taken last.
+    pub(crate) _lock: WriterLock,
+}
+
+/// The log and the memtables.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// Made at the first write: opening and closing alone writes nothing.
+    pub(crate) log: Option<LogFile>,
+    /// Number of the next row.
+    pub(crate) next_seq: u64,
+    /// Number of the next log record while there is no log.
+    pub(crate) next_lsn: u64,
+    /// Memtables by table number.
+    pub(crate) tables: Vec<Option<WriteTable>>,
+    /// Segments that the log names and no commit does yet, with their log numbers.
+    pub(crate) pending: Vec<(u64, SegmentEntry)>,
+    /// Syncs the log now and then; started with the log.
+    pub(crate) ticker: Option<Ticker>,
+}
+
+/// What opening found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Log records that were replayed.
+    pub records: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of a torn tail of the log that were cut off: writes that were never acknowledged as
+    /// durable.
+    pub cut_bytes: u64,
+}
+
+/// The parts that `open` brings together.
+pub(crate) struct Parts {
+    pub(crate) options: DbOptions,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) path: PathBuf,
+    pub(crate) salt: u64,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) syncer: Arc<Syncer>,
+    pub(crate) recovery: Recovery,
+    pub(crate) main: Option<Main>,
+    pub(crate) writer: Writer,
+    pub(crate) view: View,
+}
+
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let writable = parts.main.is_some();
+        Self {
+            options: parts.options,
+            storage: parts.storage,
+            path: parts.path,
+            salt: parts.salt,
+            file: parts.file,
+            health: parts.health,
+            syncer: parts.syncer,
+            recovery: parts.recovery,
+            main: Mutex::new(parts.main),
+            visible: AtomicU64::new(parts.writer.next_seq - 1),
+            writer: Mutex::new(writable.then_some(parts.writer)),
+            view: RwLock::new(Arc::new(parts.view)),
+            closed: AtomicBool::new(false),
+            writable,
+            fork_generation: fork::generation(),
+        }
+    }
+
+    /// Fails if the handle was closed or belongs to the parent of this process.
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.fork_generation != fork::generation() || self.closed.load(Ordering::Acquire) {
+            return Err(self.refuse());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&self) -> Error {
+        let message = if self.is_inherited() {
+            "this handle was opened by the parent process before a fork; open the database again \
+             in this process"
+        } else {
+            "the database is closed; open it again"
+        };
+        Error::new(ErrorKind::Closed, message).in_file(&self.path)
+    }
+
+    /// True in a fork child of the process that opened the database.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.fork_generation != fork::generation()
+    }
+
+    /// True once it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Marks it as closed; `false` if it was already.
+    pub(crate) fn begin_close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// True if it is open for writing.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Fails unless it can be written to.
+    #[inline]
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        if !self.writable {
+            let message =
+                "the database is open for reading only; open it with mode \"rw\" to write";
+            return Err(Error::new(ErrorKind::ReadOnly, message).in_file(&self.path));
+        }
+        self.health.check()
+    }
+
+    /// The main file, locked.
+    pub(crate) fn main(&self) -> MutexGuard<'_, Option<Main>> {
+        self.main.lock()
+    }
+
+    /// The writer, locked.
+    #[inline]
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock()
+    }
+
+    /// What readers see now, and up to which row number: one moment of the whole database.
+    pub(crate) fn snapshot(&self) -> (Arc<View>, u64) {
+        let view = self.view.read();
+        // Rows go into chunks that this view has: a new chunk needs a new view, and so this lock.
+        (Arc::clone(&view), self.visible.load(Ordering::Acquire))
+    }
+
+    /// Changes the view. The change must not fail half done.
+    pub(crate) fn change_view<R>(&self, change: impl FnOnce(&mut View) -> R) -> R {
+        let mut view = self.view.write();
+        change(Arc::make_mut(&mut view))
+    }
+
+    /// Changes the view and the highest visible row number as one.
+    pub(crate) fn change_view_upto<R>(&self, seq: u64, change: impl FnOnce(&mut View) -> R) -> R {
+        let mut view = self.view.write();
+        let result = change(Arc::make_mut(&mut view));
+        self.visible.store(seq, Ordering::Release);
+        result
+    }
+
+    /// Puts a chunk where readers find it.
+    pub(crate) fn show_chunk(&self, id: TableId, chunk: Arc<Chunk<Cells>>) {
+        self.change_view(|view| view.add_chunk(id, chunk));
+    }
+
+    /// Lets readers see rows up to `seq`, which are all in chunks of the view.
+    #[inline]
+    pub(crate) fn publish(&self, seq: u64) {
+        self.visible.store(seq, Ordering::Release);
+    }
+
+    /// True if writes wait for a sync of theirs.
+    pub(crate) fn syncs_each_write(&self) -> bool {
+        self.options.durability == Durability::Sync
+    }
+
+    /// Where the database is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Writer {
+    /// The table of that number.
+    #[inline]
+    pub(crate) fn table(&mut self, id: TableId) -> Option<&mut WriteTable> {
+        self.tables.get_mut(id as usize)?.as_mut()
+    }
+
+    /// Makes room for a table.
+    pub(crate) fn add_table(&mut self, def: Arc<TableDef>) {
+        let id = def.id as usize;
+        self.tables.resize_with(self.tables.len().max(id + 1), || None);
+        self.tables[id] = Some(WriteTable::new(def));
+    }
+
+    /// Log number of the last record.
+    pub(crate) fn last_lsn(&self) -> u64 {
+        self.log.as_ref().map_or(self.next_lsn, LogFile::next_lsn) - 1
+    }
+}

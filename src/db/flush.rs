@@ -1,0 +1,284 @@
+//! From memtables to segments, and from there to a commit.
+//!
+//! A flush seals the memtables, encodes and writes their rows while others go on appending, and
+//! commits. If nothing was appended meanwhile the commit begins a new epoch of the log and the log
+//! starts over; otherwise replay begins where the memtables were sealed.
+
+use std::sync::Arc;
+
+use crate::db::catalog::View;
+use crate::db::core::{Core, Main, Writer};
+use crate::db::sorted::{Pieces, sort_pieces};
+use crate::error::Result;
+use crate::format::edit::{Edit, SegmentEntry};
+use crate::format::footer::MAX_SEGMENT_ROWS;
+use crate::format::key::KeyColumns;
+use crate::format::log::LOG_START;
+use crate::format::segment::{NewSegment, SortedRows, build};
+use crate::format::spec::{TableDef, TableId};
+use crate::store::main_file::NewState;
+
+/// Where everything stood when the memtables were sealed.
+struct Sealed {
+    view: Arc<View>,
+    /// Number of chunks of each table, by table number.
+    chunks: Vec<(TableId, usize)>,
+    pending: Vec<(u64, SegmentEntry)>,
+    log_end: u64,
+    next_lsn: u64,
+    next_seq: u64,
+}
+
+impl Core {
+    /// Writes all rows of the memtables as segments and commits. After it, whatever was written
+    /// before it survives power loss.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.check_writable()?;
+        let mut main = self.main();
+        match main.as_mut() {
+            Some(main) => self.flush_with(main),
+            None => Err(self.closed()),
+        }
+    }
+
+    /// The same, with the main file locked.
+    pub(crate) fn flush_with(&self, main: &mut Main) -> Result<()> {
+        let Some(sealed) = self.seal()? else { return Ok(()) };
+        let mut written = Vec::new();
+        let flushed = self.write_sealed(main, &sealed, &mut written);
+        let committed = flushed.and_then(|()| self.commit_sealed(main, &sealed, &written));
+        if committed.is_err() {
+            // Nothing is lost: the rows are in the sealed chunks and in the log.
+            for entry in &written {
+                main.file.discard(entry.offset, entry.len);
+            }
+            if let Some(writer) = self.writer().as_mut() {
+                let newer = std::mem::take(&mut writer.pending);
+                writer.pending = sealed.pending.into_iter().chain(newer).collect();
+            }
+        }
+        committed
+    }
+
+    /// Seals the memtables; `None` if there is nothing that the log alone holds.
+    fn seal(&self) -> Result<Option<Sealed>> {
+        let mut guard = self.writer();
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        let Some(log) = &writer.log else { return Ok(None) };
+        if log.end() == LOG_START {
+            return Ok(None);
+        }
+        let (log_end, next_lsn, next_seq) = (log.end(), log.next_lsn(), writer.next_seq);
+        for table in writer.tables.iter_mut().flatten() {
+            table.seal();
+        }
+        let (view, _) = self.snapshot();
+        let chunks = view.tables().map(|table| (table.def.id, table.chunks.len())).collect();
+        let pending = std::mem::take(&mut writer.pending);
+        Ok(Some(Sealed { view, chunks, pending, log_end, next_lsn, next_seq }))
+    }
+
+    fn write_sealed(
+        &self,
+        main: &mut Main,
+        sealed: &Sealed,
+        written: &mut Vec<SegmentEntry>,
+    ) -> Result<()> {
+        for table in sealed.view.tables() {
+            let pieces: Pieces = table
+                .chunks
+                .iter()
+                .map(|chunk| (Arc::clone(chunk), 0..chunk.visible(u64::MAX)))
+                .filter(|(_, rows)| !rows.is_empty())
+                .collect();
+            if pieces.is_empty() {
+                continue;
+            }
+            let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
+            let key = KeyColumns::of(&table.def.spec);
+            let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
+            self.write_rows(main, &table.def, &rows, sealed.next_lsn - 1, written)?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was written, with the log beginning anew if it can, and shows it to readers.
+    fn commit_sealed(
+        &self,
+        main: &mut Main,
+        sealed: &Sealed,
+        written: &[SegmentEntry],
+    ) -> Result<()> {
+        let mut edits = self.new_tables(main, sealed);
+        edits.extend(sealed.pending.iter().map(|(_, entry)| Edit::AddSegment(entry.clone())));
+        edits.extend(written.iter().cloned().map(Edit::AddSegment));
+        let flushed = sealed.next_lsn - 1;
+        edits.extend(sealed.chunks.iter().map(|(table, _)| Edit::Flushed(*table, flushed)));
+        let base = || catalog_after(&sealed.view, &sealed.pending, written, flushed);
+        let mut guard = self.writer();
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        let quiet = writer.last_lsn() == flushed;
+        let slot = *main.file.slot();
+        let state = NewState {
+            epoch: slot.epoch + u64::from(quiet),
+            log_start: if quiet { LOG_START } else { sealed.log_end },
+            durable_lsn: flushed.max(self.syncer.durable()),
+            next_lsn: sealed.next_lsn,
+            next_seq: sealed.next_seq,
+            log_expected: true,
+        };
+        if quiet {
+            // Nobody may append between the slot that drops the log's records and the reset.
+            main.file.commit(&edits, &base, state)?;
+            self.reset_log(writer, main)?;
+        } else {
+            drop(guard);
+            main.file.commit(&edits, &base, state)?;
+        }
+        main.next_table = sealed.view.next_table();
+        self.syncer.note(flushed);
+        self.change_view(|view| show_flushed(view, sealed, written));
+        Ok(())
+    }
+
+    fn reset_log(&self, writer: &mut Writer, main: &Main) -> Result<()> {
+        let slot = main.file.slot();
+        match &mut writer.log {
+            Some(log) => log.reset(slot.epoch, slot.generation, writer.next_seq),
+            None => Ok(()),
+        }
+    }
+
+    /// Edits for the tables that no commit has named yet.
+    fn new_tables(&self, main: &Main, sealed: &Sealed) -> Vec<Edit> {
+        let new = sealed.view.tables().filter(|table| table.def.id >= main.next_table);
+        new.map(|table| Edit::CreateTable((*table.def).clone())).collect()
+    }
+
+    /// Writes sorted rows as segments to free space; what was written is added to `written`.
+    pub(crate) fn write_segments(
+        &self,
+        def: &TableDef,
+        rows: &SortedRows,
+        as_of_lsn: u64,
+        written: &mut Vec<SegmentEntry>,
+    ) -> Result<()> {
+        for part in cut(rows, def) {
+            let id = match self.main().as_mut() {
+                Some(main) => main.take_segment_id(),
+                None => return Err(self.closed()),
+            };
+            // Encoded outside of the lock: that is what takes long.
+            let (entry, extent) = self.encode(def, &part, id, as_of_lsn);
+            match self.main().as_mut() {
+                Some(main) => place(main, entry, &extent, written)?,
+                None => return Err(self.closed()),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_rows(
+        &self,
+        main: &mut Main,
+        def: &TableDef,
+        rows: &SortedRows,
+        as_of_lsn: u64,
+        written: &mut Vec<SegmentEntry>,
+    ) -> Result<()> {
+        for part in cut(rows, def) {
+            let id = main.take_segment_id();
+            let (entry, extent) = self.encode(def, &part, id, as_of_lsn);
+            place(main, entry, &extent, written)?;
+        }
+        Ok(())
+    }
+
+    fn encode(
+        &self,
+        def: &TableDef,
+        rows: &SortedRows,
+        id: u64,
+        as_of_lsn: u64,
+    ) -> (SegmentEntry, Vec<u8>) {
+        build(&def.spec, NewSegment { id, table: def.id, salt: self.salt, as_of_lsn }, rows)
+    }
+
+    /// Gives back the place of segments that nothing names.
+    pub(crate) fn discard_segments(&self, written: &[SegmentEntry]) {
+        if let Some(main) = self.main().as_mut() {
+            for entry in written {
+                main.file.discard(entry.offset, entry.len);
+            }
+        }
+    }
+}
+
+impl Main {
+    /// A number for a new segment.
+    pub(crate) fn take_segment_id(&mut self) -> u64 {
+        self.next_segment += 1;
+        self.next_segment - 1
+    }
+}
+
+fn place(
+    main: &mut Main,
+    mut entry: SegmentEntry,
+    extent: &[u8],
+    written: &mut Vec<SegmentEntry>,
+) -> Result<()> {
+    entry.offset = main.file.write_extent(extent)?;
+    written.push(entry);
+    Ok(())
+}
+
+/// Cuts sorted rows into segments, where it can between two times, so that they do not touch.
+fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    while start < rows.rows() {
+        let mut end = (start + MAX_SEGMENT_ROWS).min(rows.rows());
+        if end < rows.rows() {
+            let earliest = end - MAX_SEGMENT_ROWS / 16;
+            let apart = (earliest..end).rev().find(|&row| rows.ts[row] < rows.ts[row + 1]);
+            end = apart.map_or(end, |row| row + 1);
+        }
+        parts.push(rows.slice(&def.spec, start, end - start));
+        start = end;
+    }
+    parts
+}
+
+/// The whole catalog as it will be.
+fn catalog_after(
+    view: &View,
+    pending: &[(u64, SegmentEntry)],
+    written: &[SegmentEntry],
+    flushed: u64,
+) -> Vec<Edit> {
+    // Segments that were named since the memtables were sealed are in no commit yet: `view` is
+    // from then, and those that were pending then are in it already.
+    debug_assert!(pending.iter().all(|(_, entry)| view.table(entry.table).is_some()));
+    let mut after = view.clone();
+    for entry in written {
+        after.apply(&Edit::AddSegment(entry.clone()));
+    }
+    let tables: Vec<TableId> = after.tables().map(|table| table.def.id).collect();
+    for table in tables {
+        after.apply(&Edit::Flushed(table, flushed));
+    }
+    after.edits()
+}
+
+/// Replaces the sealed chunks by the segments made of them.
+fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry]) {
+    for entry in written {
+        view.apply(&Edit::AddSegment(entry.clone()));
+    }
+    for (table, chunks) in &sealed.chunks {
+        if let Some(table) = view.table_mut(*table) {
+            table.chunks.drain(..*chunks);
+            table.flushed_lsn = sealed.next_lsn - 1;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The database: tables over segments, memtables and a log.
+//!
+//! A row's way in: `table` (what callers hold) -> `write` (validated, logged, into the memtable) ->
+//! `flush` (sorted, encoded, committed). A row's way out: `scan` over `source`s. Placement:
+//!
+//! - `options`, `table`, `stats`, `scan`: what callers see
+//! - `core`: the shared state and the order of its locks; `open` and `close` begin and end it
+//! - `catalog`: what readers see, replaced as a whole; `cells`: a table's columns in a memtable
+//! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
+//! - `source`, `scan`, `newest`: the way out
+//! - `syncer`: when what is durable
+
+pub(crate) mod catalog;
+pub(crate) mod cells;
+mod close;
+pub(crate) mod core;
+mod flush;
+mod newest;
+mod open;
+pub mod options;
+pub mod scan;
+mod sorted;
+mod source;
+pub mod stats;
+mod syncer;
+pub mod table;
+mod validate;
+mod write;
+mod write_table;
+
+pub use self::core::Recovery;
+pub use options::{DbOptions, Durability, Mode};
+pub use scan::{Batches, Scan, ScanColumn, ScanSpec};
+pub use stats::{ColumnStats, DbStats, Problem, TableStats, VerifyReport};
+pub use table::{Db, Table};
+pub use write::Receipt;

@@ -1,0 +1,244 @@
+//! Opening: the manifest's edits make the catalog, the log's records replay on top of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::bytes::{Malformed, Reader};
+use crate::db::catalog::{Place, Segment, View};
+use crate::db::core::{Core, Main, Parts, Recovery, Writer};
+use crate::db::options::{DbOptions, Mode};
+use crate::db::syncer::Syncer;
+use crate::error::{Error, Result};
+use crate::format::edit::{Edit, SegmentEntry, decode_edits};
+use crate::format::log::{LogHeader, kind, read_head, read_row, read_rows};
+use crate::format::segment::verify;
+use crate::format::spec::TableDef;
+use crate::store::health::Health;
+use crate::store::log_file::LogFile;
+use crate::store::main_file::MainFile;
+use crate::store::recovery::{Found, FoundLog, find};
+use crate::store::replay::{LogEnd, Record, replay};
+use crate::store::storage::Storage;
+
+/// Opens the database.
+pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Core> {
+    let write = options.mode == Mode::ReadWrite;
+    let mut found = find(&*storage, path, write)?;
+    let mut rebuilt = Rebuilt::new(&found)?;
+    let log = found.log.take();
+    let end = match &log {
+        Some(log) if !log.stale => Some(rebuilt.replay(log, &found)?),
+        _ => None,
+    };
+    let recovery = Recovery {
+        records: end.map_or(0, |end| end.records),
+        rows: rebuilt.replayed_rows,
+        cut_bytes: end.map_or(0, |end| end.cut),
+    };
+    let health = Arc::new(Health::default());
+    let (path, slot) = (found.path.clone(), found.slot);
+    let durable = slot.durable_lsn;
+    let syncer = Syncer::new(Arc::clone(&found.file), path.clone(), Arc::clone(&health), durable);
+    let next_segment = rebuilt.next_segment();
+    let (next_table, extents) = (rebuilt.committed_tables, rebuilt.extents());
+    let Rebuilt { view, mut writer, .. } = rebuilt;
+    writer.next_lsn = end.map_or(slot.next_lsn, |end| end.next_lsn);
+    let main = match found.lock.take() {
+        None => None,
+        Some(lock) => {
+            let file = Arc::clone(&found.file);
+            let file = MainFile::new(file, path.clone(), Arc::clone(&health), slot, extents);
+            let file = file.ok_or_else(|| {
+                Error::corruption("segments overlap in the file").at(&path, slot.manifest_at)
+            })?;
+            Some(Main { file, next_segment, next_table, _lock: lock })
+        }
+    };
+    let opened = Parts {
+        options,
+        storage,
+        path,
+        salt: slot.salt,
+        file: found.file,
+        health: Arc::clone(&health),
+        syncer: Arc::new(syncer),
+        recovery,
+        main,
+        writer,
+        view,
+    };
+    let core = Core::new(opened);
+    if let Some(log) = log.filter(|_| write) {
+        resume_log(&core, log, end)?;
+    }
+    Ok(core)
+}
+
+/// Cuts a torn tail off the log, or finishes a reset that a crash cut short, and goes on with it.
+fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
+    let io = |doing: &str, e| Error::from_io(doing, &log.path, e);
+    let main = core.main();
+    let mut guard = core.writer();
+    let (Some(main), Some(writer)) = (main.as_ref(), guard.as_mut()) else { return Ok(()) };
+    let slot = main.file.slot();
+    let (lsn, seq) = (writer.next_lsn, writer.next_seq);
+    let health = Arc::clone(&core.health);
+    let file = match end {
+        Some(end) => {
+            if end.dirty {
+                log.file.set_len(end.at).map_err(|e| io("cut the log", e))?;
+                log.file.sync().map_err(|e| io("sync the log", e))?;
+            }
+            LogFile::resume(log.file, log.path, health, log.header, end.at, lsn)
+        }
+        None => {
+            let header = LogHeader::new(core.salt, slot.epoch, slot.generation, lsn, seq);
+            LogFile::create(&*core.storage, log.path, health, header)?
+        }
+    };
+    core.use_log(writer, file)
+}
+
+/// A catalog and memtables in the making.
+struct Rebuilt {
+    view: View,
+    writer: Writer,
+    replayed_rows: u64,
+    committed_tables: u32,
+}
+
+impl Rebuilt {
+    fn new(found: &Found) -> Result<Self> {
+        let slot = &found.slot;
+        let mut view = View::default();
+        for edit in &found.edits {
+            let inside = |entry: &SegmentEntry| entry.offset + entry.len <= slot.file_len;
+            let sound = match edit {
+                Edit::AddSegment(entry) => inside(entry) && entry.max_seq < slot.next_seq,
+                _ => true,
+            };
+            if !sound || !view.apply(edit) {
+                let message = "the manifest contradicts itself";
+                return Err(Error::corruption(message).at(&found.path, slot.manifest_at));
+            }
+        }
+        let mut writer = Writer {
+            log: None,
+            next_seq: slot.next_seq,
+            next_lsn: slot.next_lsn,
+            tables: Vec::new(),
+            pending: Vec::new(),
+            ticker: None,
+        };
+        for table in view.tables() {
+            writer.add_table(Arc::clone(&table.def));
+        }
+        let committed_tables = view.next_table();
+        Ok(Self { view, writer, replayed_rows: 0, committed_tables })
+    }
+
+    fn replay(&mut self, log: &FoundLog, found: &Found) -> Result<LogEnd> {
+        let slot = &found.slot;
+        let at = Place { file: &*found.file, path: &found.path, salt: slot.salt };
+        replay(&log.bytes, &log.path, &log.header, slot, |record| {
+            self.apply(&record, &at).map_err(|bad| {
+                let message = format!("log record {}: {}", record.frame.seq, bad.what);
+                Error::corruption(message).at(&log.path, record.at + bad.at as u64)
+            })
+        })
+    }
+
+    /// Applies a record; `Ok(false)` if it names extents that did not reach the disk.
+    fn apply(&mut self, record: &Record<'_>, at: &Place<'_>) -> Result<bool, Malformed> {
+        let mut r = Reader::new(record.body);
+        match record.frame.kind {
+            kind::CREATE_TABLE => {
+                let def = TableDef::decode(&mut r)?;
+                let id = def.id;
+                let known = self.view.table(id).is_some_and(|table| *table.def == def);
+                if !known && !self.view.add_table(def) {
+                    return Err(r.malformed("a table whose name or number is taken"));
+                }
+                if let Some(table) = self.view.table(id).filter(|_| !known) {
+                    self.writer.add_table(Arc::clone(&table.def));
+                }
+                Ok(true)
+            }
+            kind::ROW | kind::ROWS => self.apply_rows(record, r).map(|()| true),
+            kind::SEGMENTS => self.apply_segments(record, at),
+            _ => Err(r.malformed("kind of record")),
+        }
+    }
+
+    fn apply_rows(&mut self, record: &Record<'_>, mut r: Reader<'_>) -> Result<(), Malformed> {
+        let head = read_head(&mut r)?;
+        let lsn = record.frame.seq;
+        let flushed = self.view.table(head.table).map(|table| table.flushed_lsn);
+        let Some(flushed) = flushed else { return Err(r.malformed("rows of an unknown table")) };
+        let Some(table) = self.writer.table(head.table) else {
+            return Err(r.malformed("rows of an unknown table"));
+        };
+        let columns = &table.def.spec.columns;
+        let rows;
+        if record.frame.kind == kind::ROW {
+            let (ts, values) = read_row(&mut r, columns, head.columns)?;
+            rows = 1;
+            if lsn > flushed {
+                table.push_row(ts, head.first_seq, &values, |id, chunk| {
+                    self.view.add_chunk(id, chunk);
+                });
+            }
+        } else {
+            let batches = read_rows(&mut r, columns, head.columns)?;
+            rows = batches.iter().map(|batch| batch.rows() as u64).sum();
+            let mut seq = head.first_seq;
+            for batch in batches.iter().filter(|_| lsn > flushed) {
+                table.push_batch(batch, &mut seq, |id, chunk| self.view.add_chunk(id, chunk));
+            }
+        }
+        if lsn > flushed {
+            self.replayed_rows += rows;
+        }
+        let next = head.first_seq.checked_add(rows).ok_or(r.malformed("row number"))?;
+        if lsn > flushed && head.first_seq < self.writer.next_seq {
+            return Err(r.malformed("row numbers that were given before"));
+        }
+        self.writer.next_seq = self.writer.next_seq.max(next);
+        Ok(())
+    }
+
+    fn apply_segments(&mut self, record: &Record<'_>, at: &Place<'_>) -> Result<bool, Malformed> {
+        let edits = decode_edits(record.body)?;
+        let bad = Malformed { what: "segments that do not fit", at: 0 };
+        let mut segments = Vec::new();
+        for edit in edits {
+            let Edit::AddSegment(entry) = edit else { return Err(bad) };
+            let segment = Segment::new(entry);
+            let whole =
+                segment.map(at).is_ok_and(|(footer, extent)| verify(&footer, &extent).is_ok());
+            if !whole {
+                return Ok(false);
+            }
+            segments.push(segment.entry.clone());
+        }
+        for entry in segments {
+            self.writer.next_seq = self.writer.next_seq.max(entry.max_seq + 1);
+            self.replayed_rows += u64::from(entry.rows);
+            self.writer.pending.push((record.frame.seq, entry.clone()));
+            if !self.view.apply(&Edit::AddSegment(entry)) {
+                return Err(bad);
+            }
+        }
+        Ok(true)
+    }
+
+    fn next_segment(&self) -> u64 {
+        let ids = self.view.tables().flat_map(|t| t.segments.iter().map(|s| s.entry.id));
+        ids.max().map_or(1, |id| id + 1)
+    }
+
+    fn extents(&self) -> Vec<(u64, u64)> {
+        let entries = self.view.tables().flat_map(|t| t.segments.iter().map(|s| &s.entry));
+        entries.map(|entry| (entry.offset, entry.len)).collect()
+    }
+}

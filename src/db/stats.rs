@@ -1,0 +1,197 @@
+//! Figures about a database, and whether its bytes are what was written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::db::catalog::{Place, Segment, TableView};
+use crate::error::{Error, Result};
+use crate::format::edit::SegmentEntry;
+use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};
+use crate::format::segment::{read_ts, verify};
+
+/// Figures about a database.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DbStats {
+    /// Its path.
+    pub path: PathBuf,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Bytes of the log that hold records.
+    pub log_bytes: u64,
+    /// Number of the last commit.
+    pub generation: u64,
+    /// Number that the next row gets.
+    pub next_seq: u64,
+    /// Its tables, by name.
+    pub tables: Vec<TableStats>,
+}
+
+/// Figures about a table.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TableStats {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Those of them that are in the memtable and the log only.
+    pub memtable_rows: u64,
+    /// Its segments.
+    pub segments: u64,
+    /// Bytes of its segments.
+    pub disk_bytes: u64,
+    /// Least time.
+    pub min_ts: Option<i64>,
+    /// Greatest time.
+    pub max_ts: Option<i64>,
+    /// Its columns in segments: the time, the row numbers, the values.
+    pub columns: Vec<ColumnStats>,
+}
+
+/// Figures about a column in the segments of its table.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ColumnStats {
+    /// Its name; the row numbers have the name `#`, which no column can have by accident: it is
+    /// not in the schema.
+    pub name: String,
+    /// Name of its type.
+    pub ty: String,
+    /// Values, null ones among them.
+    pub values: u64,
+    /// Null values.
+    pub nulls: u64,
+    /// Bytes of its blocks.
+    pub bytes: u64,
+    /// How many blocks each codec encoded.
+    pub codecs: BTreeMap<String, u64>,
+}
+
+impl ColumnStats {
+    /// Bits on disk for each value, footers not counted.
+    pub fn bits_per_value(&self) -> f64 {
+        if self.values == 0 { 0.0 } else { self.bytes as f64 * 8.0 / self.values as f64 }
+    }
+}
+
+/// What a check of all bytes found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// Segments that were checked.
+    pub segments: u64,
+    /// Blocks that were checked and decoded.
+    pub blocks: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// What is not as it was written.
+    pub problems: Vec<Problem>,
+}
+
+/// Damage that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The file.
+    pub file: PathBuf,
+    /// The byte in it.
+    pub offset: u64,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl VerifyReport {
+    /// True if everything is as it was written.
+    pub fn ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Figures about one table.
+pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Result<TableStats> {
+    let spec = &table.def.spec;
+    let column = |name: &str, ty: &str| ColumnStats {
+        name: name.into(),
+        ty: ty.into(),
+        values: 0,
+        nulls: 0,
+        bytes: 0,
+        codecs: BTreeMap::new(),
+    };
+    let mut columns =
+        vec![(TIME_ID, column(&spec.time_column, &format!("timestamp[{}]", spec.unit)))];
+    columns.extend(spec.columns.iter().map(|c| (c.id, column(&c.name, c.ty.name()))));
+    columns.push((SEQ_ID, column("#", "u64")));
+    let mut disk_bytes = 0;
+    for segment in table.segments.iter() {
+        let (footer, _) = segment.map(at)?;
+        disk_bytes += segment.entry.len;
+        for (id, stats) in &mut columns {
+            match footer.column(*id) {
+                Some(column) => add_column(stats, column, &footer),
+                None => {
+                    stats.values += u64::from(footer.rows);
+                    stats.nulls += u64::from(footer.rows);
+                }
+            }
+        }
+    }
+    let memtable_rows = table.memtable_rows(visible);
+    let (min_ts, max_ts) = table.time_range(visible).unzip();
+    Ok(TableStats {
+        name: table.def.name.clone(),
+        rows: table.segments.rows() + memtable_rows,
+        memtable_rows,
+        segments: table.segments.len() as u64,
+        disk_bytes,
+        min_ts,
+        max_ts,
+        columns: columns.into_iter().map(|(_, stats)| stats).collect(),
+    })
+}
+
+fn add_column(stats: &mut ColumnStats, column: &ColumnIndex, footer: &Footer) {
+    stats.values += u64::from(footer.rows);
+    stats.nulls += u64::from(column.nulls);
+    for block in column.streams.iter().flat_map(|stream| &stream.blocks) {
+        stats.bytes += u64::from(block.len);
+        *stats.codecs.entry(block.codec.name().to_owned()).or_default() += 1;
+    }
+}
+
+/// Checks all segments of a table.
+pub(crate) fn verify_table(table: &TableView, at: &Place<'_>, report: &mut VerifyReport) {
+    for segment in table.segments.iter() {
+        report.segments += 1;
+        report.bytes += segment.entry.len;
+        match verify_segment(segment, at) {
+            Ok(blocks) => {
+                report.blocks += blocks;
+                report.rows += u64::from(segment.entry.rows);
+            }
+            Err(error) => report.problems.push(Problem {
+                file: error.file().unwrap_or(at.path).to_path_buf(),
+                offset: error.offset().unwrap_or(segment.entry.offset),
+                message: error.message().to_owned(),
+            }),
+        }
+    }
+}
+
+fn verify_segment(segment: &Arc<Segment>, at: &Place<'_>) -> Result<u64> {
+    let (footer, extent) = segment.map(at)?;
+    let place = |bad| segment.damage(at.path, bad);
+    let blocks = verify(&footer, &extent).map_err(place)?;
+    let ts = read_ts(&footer, &extent, 0..footer.rows as usize).map_err(place)?;
+    let SegmentEntry { min_ts, max_ts, .. } = segment.entry;
+    if !ts.is_sorted() || ts.first() != Some(&min_ts) || ts.last() != Some(&max_ts) {
+        let message =
+            format!("segment {}: its times are not those of the manifest", segment.entry.id);
+        return Err(Error::corruption(message).at(at.path, segment.entry.offset));
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,161 @@
+//! Whether a row or batch fits its table, told before anything is written.
+
+use crate::base::batch::Batch;
+use crate::base::schema::{ColumnDef, DataType, TableSpec};
+use crate::base::value::Value;
+use crate::error::{Error, Result};
+
+/// Checks a row, converting what widens into `out`: integers to wider ones, integers to floats
+/// where exact. `max_value` is the most bytes a text may have.
+#[inline]
+pub(crate) fn fit_row<'a>(
+    spec: &TableSpec,
+    values: &[Value<'a>],
+    max_value: usize,
+    out: &mut Vec<Value<'a>>,
+) -> Result<()> {
+    if values.len() != spec.columns.len() {
+        return Err(wrong_count(spec, values.len()));
+    }
+    out.clear();
+    for (column, value) in spec.columns.iter().zip(values) {
+        out.push(fit_value(column, *value, max_value)?);
+    }
+    Ok(())
+}
+
+#[inline]
+fn fit_value<'a>(column: &ColumnDef, value: Value<'a>, max_value: usize) -> Result<Value<'a>> {
+    use DataType as T;
+    let fitted = match (value, column.ty) {
+        (Value::Float(_), T::F64) | (Value::Null, _) | (Value::Bool(_), T::Bool) => Some(value),
+        // A float given for an f32 column is rounded to it: Python has no other kind to give.
+        (Value::Float(_), T::F32) => Some(value),
+        (Value::Int(v), T::F64) => {
+            (v as f64 as i128 == i128::from(v)).then_some(Value::Float(v as f64))
+        }
+        (Value::UInt(v), T::F64) => {
+            (v as f64 as u128 == u128::from(v)).then_some(Value::Float(v as f64))
+        }
+        (Value::Int(v), T::F32) => {
+            (v as f32 as i128 == i128::from(v)).then_some(Value::Float(v as f64))
+        }
+        (Value::UInt(v), T::F32) => {
+            (v as f32 as u128 == u128::from(v)).then_some(Value::Float(v as f64))
+        }
+        (Value::Int(v), ty) => fit_int(i128::from(v), ty),
+        (Value::UInt(v), ty) => fit_int(i128::from(v), ty),
+        (Value::Str(v), T::Utf8) if v.len() <= max_value => Some(value),
+        (Value::Bytes(v), T::Binary) if v.len() <= max_value => Some(value),
+        _ => None,
+    };
+    fitted.ok_or_else(|| misfit(column, value, max_value))
+}
+
+fn fit_int<'a>(v: i128, ty: DataType) -> Option<Value<'a>> {
+    let (signed, width) = (ty.is_signed_int(), ty.width()?);
+    if ty.is_float() {
+        return None;
+    }
+    let bits = width as u32 * 8;
+    let (min, max) = match signed {
+        true => (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1),
+        false => (0, (1i128 << bits) - 1),
+    };
+    if v < min || v > max {
+        return None;
+    }
+    Some(if signed { Value::Int(v as i64) } else { Value::UInt(v as u64) })
+}
+
+#[cold]
+fn wrong_count(spec: &TableSpec, given: usize) -> Error {
+    let names: Vec<_> = spec.columns.iter().map(|c| c.name.as_str()).collect();
+    let expected = names.len();
+    Error::schema(format!("{given} values for {expected} columns ({})", names.join(", ")))
+}
+
+#[cold]
+fn misfit(column: &ColumnDef, value: Value<'_>, max_value: usize) -> Error {
+    let (name, ty) = (&column.name, column.ty);
+    let text = match value {
+        Value::Str(v) if ty == DataType::Utf8 => Some(v.len()),
+        Value::Bytes(v) if ty == DataType::Binary => Some(v.len()),
+        _ => None,
+    };
+    Error::schema(match (text, value) {
+        (Some(len), _) => {
+            format!("column {name:?}: a value of {len} bytes; at most {max_value} are allowed")
+        }
+        (None, Value::Int(v)) => format!("column {name:?}: {v} does not fit {ty}"),
+        (None, Value::UInt(v)) => format!("column {name:?}: {v} does not fit {ty}"),
+        (None, _) => format!("column {name:?} is {ty}, the value is {}", value.kind()),
+    })
+}
+
+/// Checks that the columns of batches are as many and as long as they must be, and no value too
+/// large.
+pub(crate) fn check_batches(spec: &TableSpec, batches: &[Batch], max_value: usize) -> Result<()> {
+    let mut first_row = 0;
+    for batch in batches {
+        if batch.columns.len() != spec.columns.len() {
+            return Err(wrong_count(spec, batch.columns.len()));
+        }
+        for (column, def) in batch.columns.iter().zip(&spec.columns) {
+            let (name, rows, len) = (&def.name, batch.rows(), column.len(def.ty));
+            if !column.fits(def.ty) {
+                return Err(Error::schema(format!("column {name:?} is not of type {}", def.ty)));
+            }
+            if len != rows {
+                return Err(Error::schema(format!(
+                    "column {name:?} has {len} values for {rows} rows"
+                )));
+            }
+            if def.ty.is_bytes()
+                && let Some(row) = (0..rows).find(|row| column.bytes_at(*row).len() > max_value)
+            {
+                let (row, len) = (first_row + row, column.bytes_at(row).len());
+                return Err(Error::schema(format!(
+                    "column {name:?}, row {row}: a value of {len} bytes; at most {max_value} are \
+                     allowed"
+                )));
+            }
+        }
+        first_row += batch.rows();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_widen_and_never_narrow() {
+        let fits = |ty, value: Value<'static>| {
+            let spec = TableSpec::new([("v", ty)]);
+            let mut out = vec![];
+            fit_row(&spec, &[value], 10, &mut out).map(|()| out[0])
+        };
+        assert_eq!(fits(DataType::F64, Value::Int(3)).unwrap(), Value::Float(3.0));
+        assert_eq!(fits(DataType::U8, Value::Int(255)).unwrap(), Value::UInt(255));
+        assert_eq!(fits(DataType::I64, Value::Null).unwrap(), Value::Null);
+        for (ty, value) in [
+            (DataType::U8, Value::Int(256)),
+            (DataType::U8, Value::Int(-1)),
+            (DataType::I8, Value::Int(128)),
+            (DataType::I64, Value::UInt(u64::MAX)),
+            (DataType::F64, Value::Int((1 << 53) + 1)),
+            (DataType::F32, Value::Int((1 << 24) + 1)),
+            (DataType::F64, Value::Int(i64::MAX)),
+            (DataType::I64, Value::Float(1.0)),
+            (DataType::Bool, Value::Int(1)),
+            (DataType::I64, Value::Bool(true)),
+            (DataType::F64, Value::Str("1")),
+            (DataType::Utf8, Value::Str("elf zeichen")),
+        ] {
+            let error = fits(ty, value).unwrap_err().to_string();
+            assert!(error.contains("\"v\""), "{error}");
+        }
+    }
+}

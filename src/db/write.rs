@@ -1,0 +1,328 @@
+//! A row's and a batch's way in: validated, into the log, into the memtable, then visible.
+//!
+//! A batch of many bytes does not go through the log: it is sorted and encoded, its segments are
+//! written to free space of the main file, and one log record names them. It is written once.
+
+use parking_lot::MutexGuard;
+
+use crate::base::batch::Batch;
+use crate::base::schema::DataType;
+use crate::base::value::Value;
+use crate::db::core::{Core, Writer};
+use crate::db::options::Durability;
+use crate::db::sorted::sort_batch;
+use crate::db::syncer::Ticker;
+use crate::db::validate::{check_batches, fit_row};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::edit::{Edit, SegmentEntry, encode_edits};
+use crate::format::log::{LOG_START, LogHeader, kind, put_row, put_rows};
+use crate::format::spec::{TableDef, TableId};
+use crate::store::log_file::{LogFile, log_path};
+use crate::store::main_file::NewState;
+
+/// What an append did, and what is left to be done for it without any lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "hand it to `Db::settle`, which waits for durability and flushes what is full"]
+pub struct Receipt {
+    /// Rows that were appended.
+    pub rows: u64,
+    /// Number of the last of them: rows are numbered 1, 2, 3 over all tables.
+    pub last_seq: u64,
+    pub(crate) lsn: u64,
+    pub(crate) sync: bool,
+    pub(crate) flush: bool,
+}
+
+impl Receipt {
+    /// True if [`crate::Db::settle`] would have something to do, which may take long.
+    #[inline]
+    pub fn pending(&self) -> bool {
+        self.sync || self.flush
+    }
+}
+
+/// Most text of one group of rows that is encoded together.
+const GROUP_TEXT: usize = 1 << 30;
+/// Most rows of such a group.
+const GROUP_ROWS: usize = 16 << 20;
+
+impl Core {
+    /// The writer, locked, with a log to append to.
+    #[inline]
+    pub(crate) fn log_writer(&self) -> Result<MutexGuard<'_, Option<Writer>>> {
+        self.check_writable()?;
+        let guard = self.writer();
+        match guard.as_ref() {
+            Some(writer) if writer.log.is_some() => Ok(guard),
+            _ => {
+                drop(guard);
+                self.start_log()
+            }
+        }
+    }
+
+    /// Makes the log, at the first write: an empty log of the next epoch, then a slot that calls
+    /// for it. A crash between the two leaves an empty log that counts for nothing.
+    #[cold]
+    fn start_log(&self) -> Result<MutexGuard<'_, Option<Writer>>> {
+        let mut main = self.main();
+        let mut guard = self.writer();
+        let (Some(main), Some(writer)) = (main.as_mut(), guard.as_mut()) else {
+            return Err(Error::new(ErrorKind::Closed, "the database is closed").in_file(&self.path));
+        };
+        if writer.log.is_none() {
+            let slot = *main.file.slot();
+            let (lsn, seq) = (writer.next_lsn, writer.next_seq);
+            let header = LogHeader::new(self.salt, slot.epoch + 1, slot.generation + 1, lsn, seq);
+            let health = std::sync::Arc::clone(&self.health);
+            let log = LogFile::create(&*self.storage, log_path(&self.path), health, header)?;
+            let state = NewState {
+                epoch: header.epoch,
+                log_start: LOG_START,
+                durable_lsn: lsn - 1,
+                next_lsn: lsn,
+                next_seq: seq,
+                log_expected: true,
+            };
+            main.file.commit(&[], &Vec::new, state)?;
+            self.use_log(writer, log)?;
+        }
+        Ok(guard)
+    }
+
+    /// Appends to `log` from now on, and syncs it as the options say.
+    pub(crate) fn use_log(&self, writer: &mut Writer, log: LogFile) -> Result<()> {
+        self.syncer.attach(&log);
+        if self.options.durability == Durability::Interval {
+            let ticker = Ticker::start(self.syncer.clone(), self.options.sync_interval);
+            let ticker = ticker.map_err(|e| Error::from_io("start a thread", &self.path, e))?;
+            writer.ticker = Some(ticker);
+        }
+        writer.log = Some(log);
+        Ok(())
+    }
+
+    /// Creates a table; `None` if the name is taken.
+    pub(crate) fn create_table(&self, mut def: TableDef) -> Result<Option<Receipt>> {
+        let mut guard = self.log_writer()?;
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        let (view, _) = self.snapshot();
+        if view.find(&def.name).is_some() {
+            return Ok(None);
+        }
+        def.id = view.next_table();
+        let durable = self.syncer.durable();
+        let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
+        let lsn = log.append(kind::CREATE_TABLE, durable, |out| def.encode(out))?;
+        self.change_view(|view| {
+            view.add_table(def.clone());
+            if let Some(table) = view.table(def.id) {
+                writer.add_table(table.def.clone());
+            }
+        });
+        Ok(Some(self.receipt(writer, 0, lsn)))
+    }
+
+    /// Appends one row.
+    #[inline]
+    pub(crate) fn append_row(&self, id: TableId, ts: i64, values: &[Value<'_>]) -> Result<Receipt> {
+        let mut guard = self.log_writer()?;
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        let (seq, durable) = (writer.next_seq, self.syncer.durable());
+        let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
+            return Err(self.no_table(id));
+        };
+        let mut fitted = Vec::with_capacity(values.len());
+        fit_row(&table.def.spec, values, self.options.max_record_size, &mut fitted)?;
+        self.check_row_size(&fitted)?;
+        let columns = &table.def.spec.columns;
+        let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
+        let lsn = log.append(kind::ROW, durable, |out| {
+            put_row(out, id, columns, seq, ts, &fitted);
+        })?;
+        table.push_row(ts, seq, &fitted, |id, chunk| self.show_chunk(id, chunk));
+        writer.next_seq += 1;
+        self.publish(seq);
+        Ok(self.receipt(writer, 1, lsn))
+    }
+
+    /// Appends the rows of all batches, or none.
+    pub(crate) fn append(&self, def: &TableDef, mut batches: Vec<Batch>) -> Result<Receipt> {
+        self.check_writable()?;
+        check_batches(&def.spec, &batches, self.options.max_record_size)?;
+        batches.retain(|batch| batch.rows() > 0);
+        let rows: usize = batches.iter().map(Batch::rows).sum();
+        if rows == 0 {
+            let mut guard = self.writer();
+            let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+            return Ok(self.receipt(writer, 0, 0));
+        }
+        let types: Vec<DataType> = def.spec.columns.iter().map(|column| column.ty).collect();
+        let size = |batch: &Batch| {
+            let columns = batch.columns.iter().zip(&types);
+            batch.rows() * 8 + columns.map(|(column, ty)| column.byte_size(*ty)).sum::<usize>()
+        };
+        if batches.iter().map(size).sum::<usize>() >= self.options.direct_bytes {
+            return self.append_segments(def, &types, batches);
+        }
+        self.append_logged(def.id, &batches, rows)
+    }
+
+    fn append_logged(&self, id: TableId, batches: &[Batch], rows: usize) -> Result<Receipt> {
+        let mut guard = self.log_writer()?;
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        let (first_seq, durable) = (writer.next_seq, self.syncer.durable());
+        let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
+            return Err(self.no_table(id));
+        };
+        let columns = &table.def.spec.columns;
+        let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
+        let lsn = log.append(kind::ROWS, durable, |out| {
+            put_rows(out, id, columns, first_seq, batches);
+        })?;
+        let mut seq = first_seq;
+        for batch in batches {
+            table.push_batch(batch, &mut seq, |id, chunk| self.show_chunk(id, chunk));
+        }
+        writer.next_seq = seq;
+        self.publish(seq - 1);
+        Ok(self.receipt(writer, rows as u64, lsn))
+    }
+
+    /// Writes the rows as segments and names them in the log.
+    fn append_segments(
+        &self,
+        def: &TableDef,
+        types: &[DataType],
+        batches: Vec<Batch>,
+    ) -> Result<Receipt> {
+        let rows: usize = batches.iter().map(Batch::rows).sum();
+        // The log must be there before extents are, so that their place is not lost to a commit.
+        drop(self.log_writer()?);
+        let mut written = Vec::new();
+        let mut first = 0;
+        let mut fail = Ok(());
+        for group in groups(batches, types) {
+            // Numbers relative to the batch: the writer may be numbering other rows meanwhile.
+            let sorted = sort_batch(&group, &def.spec, first);
+            first += group.iter().map(Batch::rows).sum::<usize>() as u64;
+            fail = self.write_segments(def, &sorted, 0, &mut written);
+            if fail.is_err() {
+                break;
+            }
+        }
+        let named = fail.and_then(|()| self.name_segments(def.id, rows as u64, &mut written));
+        if named.is_err() {
+            self.discard_segments(&written);
+        }
+        named
+    }
+
+    /// Numbers the rows of written segments, names them in the log, and shows them to readers.
+    fn name_segments(
+        &self,
+        id: TableId,
+        rows: u64,
+        written: &mut [SegmentEntry],
+    ) -> Result<Receipt> {
+        let mut guard = self.log_writer()?;
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        if writer.table(id).is_none() {
+            return Err(self.no_table(id));
+        }
+        let (first_seq, durable) = (writer.next_seq, self.syncer.durable());
+        let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
+        for entry in written.iter_mut() {
+            entry.min_seq += first_seq;
+            entry.max_seq += first_seq;
+            entry.as_of_lsn = log.next_lsn();
+        }
+        let edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
+        self.syncer.extents_written();
+        let lsn = log.append(kind::SEGMENTS, durable, |out| encode_edits(&edits, out))?;
+        writer.pending.extend(written.iter().map(|entry| (lsn, entry.clone())));
+        writer.next_seq += rows;
+        self.change_view_upto(writer.next_seq - 1, |view| {
+            for edit in &edits {
+                view.apply(edit);
+            }
+        });
+        Ok(self.receipt(writer, rows, lsn))
+    }
+
+    fn receipt(&self, writer: &Writer, rows: u64, lsn: u64) -> Receipt {
+        let log = writer.log.as_ref();
+        let full = log.is_some_and(|log| log.end() - LOG_START >= self.options.flush_bytes);
+        let pending: u64 = writer.pending.iter().map(|(_, entry)| entry.len).sum();
+        Receipt {
+            rows,
+            last_seq: writer.next_seq - 1,
+            lsn,
+            sync: self.syncs_each_write() && lsn > 0,
+            flush: full || pending >= 4 * self.options.flush_bytes,
+        }
+    }
+
+    /// Waits until what `receipt` stands for is durable, if the options ask for it, and flushes
+    /// memtables that are full.
+    pub(crate) fn settle(&self, receipt: Receipt) -> Result<()> {
+        if receipt.sync {
+            self.syncer.wait(receipt.lsn).map_err(|e| {
+                let message = "the rows were written, but syncing them failed, so they may or may \
+                               not survive a power loss";
+                e.recast(ErrorKind::Indeterminate, message)
+            })?;
+        }
+        if receipt.flush {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn check_row_size(&self, values: &[Value<'_>]) -> Result<()> {
+        let texts = values.iter().map(|value| match value {
+            Value::Str(v) => v.len(),
+            Value::Bytes(v) => v.len(),
+            _ => 8,
+        });
+        let (size, most) = (texts.sum::<usize>(), self.options.max_record_size);
+        if size > most {
+            return Err(Error::schema(format!(
+                "a row of {size} bytes; at most {most} are allowed"
+            )));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(crate) fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, "the database is closed; open it again").in_file(&self.path)
+    }
+
+    #[cold]
+    pub(crate) fn no_table(&self, id: TableId) -> Error {
+        Error::new(ErrorKind::TableNotFound, format!("table number {id} is gone"))
+            .in_file(&self.path)
+    }
+}
+
+/// Cuts a list of batches into groups that are encoded together.
+fn groups(batches: Vec<Batch>, types: &[DataType]) -> Vec<Vec<Batch>> {
+    let mut groups: Vec<Vec<Batch>> = Vec::new();
+    let (mut rows, mut text) = (0, 0);
+    for batch in batches {
+        let columns = batch.columns.iter().zip(types).filter(|(_, ty)| ty.is_bytes());
+        let more: usize = columns.map(|(column, ty)| column.byte_size(*ty)).sum();
+        let full = rows + batch.rows() > GROUP_ROWS || text + more > GROUP_TEXT;
+        if groups.is_empty() || full {
+            groups.push(Vec::new());
+            (rows, text) = (0, 0);
+        }
+        rows += batch.rows();
+        text += more;
+        if let Some(group) = groups.last_mut() {
+            group.push(batch);
+        }
+    }
+    groups
+}

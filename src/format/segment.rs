@@ -1,0 +1,421 @@
+//! A segment: sorted rows of one table as blocks of columns, with a footer (SPEC 7).
+//!
+//! Its extent holds the streams of all columns, each at a multiple of 64 bytes, and then the
+//! footer's frame. Writing makes the whole extent in memory; reading takes the mapped extent and
+//! decodes only the blocks that a range of rows of a column needs, each after its checksum. Row
+//! numbers are stored relative to the least of the segment, which its entry holds, so that a batch
+//! can be encoded before its rows are numbered.
+
+use std::ops::Range;
+
+use arrow_buffer::{
+    BooleanBufferBuilder, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer,
+};
+
+use crate::base::batch::{Column, Data};
+use crate::base::bytes::{Malformed, pad_to};
+use crate::base::schema::{ColumnId, DataType, StoragePolicy, TableSpec};
+use crate::codec::checksum::checksum;
+use crate::codec::{self, BytesBuilder, Choice, Codec, VECTOR_ROWS};
+use crate::format::EXTENT_ALIGN;
+use crate::format::edit::{SegmentEntry, SegmentId};
+use crate::format::footer::{
+    BlockRef, ColumnIndex, Footer, MAX_SEGMENT_ROWS, Role, SEQ_ID, Stream, TIME_ID,
+};
+use crate::format::frame::{FOOTER_MAGIC, Frame};
+use crate::format::key::{KeyColumns, MAX_KEPT_KEY};
+use crate::format::spec::TableId;
+use crate::format::stats::{Lane, decode_vectors, encode_vectors, summarize};
+
+/// Rows of one table in the order they are read: by time, key, and arrival.
+#[derive(Debug, Clone)]
+pub struct SortedRows {
+    /// Times, ascending.
+    pub ts: ScalarBuffer<i64>,
+    /// Row numbers: the order of arrival.
+    pub seq: ScalarBuffer<u64>,
+    /// The value columns in the schema's order.
+    pub columns: Vec<Column>,
+}
+
+impl SortedRows {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.ts.len()
+    }
+
+    /// `len` rows from `start` on, sharing the buffers.
+    #[must_use]
+    pub fn slice(&self, spec: &TableSpec, start: usize, len: usize) -> Self {
+        let columns = self.columns.iter().zip(&spec.columns);
+        Self {
+            ts: self.ts.slice(start, len),
+            seq: self.seq.slice(start, len),
+            columns: columns.map(|(column, def)| column.slice(def.ty, start, len)).collect(),
+        }
+    }
+}
+
+/// Who a new segment is.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSegment {
+    /// Its number.
+    pub id: SegmentId,
+    /// Its table.
+    pub table: TableId,
+    /// The file's salt.
+    pub salt: u64,
+    /// Deletes up to this log number are applied to the rows.
+    pub as_of_lsn: u64,
+}
+
+/// Makes the extent of a segment of 1 to [`MAX_SEGMENT_ROWS`] rows, and its entry, whose `offset`
+/// is left 0 for whoever places it.
+pub fn build(spec: &TableSpec, new: NewSegment, rows: &SortedRows) -> (SegmentEntry, Vec<u8>) {
+    let count = rows.rows();
+    assert!((1..=MAX_SEGMENT_ROWS).contains(&count), "a segment of {count} rows");
+    let block_shift = if spec.storage == StoragePolicy::Size { 16 } else { 14 };
+    let mut footer = Footer { rows: count as u32, block_shift, columns: Vec::new() };
+    let mut extent = Vec::new();
+    let raw = spec.storage == StoragePolicy::Raw;
+    let ts = Column { data: Data::Fixed(rows.ts.inner().clone()), validity: None };
+    let min_seq = rows.seq.iter().copied().min().unwrap_or_default();
+    let relative = Column::from_vec(rows.seq.iter().map(|s| s - min_seq).collect::<Vec<u64>>());
+    put_column(&mut footer, &mut extent, (TIME_ID, DataType::I64), &ts, raw);
+    put_column(&mut footer, &mut extent, (SEQ_ID, DataType::U64), &relative, false);
+    for (column, def) in rows.columns.iter().zip(&spec.columns) {
+        put_column(&mut footer, &mut extent, (def.id, def.ty), column, raw);
+    }
+    pad_to(&mut extent, 0, EXTENT_ALIGN as usize);
+    let footer_at = extent.len() as u64;
+    let body = footer.encode();
+    let record = Frame::new(FOOTER_MAGIC, 0, new.id, 0, new.salt, &body).record(&body);
+    extent.extend_from_slice(&record);
+    pad_to(&mut extent, 0, EXTENT_ALIGN as usize);
+    let entry = SegmentEntry {
+        id: new.id,
+        table: new.table,
+        rows: count as u32,
+        level: 0,
+        min_ts: rows.ts[0],
+        max_ts: rows.ts[count - 1],
+        min_seq,
+        max_seq: rows.seq.iter().copied().max().unwrap_or_default(),
+        as_of_lsn: new.as_of_lsn,
+        offset: 0,
+        len: extent.len() as u64,
+        footer_at,
+        footer_len: record.len() as u32,
+        key_range: key_range(spec, rows),
+    };
+    (entry, extent)
+}
+
+fn put_column(
+    footer: &mut Footer,
+    extent: &mut Vec<u8>,
+    (id, ty): (ColumnId, DataType),
+    column: &Column,
+    raw: bool,
+) {
+    let rows = footer.rows as usize;
+    let nulls = column.null_count();
+    let statistics = if id == SEQ_ID { None } else { summarize(ty, column) };
+    let (summary, vectors) = match statistics {
+        Some((summary, vectors)) => (Some(summary), vectors),
+        None => (None, vec![]),
+    };
+    let lane = Lane::of(ty).filter(|_| id != SEQ_ID && rows > VECTOR_ROWS && nulls < rows);
+    let packed = lane.map(|lane| {
+        let mut bytes = Vec::new();
+        encode_vectors(lane, &vectors, &mut bytes);
+        bytes
+    });
+    let mut streams = Vec::new();
+    if nulls < rows {
+        let part = |start, len| (ty, column.slice(ty, start, len));
+        streams.push(put_stream(footer, extent, Role::Values, raw, part));
+    }
+    if let Some(validity) = column.validity.as_ref().filter(|_| (1..rows).contains(&nulls)) {
+        let part = |start, len| {
+            let bits = validity.inner().slice(start, len);
+            (DataType::Bool, Column { data: Data::Bool(bits), validity: None })
+        };
+        streams.push(put_stream(footer, extent, Role::Validity, raw, part));
+    }
+    footer.columns.push(ColumnIndex {
+        id,
+        ty,
+        nulls: nulls as u32,
+        nans: summary.map_or(0, |s| s.nans as u32),
+        streams,
+        summary,
+        vectors: packed,
+    });
+}
+
+fn put_stream(
+    footer: &Footer,
+    extent: &mut Vec<u8>,
+    role: Role,
+    raw: bool,
+    part: impl Fn(usize, usize) -> (DataType, Column),
+) -> Stream {
+    pad_to(extent, 0, EXTENT_ALIGN as usize);
+    let at = extent.len() as u64;
+    let mut blocks = Vec::with_capacity(footer.blocks());
+    for index in 0..footer.blocks() {
+        let (ty, values) = part(index * footer.block_rows(), footer.rows_of(index));
+        let start = extent.len();
+        let choice = if raw { Choice::Raw } else { Choice::Smallest };
+        let codec = codec::encode(ty, &values, choice, extent);
+        let bytes = &extent[start..];
+        let len = u32::try_from(bytes.len()).expect("a block is below 4 GiB");
+        blocks.push(BlockRef { codec, at: start as u64, len, checksum: checksum(bytes) });
+    }
+    Stream { role, at, blocks }
+}
+
+fn key_range(spec: &TableSpec, rows: &SortedRows) -> Option<(Vec<u8>, Vec<u8>)> {
+    let key = KeyColumns::of(spec);
+    if key.is_empty() {
+        return None;
+    }
+    let (mut least, mut greatest) = (0, 0);
+    for row in 1..rows.rows() {
+        if key.compare(&rows.columns, row, &rows.columns, least).is_lt() {
+            least = row;
+        } else if key.compare(&rows.columns, row, &rows.columns, greatest).is_gt() {
+            greatest = row;
+        }
+    }
+    let encode = |row| {
+        let mut bytes = Vec::new();
+        key.encode(&rows.columns, row, &mut bytes);
+        bytes
+    };
+    let (least, greatest) = (encode(least), encode(greatest));
+    (least.len().max(greatest.len()) <= MAX_KEPT_KEY).then_some((least, greatest))
+}
+
+/// Reads the footer out of an extent.
+pub fn read_footer(entry: &SegmentEntry, salt: u64, extent: &[u8]) -> Result<Footer, Malformed> {
+    let frame = usize::try_from(entry.footer_at).ok().and_then(|at| extent.get(at..));
+    let frame = frame.ok_or(Malformed { what: "footer of a segment", at: 0 })?;
+    let place = |bad: Malformed| Malformed { at: bad.at + entry.footer_at as usize, ..bad };
+    let (frame, body) = Frame::parse_record(frame, FOOTER_MAGIC).map_err(place)?;
+    if frame.seq != entry.id || frame.salt != salt {
+        return Err(place(Malformed { what: "footer of another segment", at: 8 }));
+    }
+    let footer = Footer::decode(body, entry.footer_at).map_err(place)?;
+    let columns = footer.columns.len();
+    let lead = footer.columns.iter().take(2).map(|column| column.id);
+    if footer.rows != entry.rows || columns < 2 || !lead.eq([TIME_ID, SEQ_ID]) {
+        return Err(place(Malformed { what: "footer at odds with the manifest", at: 0 }));
+    }
+    Ok(footer)
+}
+
+/// Reads `rows` of a column. `extent` is the segment's, mapped; raw values come back as views of
+/// it.
+pub fn read_column(
+    footer: &Footer,
+    column: &ColumnIndex,
+    extent: &Buffer,
+    rows: Range<usize>,
+) -> Result<Column, Malformed> {
+    let len = rows.len();
+    let Some(values) = column.stream(Role::Values) else {
+        return Ok(Column::nulls(column.ty, len));
+    };
+    let validity = match column.stream(Role::Validity) {
+        Some(stream) => Some(NullBuffer::new(read_bits(footer, stream, extent, rows.clone())?)),
+        None => None,
+    };
+    let data = match column.ty.width() {
+        Some(width) => Data::Fixed(match raw_view(footer, values, extent, &rows, width) {
+            Some(view) => view?,
+            None => read_fixed(footer, column.ty, width, values, extent, rows)?,
+        }),
+        None if column.ty == DataType::Bool => Data::Bool(read_bits(footer, values, extent, rows)?),
+        None => read_bytes(footer, column.ty, values, extent, rows)?,
+    };
+    Ok(Column { data, validity: None }.with_validity(validity))
+}
+
+/// Reads the row numbers of `rows`.
+pub fn read_seq(
+    entry: &SegmentEntry,
+    footer: &Footer,
+    extent: &Buffer,
+    rows: Range<usize>,
+) -> Result<ScalarBuffer<u64>, Malformed> {
+    let column = footer.column(SEQ_ID).ok_or(Malformed { what: "row numbers", at: 0 })?;
+    let relative = read_column(footer, column, extent, rows)?;
+    let absolute = relative.values::<u64>().iter().map(|s| s.wrapping_add(entry.min_seq));
+    Ok(absolute.collect::<Vec<u64>>().into())
+}
+
+/// Reads the times of `rows`.
+pub fn read_ts(
+    footer: &Footer,
+    extent: &Buffer,
+    rows: Range<usize>,
+) -> Result<ScalarBuffer<i64>, Malformed> {
+    let column = footer.column(TIME_ID).ok_or(Malformed { what: "times", at: 0 })?;
+    let len = rows.len();
+    match read_column(footer, column, extent, rows)?.data {
+        Data::Fixed(buffer) => Ok(ScalarBuffer::new(buffer, 0, len)),
+        _ => Err(Malformed { what: "times", at: 0 }),
+    }
+}
+
+/// The rows with times in `[start, end)`, found by the vectors' statistics and two vectors' times.
+pub fn rows_between(
+    entry: &SegmentEntry,
+    footer: &Footer,
+    extent: &Buffer,
+    start: i64,
+    end: Option<i64>,
+) -> Result<Range<usize>, Malformed> {
+    let from = if start <= entry.min_ts { 0 } else { first_at(footer, extent, start)? };
+    let to = match end {
+        Some(end) if end <= entry.max_ts => first_at(footer, extent, end)?,
+        _ => footer.rows as usize,
+    };
+    Ok(from..to.max(from))
+}
+
+/// The first row whose time is at or past `ts`.
+fn first_at(footer: &Footer, extent: &Buffer, ts: i64) -> Result<usize, Malformed> {
+    let rows = footer.rows as usize;
+    let column = footer.column(TIME_ID).ok_or(Malformed { what: "times", at: 0 })?;
+    let vectors = match &column.vectors {
+        Some(bytes) => decode_vectors(Lane::Signed, rows.div_ceil(VECTOR_ROWS), bytes)?,
+        None => vec![],
+    };
+    // The vector before the first one that begins at or past `ts` is where `ts` would be.
+    let vector = vectors.partition_point(|v| (v.min as i64) < ts).saturating_sub(1);
+    let begin = vector * VECTOR_ROWS;
+    let len = if vectors.is_empty() { rows } else { VECTOR_ROWS.min(rows - begin) };
+    let times = read_ts(footer, extent, begin..begin + len)?;
+    Ok(begin + times.partition_point(|t| *t < ts))
+}
+
+/// Checks every block of the segment, and that each decodes; returns how many there are.
+pub fn verify(footer: &Footer, extent: &Buffer) -> Result<u64, Malformed> {
+    let mut blocks = 0;
+    for column in &footer.columns {
+        read_column(footer, column, extent, 0..footer.rows as usize)?;
+        blocks += column.streams.iter().map(|s| s.blocks.len() as u64).sum::<u64>();
+    }
+    Ok(blocks)
+}
+
+/// The blocks of a stream that hold `rows`: the block, how many rows it has, which are wanted.
+fn parts<'a>(
+    footer: &'a Footer,
+    stream: &'a Stream,
+    rows: Range<usize>,
+) -> impl Iterator<Item = (&'a BlockRef, usize, Range<usize>)> {
+    let size = footer.block_rows();
+    let blocks = rows.start / size..rows.end.div_ceil(size);
+    blocks.filter_map(move |index| {
+        let start = index * size;
+        let wanted = rows.start.max(start) - start..rows.end.min(start + size) - start;
+        let block = stream.blocks.get(index).filter(|_| !wanted.is_empty())?;
+        Some((block, footer.rows_of(index), wanted))
+    })
+}
+
+/// A block's bytes, checked against its checksum.
+fn checked<'a>(block: &BlockRef, extent: &'a [u8]) -> Result<&'a [u8], Malformed> {
+    let at = block.at as usize;
+    let bytes = extent.get(at..).and_then(|rest| rest.get(..block.len as usize));
+    match bytes {
+        Some(bytes) if checksum(bytes) == block.checksum => Ok(bytes),
+        Some(_) => Err(Malformed { what: "checksum of a block", at }),
+        None => Err(Malformed { what: "block beyond the segment", at }),
+    }
+}
+
+/// A view of the mapped values where all wanted blocks are raw and lie as Arrow needs them.
+fn raw_view(
+    footer: &Footer,
+    stream: &Stream,
+    extent: &Buffer,
+    rows: &Range<usize>,
+    width: usize,
+) -> Option<Result<Buffer, Malformed>> {
+    for (block, block_rows, _) in parts(footer, stream, rows.clone()) {
+        if block.codec != Codec::Raw || block.len as usize != block_rows * width {
+            return None;
+        }
+    }
+    let start = stream.at as usize + rows.start * width;
+    let first = stream.blocks.get(rows.start / footer.block_rows())?;
+    let contiguous = first.at as usize
+        == stream.at as usize + rows.start / footer.block_rows() * footer.block_rows() * width;
+    if !contiguous || !(extent.as_ptr() as usize + start).is_multiple_of(width) {
+        return None;
+    }
+    for (block, _, _) in parts(footer, stream, rows.clone()) {
+        if let Err(bad) = checked(block, extent) {
+            return Some(Err(bad));
+        }
+    }
+    Some(Ok(extent.slice_with_length(start, rows.len() * width)))
+}
+
+fn read_fixed(
+    footer: &Footer,
+    ty: DataType,
+    width: usize,
+    stream: &Stream,
+    extent: &[u8],
+    rows: Range<usize>,
+) -> Result<Buffer, Malformed> {
+    let mut out = MutableBuffer::from_len_zeroed(rows.len() * width);
+    let mut rest = out.as_slice_mut();
+    for (block, block_rows, wanted) in parts(footer, stream, rows) {
+        let bytes = checked(block, extent)?;
+        let (part, tail) = rest.split_at_mut(wanted.len() * width);
+        codec::decode_fixed(block.codec, ty, bytes, block_rows, wanted, part)
+            .map_err(|bad| Malformed { what: bad.what, at: block.at as usize })?;
+        rest = tail;
+    }
+    Ok(out.into())
+}
+
+fn read_bits(
+    footer: &Footer,
+    stream: &Stream,
+    extent: &[u8],
+    rows: Range<usize>,
+) -> Result<arrow_buffer::BooleanBuffer, Malformed> {
+    let mut out = BooleanBufferBuilder::new(rows.len());
+    for (block, block_rows, wanted) in parts(footer, stream, rows) {
+        let bytes = checked(block, extent)?;
+        codec::decode_bits(block.codec, bytes, block_rows, wanted, &mut out)
+            .map_err(|bad| Malformed { what: bad.what, at: block.at as usize })?;
+    }
+    Ok(out.finish())
+}
+
+fn read_bytes(
+    footer: &Footer,
+    ty: DataType,
+    stream: &Stream,
+    extent: &[u8],
+    rows: Range<usize>,
+) -> Result<Data, Malformed> {
+    let mut out = BytesBuilder { offsets: Vec::with_capacity(rows.len() + 1), values: vec![] };
+    out.offsets.push(0);
+    for (block, block_rows, wanted) in parts(footer, stream, rows) {
+        let bytes = checked(block, extent)?;
+        codec::decode_bytes(block.codec, ty, bytes, block_rows, wanted, &mut out)
+            .map_err(|bad| Malformed { what: bad.what, at: block.at as usize })?;
+    }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(out.offsets));
+    Ok(Data::Bytes { offsets, values: Buffer::from_vec(out.values) })
+}

@@ -1,0 +1,105 @@
+//! A table's name and schema as bytes, in the manifest and in the log alike (SPEC 6.2).
+//!
+//! ```text
+//! u32  table id
+//! text name                      (text: u32 length, UTF-8)
+//! u8   unit of time (0 s, 1 ms, 2 us, 3 ns), u8 on_conflict, u8 storage, u8 zero
+//! text name of the time column
+//! u32  count of columns; each: u32 id, u8 type, text name
+//! u32  count of key columns; each: u32 position among the columns
+//! ```
+
+use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
+use crate::base::schema::{ColumnDef, DataType, OnConflict, StoragePolicy, TableSpec};
+use crate::base::time::TimeUnit;
+
+/// A table's number, never used again after the table is gone.
+pub type TableId = u32;
+
+/// A table as it was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableDef {
+    /// Its number.
+    pub id: TableId,
+    /// Its name.
+    pub name: String,
+    /// Its schema.
+    pub spec: TableSpec,
+}
+
+impl TableDef {
+    /// Appends the definition's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let spec = &self.spec;
+        out.extend_from_slice(&self.id.to_le_bytes());
+        put_slice(out, self.name.as_bytes());
+        let unit = TimeUnit::ALL.iter().position(|u| *u == spec.unit).unwrap_or_default();
+        out.extend_from_slice(&[unit as u8, spec.on_conflict as u8, spec.storage as u8, 0]);
+        put_slice(out, spec.time_column.as_bytes());
+        put_len(out, spec.columns.len());
+        for column in &spec.columns {
+            out.extend_from_slice(&column.id.to_le_bytes());
+            out.push(column.ty as u8);
+            put_slice(out, column.name.as_bytes());
+        }
+        put_len(out, spec.key.len());
+        for &position in &spec.key {
+            put_len(out, position);
+        }
+    }
+
+    /// Reads a definition and checks that it is one that could have been created.
+    pub fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let id = r.u32("table id")?;
+        let name = r.text("table name")?.to_owned();
+        let unit = pick(&TimeUnit::ALL, r, "unit of time")?;
+        let on_conflict = pick(&OnConflict::ALL, r, "on_conflict")?;
+        let storage = pick(&StoragePolicy::ALL, r, "storage")?;
+        r.u8("zero")?;
+        let time_column = r.text("time column")?.to_owned();
+        let count = r.count(9, "columns")?;
+        let mut columns = Vec::with_capacity(count);
+        for _ in 0..count {
+            let id = r.u32("column id")?;
+            let code = r.u8("column type")?;
+            let ty = DataType::from_code(code).ok_or(r.malformed("column type"))?;
+            columns.push(ColumnDef { id, name: r.text("column name")?.to_owned(), ty });
+        }
+        let count = r.count(4, "key columns")?;
+        let key = (0..count).map(|_| r.u32("key column").map(|p| p as usize));
+        let key = key.collect::<Result<_, _>>()?;
+        let spec = TableSpec { time_column, unit, columns, key, on_conflict, storage };
+        let fits =
+            spec.validate().is_ok() && crate::base::schema::check_name("table", &name).is_ok();
+        if fits { Ok(Self { id, name, spec }) } else { Err(r.malformed("table definition")) }
+    }
+}
+
+fn pick<T: Copy>(all: &[T], r: &mut Reader<'_>, what: &'static str) -> Result<T, Malformed> {
+    let code = r.u8(what)?;
+    all.get(usize::from(code)).copied().ok_or(r.malformed(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_survives() {
+        let spec = TableSpec::new([("site", DataType::Utf8), ("temp", DataType::F32)])
+            .unit(TimeUnit::Nanosecond)
+            .time_column("at")
+            .storage(StoragePolicy::Raw)
+            .key(&["site"])
+            .unwrap();
+        let def = TableDef { id: 9, name: "wetter".into(), spec };
+        let mut bytes = vec![];
+        def.encode(&mut bytes);
+        let mut r = Reader::new(&bytes);
+        assert_eq!(TableDef::decode(&mut r), Ok(def));
+        assert!(r.finish("end").is_ok());
+        for len in 0..bytes.len() {
+            assert!(TableDef::decode(&mut Reader::new(&bytes[..len])).is_err());
+        }
+    }
+}

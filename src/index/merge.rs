@@ -1,0 +1,196 @@
+//! Merging sorted runs.
+//!
+//! Runs come as heads: the part of each run that is at hand. The merge names the next stretch of
+//! one head that comes before everything in the others, so that data which is mostly in order is
+//! copied by stretches and not by rows. Ties are for the runs to decide: they compare rows whole.
+
+use std::cmp::Ordering;
+
+/// The part of a sorted run that is at hand.
+pub trait Head {
+    /// Rows at hand.
+    fn rows(&self) -> usize;
+    /// Compares row `row` of this head with row `other_row` of another.
+    fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering;
+}
+
+/// A merge of heads, of which each has a position.
+#[derive(Debug)]
+pub struct Merge<H> {
+    heads: Vec<(H, usize)>,
+    /// Heads that are not used up, by their next row, the last one first.
+    order: Vec<usize>,
+}
+
+/// A stretch of one head that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Which head.
+    pub head: usize,
+    /// Its first row.
+    pub start: usize,
+    /// How many rows.
+    pub len: usize,
+}
+
+impl<H: Head> Merge<H> {
+    /// A merge of these heads, each with at least one row.
+    pub fn new(heads: Vec<H>) -> Self {
+        let heads: Vec<_> = heads.into_iter().map(|head| (head, 0)).collect();
+        let mut merge = Self { order: Vec::with_capacity(heads.len()), heads };
+        for index in 0..merge.heads.len() {
+            merge.insert(index);
+        }
+        merge
+    }
+
+    /// Adds a head that comes after those there are, and says which it is.
+    pub fn add(&mut self, head: H) -> usize {
+        self.heads.push((head, 0));
+        self.insert(self.heads.len() - 1);
+        self.heads.len() - 1
+    }
+
+    /// The head whose row is next, and that row.
+    pub fn peek(&self) -> Option<(&H, usize)> {
+        self.order.last().map(|&index| (&self.heads[index].0, self.heads[index].1))
+    }
+
+    /// The next stretch, of at most `limit` rows; `None` when all heads are used up. If a head is
+    /// used up afterwards (see [`Merge::is_used_up`]), its run's next part must be given by
+    /// [`Merge::refill`] before the next call, or the run has ended.
+    pub fn next(&mut self, limit: usize) -> Option<Stretch> {
+        let index = self.order.pop()?;
+        let (head, start) = (&self.heads[index].0, self.heads[index].1);
+        let most = (head.rows() - start).min(limit);
+        let len = match self.order.last() {
+            None => most,
+            Some(&second) => {
+                let (other, other_row) = (&self.heads[second].0, self.heads[second].1);
+                // The first row of the popped head is known to come first.
+                1 + gallop(most - 1, |i| {
+                    head.compare(start + 1 + i, other, other_row) != Ordering::Greater
+                })
+            }
+        };
+        self.heads[index].1 += len;
+        if !self.is_used_up(index) {
+            self.insert(index);
+        }
+        Some(Stretch { head: index, start, len })
+    }
+
+    /// True if all rows at hand of that head were given out.
+    pub fn is_used_up(&self, index: usize) -> bool {
+        let (head, at) = &self.heads[index];
+        *at == head.rows()
+    }
+
+    /// The next part of the run of a head that is used up.
+    pub fn refill(&mut self, index: usize, head: H) {
+        self.heads[index] = (head, 0);
+        self.insert(index);
+    }
+
+    /// A head, to copy rows from.
+    pub fn head(&self, index: usize) -> &H {
+        &self.heads[index].0
+    }
+
+    fn insert(&mut self, index: usize) {
+        let (head, row) = (&self.heads[index].0, self.heads[index].1);
+        let later = self.order.partition_point(|&other| {
+            let (other_head, other_row) = &self.heads[other];
+            match other_head.compare(*other_row, head, row) {
+                // Equal rows come in the order of the runs.
+                Ordering::Equal => other > index,
+                order => order == Ordering::Greater,
+            }
+        });
+        self.order.insert(later, index);
+    }
+}
+
+/// How many of `0..len` fulfil `before`, which holds for a prefix; cheap when the prefix is short.
+fn gallop(len: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (0, 1);
+    while low + step <= len && before(low + step - 1) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = (low + step - 1).min(len);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug)]
+    struct Rows(Vec<(i64, u64)>);
+
+    impl Head for Rows {
+        fn rows(&self) -> usize {
+            self.0.len()
+        }
+        fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
+            self.0[row].cmp(&other.0[other_row])
+        }
+    }
+
+    #[test]
+    fn gallop_counts_prefixes() {
+        for len in 0..40 {
+            for prefix in 0..=len {
+                assert_eq!(gallop(len, |i| i < prefix), prefix, "{prefix} of {len}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_merge_sorts(
+            rows in prop::collection::vec((0i64..30, 0usize..5), 0..300),
+            part in 1usize..20,
+            limit in 1usize..20,
+        ) {
+            let mut runs = vec![vec![]; 5];
+            for (seq, (ts, run)) in rows.iter().enumerate() {
+                runs[*run].push((*ts, seq as u64));
+            }
+            let mut expected: Vec<_> = runs.concat();
+            expected.sort_unstable();
+            let mut parts: Vec<Vec<Vec<(i64, u64)>>> = vec![];
+            for run in &mut runs {
+                run.sort_unstable();
+                let mut cut: Vec<_> = run.chunks(part).map(<[_]>::to_vec).collect();
+                cut.reverse();
+                if !cut.is_empty() {
+                    parts.push(cut);
+                }
+            }
+            let heads = parts.iter_mut().map(|p| Rows(p.pop().unwrap())).collect();
+            let mut merge = Merge::new(heads);
+            let mut merged = vec![];
+            while let Some(stretch) = merge.next(limit) {
+                let rows = &merge.head(stretch.head).0;
+                merged.extend_from_slice(&rows[stretch.start..stretch.start + stretch.len]);
+                if merge.is_used_up(stretch.head)
+                    && let Some(next) = parts[stretch.head].pop()
+                {
+                    merge.refill(stretch.head, Rows(next));
+                }
+            }
+            prop_assert_eq!(merged, expected);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The log-structured index, generic over what it stores, without I/O.
+//!
+//! Rows arrive in a memtable, in the order they come; reads merge sorted runs of any origin. What a
+//! row's payload is, column cells here, is the caller's: `db` brings columns.
+//!
+//! - `append_vec`: a buffer that one writer fills while readers read what is there
+//! - `memtable`: chunks of rows as they arrive, and snapshots of them
+//! - `merge`: sorted runs into one sorted sequence
+
+pub mod append_vec;
+pub mod memtable;
+pub mod merge;
+
+pub use append_vec::AppendVec;
+pub use memtable::{Chunk, Memtable};

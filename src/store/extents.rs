@@ -1,0 +1,164 @@
+//! Where in the main file something new may stand.
+//!
+//! What is free is nowhere written down: it is what the manifest does not name. An extent that a
+//! commit no longer names is still named by the slot before it, so it waits until that slot is
+//! overwritten by the next commit (DESIGN: no extent is reused while a slot on disk refers to it).
+
+use std::collections::BTreeMap;
+
+use crate::format::{EXTENT_ALIGN, HEADER_LEN};
+
+/// The free and used space of a main file.
+#[derive(Debug)]
+pub struct Extents {
+    /// Free extents before `end`, by offset; neighbours are joined.
+    free: BTreeMap<u64, u64>,
+    /// Freed by the commit of that generation, but still named by the slot before it.
+    waiting: Vec<(u64, u64, u64)>,
+    /// Everything from here on is free.
+    end: u64,
+}
+
+impl Extents {
+    /// The space of a file whose state of `generation` names the `used` extents (offset, length).
+    /// The gaps between them may be named by the slot before, so they wait. `None` if two of them
+    /// overlap or one is not where an extent can be.
+    pub fn new(used: &mut Vec<(u64, u64)>, file_len: u64, generation: u64) -> Option<Self> {
+        used.sort_unstable();
+        let mut space =
+            Self { free: BTreeMap::new(), waiting: Vec::new(), end: file_len.max(HEADER_LEN) };
+        let mut at = HEADER_LEN;
+        for &(offset, len) in used.iter() {
+            let end = offset.checked_add(len)?.checked_next_multiple_of(EXTENT_ALIGN)?;
+            if offset < at || !offset.is_multiple_of(EXTENT_ALIGN) {
+                return None;
+            }
+            if offset > at {
+                space.waiting.push((generation, at, offset - at));
+            }
+            at = end;
+        }
+        space.end = space.end.next_multiple_of(EXTENT_ALIGN);
+        if space.end > at {
+            space.waiting.push((generation, at, space.end - at));
+        }
+        space.end = space.end.max(at);
+        Some(space)
+    }
+
+    /// A place for `len` bytes: the first free extent that holds them, or the end of the file.
+    pub fn place(&mut self, len: u64) -> u64 {
+        let len = len.max(1).next_multiple_of(EXTENT_ALIGN);
+        let hole = self.free.iter().find(|(_, room)| **room >= len);
+        let Some((&offset, &room)) = hole else {
+            let offset = self.end;
+            self.end += len;
+            return offset;
+        };
+        self.free.remove(&offset);
+        if room > len {
+            self.free.insert(offset + len, room - len);
+        }
+        offset
+    }
+
+    /// Gives back a place that no commit named.
+    pub fn discard(&mut self, offset: u64, len: u64) {
+        self.put_free(offset, len.max(1).next_multiple_of(EXTENT_ALIGN));
+    }
+
+    /// Gives back a place that the commit of `generation`, about to be made, no longer names.
+    pub fn release(&mut self, generation: u64, offset: u64, len: u64) {
+        self.waiting.push((generation, offset, len.max(1).next_multiple_of(EXTENT_ALIGN)));
+    }
+
+    /// The commit of `generation` is on disk: what an earlier one freed is named by no slot now.
+    pub fn settle(&mut self, generation: u64) {
+        let ready: Vec<_> =
+            self.waiting.extract_if(.., |(freed, _, _)| *freed < generation).collect();
+        for (_, offset, len) in ready {
+            self.put_free(offset, len);
+        }
+    }
+
+    /// Where the file's used part ends.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    fn put_free(&mut self, mut offset: u64, mut len: u64) {
+        if let Some((&before, &room)) = self.free.range(..offset).next_back()
+            && before + room == offset
+        {
+            self.free.remove(&before);
+            (offset, len) = (before, room + len);
+        }
+        if let Some(room) = self.free.remove(&(offset + len)) {
+            len += room;
+        }
+        if offset + len == self.end {
+            self.end = offset;
+        } else {
+            self.free.insert(offset, len);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_freed_extent_waits_for_the_slot_before() {
+        let mut space = Extents::new(&mut vec![], 0, 1).unwrap();
+        let a = space.place(100);
+        let b = space.place(100);
+        assert_eq!((a, b), (HEADER_LEN, HEADER_LEN + 128));
+        space.release(2, a, 100);
+        assert_eq!(space.place(64), b + 128, "slot 1 still names it");
+        space.settle(2);
+        assert_eq!(space.place(64), b + 192, "and so it does after commit 2");
+        space.settle(3);
+        assert_eq!(space.place(64), a);
+    }
+
+    #[test]
+    fn overlapping_extents_are_refused() {
+        let at = HEADER_LEN;
+        assert!(Extents::new(&mut vec![(at, 100), (at + 64, 10)], 0, 1).is_none());
+        assert!(Extents::new(&mut vec![(at + 1, 100)], 0, 1).is_none());
+        assert!(Extents::new(&mut vec![(at - 64, 100)], 0, 1).is_none());
+        assert!(Extents::new(&mut vec![(at, u64::MAX)], 0, 1).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn places_never_overlap(steps in prop::collection::vec((0u8..3, 1u64..500), 1..200)) {
+            let mut space = Extents::new(&mut vec![], 0, 1).unwrap();
+            let (mut held, mut generation) = (Vec::<(u64, u64)>::new(), 1);
+            for (what, len) in steps {
+                match what {
+                    0 => {
+                        let at = space.place(len);
+                        for &(other, size) in &held {
+                            prop_assert!(at + len <= other || other + size <= at);
+                        }
+                        held.push((at, len));
+                    }
+                    1 if !held.is_empty() => {
+                        let (at, size) = held.swap_remove(len as usize % held.len());
+                        space.discard(at, size);
+                    }
+                    _ => {
+                        generation += 1;
+                        if let Some((at, size)) = held.pop() {
+                            space.release(generation, at, size);
+                        }
+                        space.settle(generation);
+                    }
+                }
+            }
+        }
+    }
+}

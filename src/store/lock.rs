@@ -1,0 +1,96 @@
+//! The writer's lock: one writer for a file, whatever the name it was opened by.
+//!
+//! The lock is on the file itself and goes with its holder, killed or not. A note in the file's
+//! third page says who that is. The note is for the message only and is never trusted: it may be
+//! stale, or from another container.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::fork;
+use super::storage::{File, read_exact_at, write_all_at};
+use crate::{Error, ErrorKind, Result};
+
+/// Where the note is: after the two pages of header slots.
+pub const NOTE_OFFSET: u64 = 8192;
+/// Magic and process id, each a little-endian `u32`.
+pub const NOTE_LEN: usize = 8;
+/// The note when nobody writes: `CHLw` and no process. A new file should hold it.
+pub const NOTE_EMPTY: [u8; NOTE_LEN] = *b"CHLw\0\0\0\0";
+
+/// The right to write to a database, until dropped.
+#[derive(Debug)]
+pub struct WriterLock {
+    file: Arc<dyn File>,
+    generation: u32,
+}
+
+impl WriterLock {
+    /// Takes the lock of `file`, open for writing. If another holds it, this is
+    /// [`ErrorKind::Locked`] and names its process where the file tells.
+    ///
+    /// The note is written at once if the file has a place for one (see [`NOTE_EMPTY`]): what may
+    /// turn out not to be a database is never written to. See [`WriterLock::announce`].
+    pub fn acquire(file: &Arc<dyn File>, path: &Path) -> Result<Self> {
+        let generation = fork::generation();
+        if !file.try_lock().map_err(|e| Error::from_io("lock the database", path, e))? {
+            return Err(locked(read_note(&**file), path));
+        }
+        let lock = Self { file: Arc::clone(file), generation };
+        if read_note(&*lock.file).is_some() {
+            // Only a message is lost if this fails; a sick disk shows at the next real write.
+            let _ = lock.announce();
+        }
+        Ok(lock)
+    }
+
+    /// Writes the note, for a file that has just been created or was found to be a database
+    /// without one. A file too short to hold it is left as it is.
+    pub fn announce(&self) -> io::Result<()> {
+        if self.file.len()? < NOTE_OFFSET + NOTE_LEN as u64 {
+            return Ok(());
+        }
+        let mut note = NOTE_EMPTY;
+        note[4..].copy_from_slice(&std::process::id().to_le_bytes());
+        write_all_at(&*self.file, &note, NOTE_OFFSET)
+    }
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // In a fork child the note and the lock are the parent's.
+        if self.generation != fork::generation() {
+            return;
+        }
+        if read_note(&*self.file) == Some(std::process::id()) {
+            let _ = write_all_at(&*self.file, &NOTE_EMPTY, NOTE_OFFSET);
+        }
+        // The handle may live on in readers of the same process; the lock must not. If this fails,
+        // it goes with the handle.
+        let _ = self.file.unlock();
+    }
+}
+
+/// The process in the note, 0 if nobody; `None` if the file has no note.
+fn read_note(file: &dyn File) -> Option<u32> {
+    let mut note = [0; NOTE_LEN];
+    read_exact_at(file, &mut note, NOTE_OFFSET).ok()?;
+    let [m0, m1, m2, m3, p0, p1, p2, p3] = note;
+    ([m0, m1, m2, m3] == NOTE_EMPTY[..4]).then(|| u32::from_le_bytes([p0, p1, p2, p3]))
+}
+
+#[cold]
+fn locked(holder: Option<u32>, path: &Path) -> Error {
+    let error = |by: &str| {
+        let message = format!("the database is open for writing {by}; close it there first");
+        Error::new(ErrorKind::Locked, message).in_file(path)
+    };
+    match holder.filter(|&pid| pid != 0) {
+        Some(pid) if pid == std::process::id() => {
+            error(&format!("in this process (pid {pid})")).with_pid(pid)
+        }
+        Some(pid) => error(&format!("in process {pid}")).with_pid(pid),
+        None => error("by another handle or process"),
+    }
+}

@@ -1,0 +1,228 @@
+//! The main file of an open database: placing extents and committing (SPEC 4 and 6).
+//!
+//! A commit writes data and the manifest's delta, syncs, writes the slot of the new generation,
+//! syncs. Until the second sync the slot before is in force and all that it names is untouched.
+//! The manifest has room behind it for deltas; when that is used up, the next commit folds it: a
+//! new base is written elsewhere with twice its size as room, so that a commit costs the same
+//! however large the file is, and folding is paid for by the deltas that filled the room.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::format::edit::{Edit, KIND_BASE, KIND_DELTA, encode_edits};
+use crate::format::frame::{Frame, MANIFEST_MAGIC};
+use crate::format::slot::{FORMAT_VERSION, Slot, slot_offset};
+use crate::format::{EXTENT_ALIGN, HEADER_LEN, PAGE};
+use crate::store::extents::Extents;
+use crate::store::health::Health;
+use crate::store::storage::{File, write_all_at};
+
+/// Least room a manifest is given.
+const MIN_MANIFEST_ROOM: u64 = 1024;
+
+/// The main file, open for writing.
+#[derive(Debug)]
+pub struct MainFile {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    health: Arc<Health>,
+    slot: Slot,
+    extents: Extents,
+}
+
+/// What a commit changes besides the manifest.
+#[derive(Debug, Clone, Copy)]
+pub struct NewState {
+    /// Epoch of the log.
+    pub epoch: u64,
+    /// Where in the log replay begins.
+    pub log_start: u64,
+    /// Highest log number known to be durable.
+    pub durable_lsn: u64,
+    /// Next log number, if the log is empty.
+    pub next_lsn: u64,
+    /// Next row number, if the log is empty.
+    pub next_seq: u64,
+    /// A log must be there.
+    pub log_expected: bool,
+}
+
+/// The bytes of a new main file: an empty database, the same in both slots.
+pub fn empty_file(salt: u64) -> Vec<u8> {
+    let base = Frame::new(MANIFEST_MAGIC, KIND_BASE, 1, 0, salt, &[]).record(&[]);
+    let slot = Slot {
+        version: FORMAT_VERSION,
+        compatible: 0,
+        incompatible: 0,
+        generation: 1,
+        epoch: 0,
+        salt,
+        file_len: HEADER_LEN + MIN_MANIFEST_ROOM,
+        manifest_at: HEADER_LEN,
+        manifest_len: base.len() as u64,
+        manifest_room: MIN_MANIFEST_ROOM,
+        log_start: 0,
+        durable_lsn: 0,
+        next_lsn: 1,
+        next_seq: 1,
+        log_expected: false,
+    };
+    let mut bytes = vec![0; (HEADER_LEN + MIN_MANIFEST_ROOM) as usize];
+    for generation in [1, 2] {
+        let at = slot_offset(generation) as usize;
+        let slot = Slot { generation, ..slot }.to_bytes();
+        bytes[at..at + slot.len()].copy_from_slice(&slot);
+    }
+    let note = crate::store::lock::NOTE_EMPTY;
+    let at = 2 * PAGE as usize;
+    bytes[at..at + note.len()].copy_from_slice(&note);
+    let at = HEADER_LEN as usize;
+    bytes[at..at + base.len()].copy_from_slice(&base);
+    bytes
+}
+
+impl MainFile {
+    /// The main file in the state of `slot`, whose manifest names `used` extents (offset, length).
+    /// `None` if they overlap each other or the manifest.
+    pub fn new(
+        file: Arc<dyn File>,
+        path: PathBuf,
+        health: Arc<Health>,
+        slot: Slot,
+        mut used: Vec<(u64, u64)>,
+    ) -> Option<Self> {
+        used.push((slot.manifest_at, slot.manifest_room));
+        let extents = Extents::new(&mut used, slot.file_len, slot.generation)?;
+        Some(Self { file, path, health, slot, extents })
+    }
+
+    /// The state in force.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// The file itself, to map and to sync.
+    pub fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes an extent, of a multiple of [`EXTENT_ALIGN`] bytes, that no commit names yet and says
+    /// where. A full disk fails only this
+    /// write; whatever else goes wrong poisons the writer.
+    pub fn write_extent(&mut self, bytes: &[u8]) -> Result<u64> {
+        let whole = (bytes.len() as u64).is_multiple_of(EXTENT_ALIGN);
+        assert!(whole, "an extent of {} bytes would leave the file's end unwritten", bytes.len());
+        let offset = self.extents.place(bytes.len() as u64);
+        let written = self.write_at(bytes, offset);
+        if written.is_err() {
+            self.extents.discard(offset, bytes.len() as u64);
+        }
+        written.map(|()| offset)
+    }
+
+    /// Gives back an extent that no commit will name.
+    pub fn discard(&mut self, offset: u64, len: u64) {
+        self.extents.discard(offset, len);
+    }
+
+    /// Gives back an extent that the next commit no longer names.
+    pub fn release(&mut self, offset: u64, len: u64) {
+        self.extents.release(self.slot.generation + 1, offset, len);
+    }
+
+    /// Commits `edits` and the new state. `base` gives the whole catalog with the edits applied; it
+    /// is asked for only when the manifest is folded. A full disk fails the commit and nothing
+    /// else: the state before stays in force, and a later commit may fit.
+    pub fn commit(
+        &mut self,
+        edits: &[Edit],
+        base: &dyn Fn() -> Vec<Edit>,
+        state: NewState,
+    ) -> Result<()> {
+        self.health.check()?;
+        let generation = self.slot.generation + 1;
+        let mut next = Slot {
+            generation,
+            epoch: state.epoch,
+            log_start: state.log_start,
+            durable_lsn: state.durable_lsn,
+            next_lsn: state.next_lsn,
+            next_seq: state.next_seq,
+            log_expected: state.log_expected,
+            ..self.slot
+        };
+        let folded = self.write_manifest(&mut next, edits, base)?;
+        next.file_len = self.extents.end();
+        self.sync()?;
+        self.write_slot(&next)?;
+        self.sync()?;
+        if folded {
+            self.extents.release(generation, self.slot.manifest_at, self.slot.manifest_room);
+        }
+        self.slot = next;
+        self.extents.settle(generation);
+        Ok(())
+    }
+
+    /// Appends a delta, or folds the manifest where there is no room for one; says which.
+    fn write_manifest(
+        &mut self,
+        next: &mut Slot,
+        edits: &[Edit],
+        base: &dyn Fn() -> Vec<Edit>,
+    ) -> Result<bool> {
+        if edits.is_empty() {
+            return Ok(false);
+        }
+        let delta = self.record(KIND_DELTA, next.generation, edits);
+        if next.manifest_len + delta.len() as u64 <= next.manifest_room {
+            self.write_at(&delta, next.manifest_at + next.manifest_len)?;
+            next.manifest_len += delta.len() as u64;
+            return Ok(false);
+        }
+        let mut base = self.record(KIND_BASE, next.generation, &base());
+        next.manifest_len = base.len() as u64;
+        next.manifest_room =
+            (2 * next.manifest_len).max(MIN_MANIFEST_ROOM).next_multiple_of(EXTENT_ALIGN);
+        // The room is written too: a file that ends inside it could not be told from a cut one.
+        base.resize(next.manifest_room as usize, 0);
+        next.manifest_at = self.write_extent(&base)?;
+        Ok(true)
+    }
+
+    fn record(&self, kind: u8, generation: u64, edits: &[Edit]) -> Vec<u8> {
+        let mut body = Vec::new();
+        encode_edits(edits, &mut body);
+        Frame::new(MANIFEST_MAGIC, kind, generation, 0, self.slot.salt, &body).record(&body)
+    }
+
+    fn write_slot(&self, slot: &Slot) -> Result<()> {
+        let written = write_all_at(&*self.file, &slot.to_bytes(), slot_offset(slot.generation));
+        written.map_err(|e| {
+            // Even a full disk: who knows which slot is there now?
+            let error = Error::from_io("write a header slot", &self.path, e);
+            self.health.poison(&error);
+            error
+        })
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.health.check()?;
+        write_all_at(&*self.file, bytes, offset)
+            .map_err(|e| self.health.judge(Error::from_io("write", &self.path, e)))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.sync().map_err(|e| {
+            let error = Error::from_io("sync", &self.path, e);
+            self.health.poison(&error);
+            error
+        })
+    }
+}

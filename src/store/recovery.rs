@@ -1,0 +1,317 @@
+//! Opening a database: which slot is in force, what its manifest says, what its log is to it
+//! (SPEC 4.3, 5.3 and 8). Replaying the log's rows is the caller's, who knows the tables.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arrow_buffer::Buffer;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::edit::{Edit, KIND_BASE, KIND_DELTA, decode_edits};
+use crate::format::frame::{Frame, LOG_MAGIC, MANIFEST_MAGIC, log_salt};
+use crate::format::log::{LOG_START, LogHeader};
+use crate::format::slot::{FORMAT_VERSION, KNOWN_INCOMPATIBLE, SLOT_LEN, Slot, SlotState};
+use crate::format::{HEADER_LEN, PAGE};
+use crate::store::lock::WriterLock;
+use crate::store::log_file::log_path;
+use crate::store::main_file::empty_file;
+use crate::store::storage::{File, OpenMode, Storage, read_exact_at, write_all_at};
+
+/// A database as it stands on disk.
+#[derive(Debug)]
+pub struct Found {
+    /// The main file.
+    pub file: Arc<dyn File>,
+    /// Its path, with symlinks followed: its sidecars stand beside it.
+    pub path: PathBuf,
+    /// The right to write, unless it was opened for reading.
+    pub lock: Option<WriterLock>,
+    /// The slot in force.
+    pub slot: Slot,
+    /// The manifest: edits that make the catalog.
+    pub edits: Vec<Edit>,
+    /// The log, if it counts.
+    pub log: Option<FoundLog>,
+}
+
+/// A log that goes with the slot in force.
+#[derive(Debug)]
+pub struct FoundLog {
+    /// The file.
+    pub file: Arc<dyn File>,
+    /// Where it stands.
+    pub path: PathBuf,
+    /// Its header.
+    pub header: LogHeader,
+    /// Its bytes; empty if the log was about to be reset when the writer died.
+    pub bytes: Buffer,
+    /// The header is of the epoch before: it is to be reset before anything is appended.
+    pub stale: bool,
+}
+
+/// Opens the database at `path`, for writing under its lock and created if it is missing, or for
+/// reading.
+pub fn find(storage: &dyn Storage, path: &Path, write: bool) -> Result<Found> {
+    let path = storage.resolve(path).map_err(|e| Error::from_io("find the database", path, e))?;
+    let (file, lock) = if write {
+        let (file, lock) = open_or_create(storage, &path)?;
+        remove_temporaries(storage, &path);
+        (file, Some(lock))
+    } else {
+        let file = storage.open(&path, OpenMode::Read);
+        (file.map_err(|e| Error::from_io("open the database", &path, e))?, None)
+    };
+    let len = file.len().map_err(|e| Error::from_io("read", &path, e))?;
+    let (slot, other_is_damaged) = choose_slot(&*file, &path, len)?;
+    let edits = read_manifest(&*file, &path, len, &slot, other_is_damaged)?;
+    let log = find_log(storage, &path, &slot, other_is_damaged)?;
+    Ok(Found { file, path, lock, slot, edits, log })
+}
+
+fn open_or_create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, WriterLock)> {
+    match storage.open(path, OpenMode::Write) {
+        Ok(file) => {
+            let lock = WriterLock::acquire(&file, path)?;
+            Ok((file, lock))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => create(storage, path),
+        Err(e) => Err(Error::from_io("open the database for writing", path, e)),
+    }
+}
+
+/// Makes a new file under another name, locks it, and only then gives it its name: nobody ever
+/// sees less than an empty database there, and two who create at once end up with one.
+fn create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, WriterLock)> {
+    static TEMPORARIES: AtomicU32 = AtomicU32::new(0);
+    let count = TEMPORARIES.fetch_add(1, Ordering::Relaxed);
+    let mut name = temporary_prefix(path);
+    name.push(format!("{}-{count}", std::process::id()));
+    let temporary = PathBuf::from(name);
+    let made = write_new(storage, &temporary).and_then(|(file, lock)| {
+        storage.publish(&temporary, path)?;
+        storage.sync_dir_of(path)?;
+        Ok((file, lock))
+    });
+    match made {
+        Ok((file, lock)) => {
+            let lock = lock.map_err(|e| e.in_file(path))?;
+            Ok((file, lock))
+        }
+        Err(e) => {
+            let _ = storage.remove(&temporary);
+            // Somebody else was quicker: theirs is the database now.
+            if storage.exists(path).unwrap_or(false) {
+                let file = storage.open(path, OpenMode::Write);
+                let file = file.map_err(|e| Error::from_io("open the database", path, e))?;
+                let lock = WriterLock::acquire(&file, path)?;
+                return Ok((file, lock));
+            }
+            Err(Error::from_io("create the database", path, e))
+        }
+    }
+}
+
+type Locked = (Arc<dyn File>, Result<WriterLock>);
+
+fn write_new(storage: &dyn Storage, temporary: &Path) -> io::Result<Locked> {
+    let file = storage.open(temporary, OpenMode::CreateNew)?;
+    write_all_at(&*file, &empty_file(new_salt()), 0)?;
+    let lock = WriterLock::acquire(&file, temporary);
+    file.sync()?;
+    Ok((file, lock))
+}
+
+fn temporary_prefix(path: &Path) -> std::ffi::OsString {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-new-");
+    name
+}
+
+/// What a crash while creating left behind. We hold the lock of the file that has the name.
+fn remove_temporaries(storage: &dyn Storage, path: &Path) {
+    let prefix = PathBuf::from(temporary_prefix(path));
+    for stale in storage.siblings(&prefix).unwrap_or_default() {
+        let _ = storage.remove(&stale);
+    }
+}
+
+/// A number that no other database has: from the system's hash seeds, the time and the process.
+fn new_salt() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    hasher.write_u128(now.map_or(0, |d| d.as_nanos()));
+    hasher.finish()
+}
+
+/// The valid slot of the higher generation, and whether the other one is damaged.
+fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
+    let read = |at: u64| -> Result<SlotState> {
+        let mut bytes = [0; SLOT_LEN];
+        let room = usize::try_from(len.saturating_sub(at)).unwrap_or(SLOT_LEN).min(SLOT_LEN);
+        let part = bytes.split_at_mut(room).0;
+        read_exact_at(file, part, at).map_err(|e| Error::from_io("read", path, e))?;
+        Ok(Slot::parse(part))
+    };
+    let (slot, other_is_damaged) = match (read(0)?, read(PAGE)?) {
+        (SlotState::Valid(a), SlotState::Valid(b)) if a.salt != b.salt => {
+            let message = "the two header slots are of different databases";
+            return Err(Error::corruption(message).at(path, 0));
+        }
+        (SlotState::Valid(a), SlotState::Valid(b)) => {
+            (if a.generation > b.generation { a } else { b }, false)
+        }
+        (SlotState::Valid(slot), _) | (_, SlotState::Valid(slot)) => (slot, true),
+        (SlotState::Foreign, SlotState::Foreign) => {
+            let what = if len == 0 { "the file is empty" } else { "not a chronolite file" };
+            return Err(Error::corruption(format!("{what}: no header is there")).at(path, 0));
+        }
+        _ => return Err(Error::corruption("both header slots are damaged").at(path, 0)),
+    };
+    let unknown = slot.incompatible & !KNOWN_INCOMPATIBLE;
+    if slot.version > FORMAT_VERSION || unknown != 0 {
+        let message = format!(
+            "format version {} with feature flags {unknown:#x} is newer than this library reads \
+             (version {FORMAT_VERSION}); use a newer chronolite",
+            slot.version
+        );
+        return Err(Error::new(ErrorKind::Format, message).in_file(path));
+    }
+    if len < slot.file_len {
+        let message =
+            format!("the file was cut: it has {len} bytes, {} were committed", slot.file_len);
+        return Err(Error::corruption(message).at(path, len));
+    }
+    Ok((slot, other_is_damaged))
+}
+
+/// Reads base and deltas into one list of edits.
+fn read_manifest(
+    file: &dyn File,
+    path: &Path,
+    len: u64,
+    slot: &Slot,
+    other_is_damaged: bool,
+) -> Result<Vec<Edit>> {
+    let (at, room) = (slot.manifest_at, slot.manifest_room);
+    let corrupt = |what: String, offset: u64| Err(Error::corruption(what).at(path, offset));
+    let inside = at.checked_add(room).is_some_and(|end| end <= len && at >= HEADER_LEN);
+    if !inside || slot.manifest_len > room {
+        return corrupt("the header names a manifest outside the file".into(), at);
+    }
+    // Read, not mapped: what is behind the deltas is written later.
+    let mut bytes = vec![0; room as usize];
+    read_exact_at(file, &mut bytes, at).map_err(|e| Error::from_io("read", path, e))?;
+    let (records, behind) = bytes.split_at(slot.manifest_len as usize);
+    let (mut edits, mut position, mut last) = (Vec::new(), 0, 0);
+    while position < records.len() {
+        let offset = at + position as u64;
+        let (frame, body) = match Frame::parse_record(&records[position..], MANIFEST_MAGIC) {
+            Ok(record) => record,
+            Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
+        };
+        let kind = if position == 0 { KIND_BASE } else { KIND_DELTA };
+        let in_order = frame.seq > last && frame.seq <= slot.generation;
+        if frame.kind != kind || frame.salt != slot.salt || !in_order {
+            return corrupt("manifest: a record that does not belong here".into(), offset);
+        }
+        match decode_edits(body) {
+            Ok(more) => edits.extend(more),
+            Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
+        }
+        last = frame.seq;
+        position += frame.total_len() as usize;
+    }
+    if last == 0 {
+        return corrupt("the manifest has no base".into(), at);
+    }
+    let next = Frame::parse_record(behind, MANIFEST_MAGIC).ok().map(|(frame, _)| frame);
+    if other_is_damaged && next.is_some_and(|f| f.seq == slot.generation + 1 && f.salt == slot.salt)
+    {
+        let generation = slot.generation + 1;
+        let message = format!(
+            "the header slot of commit {generation} is damaged; the one before it is whole, but \
+             opening it would lose that commit; `chronolite salvage` writes what can still be \
+             read to a new file"
+        );
+        return corrupt(message, crate::format::slot::slot_offset(generation));
+    }
+    Ok(edits)
+}
+
+/// Finds the log and decides what it is to the slot in force. A log that is newer than the slot,
+/// other than empty and just created, means that a newer slot was damaged.
+fn find_log(
+    storage: &dyn Storage,
+    main: &Path,
+    slot: &Slot,
+    other_is_damaged: bool,
+) -> Result<Option<FoundLog>> {
+    let path = log_path(main);
+    let io = |e| Error::from_io("read the log", &path, e);
+    if !storage.exists(&path).map_err(io)? {
+        if slot.log_expected {
+            let message = "the database was not closed and its log is missing; a log stands \
+                           beside its database under the same name with -wal";
+            return Err(Error::corruption(message).at(&path, 0));
+        }
+        return Ok(None);
+    }
+    let file = match storage.open(&path, OpenMode::Write) {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            storage.open(&path, OpenMode::Read)
+        }
+        opened => opened,
+    };
+    let file = file.map_err(io)?;
+    let len = file.len().map_err(io)?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(1 << 40)];
+    read_exact_at(&*file, &mut bytes, 0).map_err(io)?;
+    let bytes = Buffer::from_vec(bytes);
+    let corrupt = |message: String, at: u64| Err(Error::corruption(message).at(&path, at));
+    let header = match LogHeader::parse(&bytes) {
+        Ok(header) => header,
+        // A crash while the log was being made or removed leaves anything.
+        Err(_) if !slot.log_expected && !other_is_damaged => return Ok(None),
+        Err(bad) => return corrupt(format!("log: {}", bad.what), bad.at as u64),
+    };
+    if header.salt != slot.salt {
+        // Beside a database that was closed it is a stranger's; one that was not needs its own.
+        return match slot.log_expected {
+            true => corrupt("the log is another database's".into(), 16),
+            false => Ok(None),
+        };
+    }
+    let newer = "the log is newer than the newest whole header slot: a later slot is damaged; \
+                 `chronolite salvage` writes what can still be read to a new file";
+    match (slot.log_expected, header.epoch) {
+        (true, epoch) if epoch == slot.epoch => {
+            Ok(Some(FoundLog { file, path, header, bytes, stale: false }))
+        }
+        (true, epoch) if epoch.checked_add(1) == Some(slot.epoch) => {
+            let bytes = Buffer::from_vec(Vec::<u8>::new());
+            Ok(Some(FoundLog { file, path, header, bytes, stale: true }))
+        }
+        (false, epoch) if epoch <= slot.epoch || !has_records(&bytes, &header) => Ok(None),
+        (_, epoch) if epoch > slot.epoch => corrupt(newer.into(), 24),
+        (_, epoch) => {
+            corrupt(format!("the log is of epoch {epoch}, the database of {}", slot.epoch), 24)
+        }
+    }
+}
+
+/// True if a whole record of the log's epoch stands at its start.
+fn has_records(bytes: &[u8], header: &LogHeader) -> bool {
+    let salt = log_salt(header.salt, header.epoch);
+    let first =
+        bytes.get(LOG_START as usize..).and_then(|b| Frame::parse_record(b, LOG_MAGIC).ok());
+    first.is_some_and(|(frame, _)| frame.salt == salt)
+}

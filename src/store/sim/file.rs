@@ -1,0 +1,172 @@
+//! An open file of the simulated disk.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_buffer::Buffer;
+
+use super::state::{FileOp, Inode, Kind, State};
+use super::{Fault, SimStorage};
+use crate::store::storage::{File, WritableMap, end_of};
+
+pub(super) struct SimFile {
+    disk: SimStorage,
+    path: Arc<Path>,
+    inode: usize,
+    handle: u64,
+    writable: bool,
+}
+
+impl SimFile {
+    /// A handle of an inode; `state` is that of `disk`, locked by the caller.
+    pub(super) fn new(
+        disk: &SimStorage,
+        state: &mut State,
+        path: &Path,
+        inode: usize,
+        writable: bool,
+    ) -> Self {
+        state.next_handle += 1;
+        state.inodes[inode].handles += 1;
+        let (disk, path) = (disk.clone(), path.into());
+        Self { disk, path, inode, handle: state.next_handle, writable }
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.writable { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EBADF)) }
+    }
+
+    /// Counts, logs and does a change that is whole or not at all.
+    fn change(&self, what: &'static str, range: (u64, u64), op: FileOp) -> io::Result<()> {
+        self.check_writable()?;
+        end_of(range.0, range.1)?;
+        let mut state = self.disk.lock();
+        state.begin_plain(what, &self.path, Some(range))?;
+        if let FileOp::Allocate { offset, len } = op {
+            let (live, room) = (&state.inodes[self.inode].live, state.room());
+            if live.fitting(offset, len as usize, room) < len as usize {
+                return Err(Fault::Enospc.error());
+            }
+        }
+        state.change_file(self.inode, op);
+        Ok(())
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        end_of(offset, buf.len() as u64)?;
+        let mut state = self.disk.lock();
+        let len = match state.begin_read(buf.len()) {
+            Some(Fault::ShortWrite(n)) => n,
+            Some(fault) => return Err(fault.error()),
+            None => buf.len(),
+        };
+        Ok(state.inodes[self.inode].live.read(&mut buf[..len], offset))
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.check_writable()?;
+        end_of(offset, buf.len() as u64)?;
+        let mut state = self.disk.lock();
+        let range = Some((offset, buf.len() as u64));
+        let len = match state.begin("write", &self.path, range, Kind::Write(buf.len())) {
+            Some(Fault::ShortWrite(n)) => n,
+            Some(fault) => return Err(fault.error()),
+            None => buf.len(),
+        };
+        // As Linux does: what fits is written, and only if nothing fits the disk is full.
+        let fits = state.inodes[self.inode].live.fitting(offset, len, state.room());
+        if fits == 0 && len > 0 {
+            return Err(Fault::Enospc.error());
+        }
+        if fits > 0 {
+            state.change_file(self.inode, FileOp::Write { offset, data: buf[..fits].into() });
+        }
+        Ok(fits)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.lock().inodes[self.inode].live.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change("set_len", (0, len), FileOp::SetLen(len))
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.change("allocate", (offset, len), FileOp::Allocate { offset, len })
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.change("punch", (offset, len), FileOp::Punch { offset, len })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.disk.lock();
+        let fault = state.begin("sync", &self.path, None, Kind::Sync);
+        let (now, without) = (state.now(), state.without_syncs);
+        let Inode { history, live, .. } = &mut state.inodes[self.inode];
+        match fault {
+            None if without => Ok(()),
+            None => {
+                history.sync(now, live, |_| true);
+                Ok(())
+            }
+            Some(fault) => {
+                if fault != Fault::Eintr {
+                    history.sync_failed(|_| true);
+                }
+                Err(fault.error())
+            }
+        }
+    }
+
+    fn map(&self, offset: u64, len: usize) -> io::Result<Buffer> {
+        let end = end_of(offset, len as u64)?;
+        let mut state = self.disk.lock();
+        if let Some(fault) = state.begin_read(0) {
+            return Err(fault.error());
+        }
+        let live = &state.inodes[self.inode].live;
+        if end > live.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = arrow_buffer::MutableBuffer::from_len_zeroed(len);
+        live.read(bytes.as_slice_mut(), offset);
+        Ok(bytes.into())
+    }
+
+    fn map_writable(&self, _offset: u64, _len: usize) -> io::Result<Option<WritableMap>> {
+        self.check_writable().map(|()| None)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.check_writable()?;
+        let holder = &mut self.disk.lock().inodes[self.inode].locked_by;
+        Ok(*holder.get_or_insert(self.handle) == self.handle)
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        let holder = &mut self.disk.lock().inodes[self.inode].locked_by;
+        *holder = holder.filter(|&handle| handle != self.handle);
+        Ok(())
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let _ = self.unlock();
+        let mut state = self.disk.lock();
+        state.inodes[self.inode].handles -= 1;
+        state.reclaim(self.inode);
+    }
+}
+
+impl fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimFile({})", self.path.display())
+    }
+}

@@ -1,0 +1,108 @@
+//! Decoding never allocates more than the output and the payload justify, whatever the payload.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use arrow_buffer::BooleanBufferBuilder;
+use chronolite::base::{Column, DataType};
+use chronolite::codec::{
+    BytesBuilder, Choice, Codec, MAX_BLOCK_ROWS, MAX_EXPANDED, decode_bits, decode_bytes,
+    decode_fixed, encode,
+};
+
+/// The system's allocator, with a note of how much is out and how much was at most.
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[allow(unsafe_code)]
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        MOST.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
+        // SAFETY: the caller's promise is that of the system's allocator.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: `at` came from `alloc` above, with this layout.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// The most that `work` had allocated at once.
+fn peak(work: impl FnOnce()) -> usize {
+    let before = NOW.load(Relaxed);
+    MOST.store(before, Relaxed);
+    work();
+    MOST.load(Relaxed) - before
+}
+
+/// Decodes in every way; the most that was allocated beyond the caller's own buffers.
+fn decode_all(payload: &[u8], rows: usize, aligned: &mut [u64]) -> usize {
+    let mut most = 0;
+    for codec in Codec::ALL {
+        for ty in DataType::ALL {
+            let used = peak(|| {
+                if let Some(width) = ty.width() {
+                    // SAFETY: every byte of a `u64` is a `u8`.
+                    #[allow(unsafe_code)]
+                    let bytes = unsafe { aligned.align_to_mut::<u8>().1 };
+                    let out = &mut bytes[..rows * width];
+                    let _ = decode_fixed(codec, ty, payload, rows, 0..rows, out);
+                } else if ty == DataType::Bool {
+                    let mut out = BooleanBufferBuilder::new(0);
+                    let _ = decode_bits(codec, payload, rows, 0..rows, &mut out);
+                } else {
+                    let mut out = BytesBuilder::default();
+                    let _ = decode_bytes(codec, ty, payload, rows, 0..rows, &mut out);
+                }
+            });
+            most = most.max(used);
+        }
+    }
+    most
+}
+
+/// One test: the count is of the whole process.
+#[test]
+fn hostile_payloads_allocate_little() {
+    let mut aligned = vec![0u64; MAX_BLOCK_ROWS];
+    let texts = Column::from_texts((0..4000).map(|i| format!("text {}", i % 50)));
+    let mut payload = vec![];
+    let codec = encode(DataType::Utf8, &texts, Choice::Smallest, &mut payload);
+    assert_eq!(codec, Codec::Dictionary);
+    let mut greatest = 0;
+    // Every byte of the front, where the counts and lengths stand, and some behind it.
+    for at in (0..64).chain((64..payload.len()).step_by(97)) {
+        for bad in [0, 1, 0x7f, 0xff] {
+            let good = std::mem::replace(&mut payload[at], bad);
+            for rows in [4000, MAX_BLOCK_ROWS] {
+                let used = decode_all(&payload, rows, &mut aligned);
+                // Offsets, codes, and what the values may grow to: far below the limit here.
+                assert!(used <= 4 * payload.len() + 8 * rows + (2 << 20), "{used} bytes");
+                greatest = greatest.max(used);
+            }
+            payload[at] = good;
+        }
+    }
+    // A bomb just below the limit is decoded within it, one above it costs nothing.
+    for (len, limit) in [(1024usize, MAX_EXPANDED + (2 << 20)), (1025, 1 << 10)] {
+        let mut bomb = (len as u32).to_le_bytes().to_vec();
+        bomb.resize((4 + len).next_multiple_of(8), b'x');
+        let used = peak(|| {
+            let (codec, ty) = (Codec::Constant, DataType::Utf8);
+            let mut out = BytesBuilder::default();
+            let all = 0..MAX_BLOCK_ROWS;
+            let result = decode_bytes(codec, ty, &bomb, MAX_BLOCK_ROWS, all, &mut out);
+            assert_eq!(result.is_ok(), len == 1024);
+        });
+        assert!(used <= limit, "{used} bytes for a bomb of {len}");
+    }
+    println!("hostile payloads: at most {greatest} bytes allocated by one decode");
+}
