@@ -7,11 +7,8 @@ use std::hint::black_box;
 use chronolite::base::Column;
 use chronolite::{Batch, DataType, Db, DbOptions, ScanSpec, Table, TableSpec, Value};
 use divan::counter::ItemsCount;
-use divan::{AllocProfiler, Bencher};
+use divan::Bencher;
 use tempfile::TempDir;
-
-#[global_allocator]
-static ALLOC: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();

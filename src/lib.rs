@@ -8,6 +8,8 @@ pub mod db;
 pub mod error;
 pub mod format;
 pub mod index;
+#[cfg(feature = "python")]
+mod python;
 pub mod store;
 
 pub use base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};

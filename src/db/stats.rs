@@ -20,8 +20,10 @@ pub struct DbStats {
     pub file_bytes: u64,
     /// Bytes of the log that hold records.
     pub log_bytes: u64,
-    /// Number of the last commit.
+    /// Number of the last commit; 0 if it is open for reading only.
     pub generation: u64,
+    /// Epoch of the log: how many times it began anew; 0 if it is open for reading only.
+    pub epoch: u64,
     /// Number that the next row gets.
     pub next_seq: u64,
     /// Its tables, by name.
@@ -46,16 +48,17 @@ pub struct TableStats {
     pub min_ts: Option<i64>,
     /// Greatest time.
     pub max_ts: Option<i64>,
-    /// Its columns in segments: the time, the row numbers, the values.
+    /// Its columns in segments, the time first.
     pub columns: Vec<ColumnStats>,
+    /// What the numbers of its rows take in segments.
+    pub row_numbers: ColumnStats,
 }
 
 /// Figures about a column in the segments of its table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ColumnStats {
-    /// Its name; the row numbers have the name `#`, which no column can have by accident: it is
-    /// not in the schema.
+    /// Its name.
     pub name: String,
     /// Name of its type.
     pub ty: String,
@@ -125,11 +128,14 @@ pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Re
     let mut columns =
         vec![(TIME_ID, column(&spec.time_column, &format!("timestamp[{}]", spec.unit)))];
     columns.extend(spec.columns.iter().map(|c| (c.id, column(&c.name, c.ty.name()))));
-    columns.push((SEQ_ID, column("#", "u64")));
+    let mut row_numbers = column("row numbers", "u64");
     let mut disk_bytes = 0;
     for segment in table.segments.iter() {
         let (footer, _) = segment.map(at)?;
         disk_bytes += segment.entry.len;
+        if let Some(column) = footer.column(SEQ_ID) {
+            add_column(&mut row_numbers, column, &footer);
+        }
         for (id, stats) in &mut columns {
             match footer.column(*id) {
                 Some(column) => add_column(stats, column, &footer),
@@ -151,6 +157,7 @@ pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Re
         min_ts,
         max_ts,
         columns: columns.into_iter().map(|(_, stats)| stats).collect(),
+        row_numbers,
     })
 }
 

@@ -164,14 +164,15 @@ impl Db {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         let io = |e| Error::from_io("read the length of", &self.core.path, e);
         let file_bytes = self.core.file.len().map_err(io)?;
-        let generation = self.core.main().as_ref().map_or(0, |main| main.file.slot().generation);
+        let slot = self.core.main().as_ref().map(|main| *main.file.slot());
         let guard = self.core.writer();
         let log = guard.as_ref().and_then(|writer| writer.log.as_ref());
         Ok(DbStats {
             path: self.core.path.clone(),
             file_bytes,
             log_bytes: log.map_or(0, |log| log.end()),
-            generation,
+            generation: slot.map_or(0, |slot| slot.generation),
+            epoch: slot.map_or(0, |slot| slot.epoch),
             next_seq: visible + 1,
             tables,
         })

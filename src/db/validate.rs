@@ -1,27 +1,41 @@
 //! Whether a row or batch fits its table, told before anything is written.
 
+use std::borrow::Cow;
+
 use crate::base::batch::Batch;
 use crate::base::schema::{ColumnDef, DataType, TableSpec};
 use crate::base::value::Value;
 use crate::error::{Error, Result};
 
-/// Checks a row, converting what widens into `out`: integers to wider ones, integers to floats
-/// where exact. `max_value` is the most bytes a text may have.
+/// Checks a row and converts what widens: integers to wider ones, integers to floats where exact.
+/// `max_value` is the most bytes a text may have.
 #[inline]
-pub(crate) fn fit_row<'a>(
+pub(crate) fn fit_row<'v, 'a>(
     spec: &TableSpec,
-    values: &[Value<'a>],
+    values: &'v [Value<'a>],
     max_value: usize,
-    out: &mut Vec<Value<'a>>,
-) -> Result<()> {
+) -> Result<Cow<'v, [Value<'a>]>> {
     if values.len() != spec.columns.len() {
         return Err(wrong_count(spec, values.len()));
     }
-    out.clear();
-    for (column, value) in spec.columns.iter().zip(values) {
-        out.push(fit_value(column, *value, max_value)?);
+    let mut pairs = spec.columns.iter().zip(values);
+    if pairs.all(|(column, value)| is_fit(column.ty, *value)) {
+        return Ok(Cow::Borrowed(values));
     }
-    Ok(())
+    let pairs = spec.columns.iter().zip(values);
+    pairs.map(|(column, value)| fit_value(column, *value, max_value)).collect()
+}
+
+/// True for what goes into a column as it is; most rows have nothing else.
+#[inline]
+fn is_fit(ty: DataType, value: Value<'_>) -> bool {
+    match value {
+        Value::Float(_) => ty.is_float(),
+        Value::Int(_) => ty == DataType::I64,
+        Value::Bool(_) => ty == DataType::Bool,
+        Value::Null => true,
+        Value::UInt(_) | Value::Str(_) | Value::Bytes(_) => false,
+    }
 }
 
 #[inline]
@@ -134,8 +148,7 @@ mod tests {
     fn values_widen_and_never_narrow() {
         let fits = |ty, value: Value<'static>| {
             let spec = TableSpec::new([("v", ty)]);
-            let mut out = vec![];
-            fit_row(&spec, &[value], 10, &mut out).map(|()| out[0])
+            fit_row(&spec, &[value], 10).map(|row| row[0])
         };
         assert_eq!(fits(DataType::F64, Value::Int(3)).unwrap(), Value::Float(3.0));
         assert_eq!(fits(DataType::U8, Value::Int(255)).unwrap(), Value::UInt(255));

@@ -132,8 +132,7 @@ impl Core {
         let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
             return Err(self.no_table(id));
         };
-        let mut fitted = Vec::with_capacity(values.len());
-        fit_row(&table.def.spec, values, self.options.max_record_size, &mut fitted)?;
+        let fitted = fit_row(&table.def.spec, values, self.options.max_record_size)?;
         self.check_row_size(&fitted)?;
         let columns = &table.def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;

@@ -85,6 +85,12 @@ impl RealFile {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn descriptors(&self) -> Vec<i32> {
+        let lock = self.lock.lock().as_ref().map(|file| file.as_raw_fd());
+        [self.file.as_raw_fd()].into_iter().chain(lock).collect()
+    }
+
     /// Another opening of the same file, for the lock.
     fn open_again(&self) -> io::Result<GuardedFile> {
         let again = GuardedFile::open(|| {

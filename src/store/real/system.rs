@@ -10,9 +10,9 @@ use rustix::fs::FallocateFlags;
 
 /// True if the call is not one that this file system, or system, knows.
 pub(super) fn is_unsupported(error: &io::Error) -> bool {
-    let code = error.raw_os_error();
+    const CODES: [i32; 4] = [libc::EOPNOTSUPP, libc::ENOTSUP, libc::ENOSYS, libc::EINVAL];
     error.kind() == io::ErrorKind::Unsupported
-        || code.is_some_and(|e| [libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL].contains(&e))
+        || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
 /// Renames, unless `to` exists.

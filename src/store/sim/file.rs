@@ -11,6 +11,9 @@ use super::state::{FileOp, Inode, Kind, State};
 use super::{Fault, SimStorage};
 use crate::store::storage::{File, WritableMap, end_of};
 
+/// Files end here: a hostile length must not take the memory of the machine.
+const MAX_LEN: u64 = 1 << 36;
+
 pub(super) struct SimFile {
     disk: SimStorage,
     path: Arc<Path>,
@@ -34,14 +37,22 @@ impl SimFile {
         Self { disk, path, inode, handle: state.next_handle, writable }
     }
 
+    /// Refuses what no handle or no file allows, before it counts as an operation.
+    fn check_change(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.check_writable()?;
+        match end_of(offset, len)? {
+            0..=MAX_LEN => Ok(()),
+            _ => Err(io::Error::from_raw_os_error(libc::EFBIG)),
+        }
+    }
+
     fn check_writable(&self) -> io::Result<()> {
         if self.writable { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EBADF)) }
     }
 
     /// Counts, logs and does a change that is whole or not at all.
     fn change(&self, what: &'static str, range: (u64, u64), op: FileOp) -> io::Result<()> {
-        self.check_writable()?;
-        end_of(range.0, range.1)?;
+        self.check_change(range.0, range.1)?;
         let mut state = self.disk.lock();
         state.begin_plain(what, &self.path, Some(range))?;
         if let FileOp::Allocate { offset, len } = op {
@@ -68,8 +79,7 @@ impl File for SimFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        self.check_writable()?;
-        end_of(offset, buf.len() as u64)?;
+        self.check_change(offset, buf.len() as u64)?;
         let mut state = self.disk.lock();
         let range = Some((offset, buf.len() as u64));
         let len = match state.begin("write", &self.path, range, Kind::Write(buf.len())) {

@@ -1,0 +1,90 @@
+# One target a habit; `make help` lists them. Everything Python goes into .venv, nothing is installed
+# anywhere else. Stamp files in .venv make repeated runs quick.
+#
+# Three Rust builds in all, each of one profile and one set of features:
+#   clippy              dev profile, all features, checked only
+#   cargo test          dev profile, `sim`
+#   maturin develop     release profile, `python`: the demo, the Python tests and stubtest share it
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
+MATURIN := env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/maturin
+INSTALL := $(MATURIN) develop --release --locked
+
+# pyo3's build script looks for a Python; always the same one, so that nothing is built twice.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.installed ## build, install into .venv, and run `chronolite demo` (options: ARGS="--days 3")
+	$(BIN)/chronolite demo $(ARGS)
+
+build: .venv/.installed ## build the release extension and install it, editable, into .venv
+
+# Cheap checks first, so that a slip shows before anything long is built.
+test: rust-lint rust-test python-lint python-test ## everything that has to pass before a change lands
+
+lint: rust-lint python-lint ## rustfmt, clippy, ruff, mypy, stubtest
+
+rust-lint: .venv/.created
+	cargo fmt --check
+	cargo clippy --locked --all-targets --all-features -- -D warnings
+
+rust-test:
+	cargo test --locked --features sim
+
+python-lint: .venv/.installed .venv/.test-tools
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/stubtest chronolite._core --mypy-config-file pyproject.toml
+
+# With the examples of README.md, of the stubs and of examples/: tests/python/test_readme.py.
+python-test: .venv/.installed .venv/.test-tools
+	$(BIN)/python -m pytest $(ARGS)
+
+format: .venv/.test-tools ## format Rust and Python
+	cargo fmt
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: ## the Rust benches
+	cargo bench --locked --bench '*' $(ARGS)
+
+clean: ## remove what was built and the .venv
+	rm -rf target dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -f python/chronolite/*.so
+	find python tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.created:
+	@command -v cargo >/dev/null || { \
+	  echo "Rust is needed (cargo was not found): install it with rustup, then run make again." >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, but '$(PYTHON) --version' says:" \
+	    "$$($(PYTHON) --version 2>&1). Name another one, as in: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet $$($(BIN)/python -c \
+	  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	@touch $@
+
+# Editable: a changed .py file needs no new install, a changed .rs file does. pandas comes along
+# because the demo ends in a DataFrame.
+.venv/.installed: .venv/.created pyproject.toml $(RUST_SOURCES)
+	$(INSTALL) --extras pandas
+	@touch $@
+
+# Order-only on the install: changed Rust code needs no new tools.
+.venv/.test-tools: pyproject.toml | .venv/.installed
+	$(INSTALL) --extras test
+	@touch $@

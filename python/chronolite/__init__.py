@@ -1,0 +1,50 @@
+"""An embedded time-series database: one durable, compressed file, read straight into Arrow.
+
+>>> import chronolite as cl
+>>> with cl.Db(path) as db:
+...     sensor = db.create_table("sensor", ["temp", "humidity"])
+...     first = sensor.append_row(1704067200000, [25.5, 60.0])
+...     rows = sensor.append({"ts": [1704067201000], "temp": [25.6], "humidity": [59.0]})
+...     sensor.scan("2024-01-01", "2024-01-02").count()
+2
+"""
+
+from chronolite._core import BatchIterator, Db, RecordBatch, Scan, Schema, Table, __version__
+from chronolite._errors import (
+    ChronoliteError,
+    ClosedError,
+    CorruptionError,
+    DatabaseLockedError,
+    DurabilityError,
+    FormatError,
+    IndeterminateError,
+    InvalidInputError,
+    ReadOnlyError,
+    SchemaError,
+    StorageError,
+    TableNotFoundError,
+)
+from chronolite._report import VerifyReport
+
+__all__ = [
+    "BatchIterator",
+    "ChronoliteError",
+    "ClosedError",
+    "CorruptionError",
+    "DatabaseLockedError",
+    "Db",
+    "DurabilityError",
+    "FormatError",
+    "IndeterminateError",
+    "InvalidInputError",
+    "ReadOnlyError",
+    "RecordBatch",
+    "Scan",
+    "Schema",
+    "SchemaError",
+    "StorageError",
+    "Table",
+    "TableNotFoundError",
+    "VerifyReport",
+    "__version__",
+]

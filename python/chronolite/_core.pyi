@@ -1,0 +1,511 @@
+"""The extension module. Import its names from ``chronolite``.
+
+The examples run with ``import chronolite as cl``, with ``path`` the path of a file that does not
+exist yet, and, from ``Table`` on, with ``db`` an open database in which ``t`` is the table
+``"sensor"``, of columns ``temp`` and ``humidity``, with three rows a second apart::
+
+    t.append({
+        "ts": ["2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z", "2024-01-01T00:00:02Z"],
+        "temp": [25.5, 25.6, None],
+        "humidity": [60.0, 59.0, 61.0],
+    })
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from os import PathLike
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+
+from chronolite._report import VerifyReport
+
+__all__ = ["BatchIterator", "Db", "RecordBatch", "Scan", "Schema", "Table", "__version__"]
+
+__version__: str
+
+_TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
+_TypeName: TypeAlias = Literal[
+    "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "utf8", "binary"
+]
+# A pandas.Timestamp is a datetime.
+_Time: TypeAlias = SupportsIndex | datetime | str | np.datetime64
+_Row: TypeAlias = Sequence[Any] | Mapping[str, Any] | np.ndarray[Any, Any]
+
+class _ArrowSchema(Protocol):
+    def __arrow_c_schema__(self) -> object: ...
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: object | None = None, /) -> object: ...
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None, /) -> object: ...
+
+_Columns: TypeAlias = (
+    Sequence[str]
+    | Sequence[tuple[str, _TypeName | _ArrowSchema]]
+    | Mapping[str, _TypeName | _ArrowSchema]
+    | _ArrowSchema
+)
+_Data: TypeAlias = (
+    _ArrowArray
+    | _ArrowStream
+    | pandas.DataFrame
+    | Mapping[str, Any]
+    | Sequence[Mapping[str, Any]]
+    | np.ndarray[Any, Any]
+)
+
+@final
+class Db:
+    """A database: one file of typed tables, open for writing in one process at a time.
+
+    Args:
+        path: The file, made if it is not there. While it is open for writing a log lies beside
+            it (``<path>-wal``); a clean close leaves the one file.
+        retention_ms: Not there yet; leave it out.
+        auto_maintenance: Not there yet; leave it out.
+        mode: ``"rw"``, or ``"r"`` for reading only.
+        durability: ``"sync"`` returns when the rows survive power loss; ``"interval"`` survives
+            the process being killed at once, and power loss after at most the interval;
+            ``"none"`` survives neither until ``flush()``. No level corrupts.
+        sync_interval_ms: The interval, in milliseconds.
+
+    Close it, use it in ``with``, or drop the last reference to it and to its tables and scans:
+    that closes it too. Everything used after the close raises ``ClosedError``.
+
+    Raises:
+        DatabaseLockedError: Someone else has it open for writing (``.pid`` says who).
+        CorruptionError, FormatError: The file is damaged, or not one of this library's.
+        OSError: The file cannot be opened; always a ``ChronoliteError`` too.
+
+    >>> with cl.Db(path) as db:
+    ...     table = db.create_table("sensor", ["temp", "humidity"])
+    ...     table.append_row("2024-01-01T00:00:00Z", [25.5, 60.0])
+    1
+    """
+
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        retention_ms: None = None,
+        auto_maintenance: None = None,
+        *,
+        mode: Literal["rw", "r"] = "rw",
+        durability: Literal["sync", "interval", "none"] = "interval",
+        sync_interval_ms: int = 100,
+    ) -> Self: ...
+    @property
+    def path(self) -> str:
+        """The path that the database was opened with.
+
+        >>> cl.Db(path).path == str(path)
+        True
+        """
+
+    def close(self) -> None:
+        """Writes everything out and closes the file. Closing twice does nothing.
+
+        >>> db = cl.Db(path)
+        >>> db.close()
+        >>> db.tables()
+        Traceback (most recent call last):
+        chronolite._errors.ClosedError: ...
+        """
+
+    def tables(self) -> list[str]:
+        """The names of all tables, sorted.
+
+        >>> with cl.Db(path) as db:
+        ...     t = db.create_table("b", ["x"]), db.create_table("a", ["x"])
+        ...     db.tables()
+        ['a', 'b']
+        """
+
+    def table(self, name: str) -> Table:
+        """The table of that name; ``db[name]`` is the same.
+
+        Raises:
+            TableNotFoundError: There is none; also a ``KeyError``.
+
+        >>> with cl.Db(path) as db:
+        ...     db.table("nothing")
+        Traceback (most recent call last):
+        chronolite._errors.TableNotFoundError: ...
+        """
+
+    def create_table(
+        self,
+        name: str,
+        columns: _Columns,
+        *,
+        time_unit: _TimeUnit | None = None,
+        time_column: str = "ts",
+        key: str | Iterable[str] | None = None,
+        on_conflict: Literal["all", "last", "first", "error"] = "all",
+        storage: Literal["balanced", "speed", "size", "raw"] = "balanced",
+    ) -> Table:
+        """Makes a table, or returns the one that is there with this very schema.
+
+        Args:
+            name: The table's name.
+            columns: The value columns: a list of names (all ``f64``), a dict of types by name, a
+                list of ``(name, type)``, or anything with an Arrow schema (in which the time
+                column may stand too). Types: ``i8`` to ``i64``, ``u8`` to ``u64``, ``f32``,
+                ``f64``, ``bool``, ``utf8``, ``binary``. Every column can hold nulls.
+            time_unit: What a step of the time column is. Left out, it is that of the time column
+                in an Arrow schema, else ``"ms"``.
+            time_column: The time column's name.
+            key: Value columns (tags) that tell series apart within the table.
+            on_conflict: What a second row with the same time and key means: ``"all"`` keeps both,
+                ``"last"`` and ``"first"`` keep one, ``"error"`` refuses it.
+            storage: How hard to compress: ``"balanced"``, ``"speed"``, ``"size"``, or ``"raw"``
+                to read without decoding.
+
+        Raises:
+            SchemaError: A table of that name has another schema, or this one makes no sense.
+
+        >>> with cl.Db(path) as db:
+        ...     db.create_table("trades", {"symbol": "utf8", "price": "f64", "size": "i64"},
+        ...                     time_unit="ns", key="symbol")
+        <chronolite.Table "trades": ts timestamp[ns], symbol utf8, price f64, size i64>
+        """
+
+    def flush(self) -> None:
+        """Moves all rows from the log into the compressed file; when it returns they survive
+        power loss, at every level of durability.
+
+        >>> with cl.Db(path) as db:
+        ...     db.flush()
+        """
+
+    def stats(self, table: str | None = None) -> dict[str, Any]:
+        """Counts and sizes, in rows and bytes, of the whole database or of one table.
+
+        The whole has ``path``, ``file_bytes``, ``log_bytes``, ``generation``, ``epoch``,
+        ``next_seq``, ``durable_seq`` and ``tables``, by name. A table has ``name``, ``rows``,
+        ``memtable_rows``, ``segments``, ``disk_bytes``, ``min_ts``, ``max_ts`` (in the table's
+        unit) and ``columns``, by name; a column ``type``, ``values``, ``nulls``, ``bytes``,
+        ``bits_per_value`` and ``codecs`` (blocks by codec).
+
+        >>> with cl.Db(path) as db:
+        ...     rows = db.create_table("sensor", ["temp"]).append({"ts": [1, 2], "temp": [1.0, 2.0]})
+        ...     db.stats("sensor")["rows"]
+        2
+        """
+
+    def verify(self) -> VerifyReport:
+        """Reads the whole file and compares every checksum.
+
+        >>> with cl.Db(path) as db:
+        ...     db.verify().ok
+        True
+        """
+
+    def __getitem__(self, name: str, /) -> Table: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+
+@final
+class Table:
+    """A table of a database: a time column, and typed value columns that can hold nulls.
+
+    ``t[start:end]`` is the scan of a range of time, ``len(t)`` the number of rows, and the table
+    itself is an Arrow stream of all of them.
+
+    >>> t
+    <chronolite.Table "sensor": ts timestamp[ms], temp f64, humidity f64>
+    >>> len(t), t["2024-01-01T00:00:01Z":].count()
+    (3, 2)
+    """
+
+    @property
+    def name(self) -> str:
+        """The table's name.
+
+        >>> t.name
+        'sensor'
+        """
+
+    @property
+    def schema(self) -> Schema:
+        """Names and types of all columns, the time column first.
+
+        >>> t.schema["temp"]
+        'f64'
+        """
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns, the time column first.
+
+        >>> t.columns
+        ['ts', 'temp', 'humidity']
+        """
+
+    @property
+    def min_ts(self) -> int | None:
+        """The earliest time, in the table's unit; None if there are no rows.
+
+        >>> t.min_ts
+        1704067200000
+        """
+
+    @property
+    def max_ts(self) -> int | None:
+        """The latest time, in the table's unit; None if there are no rows.
+
+        >>> t.max_ts
+        1704067202000
+        """
+
+    def append(self, data: _Data) -> int:
+        """Appends rows, all of them or none, and returns how many.
+
+        Args:
+            data: Anything with an Arrow capsule (pyarrow, polars, duckdb), a pandas DataFrame, a
+                dict of arrays or lists, a list of dicts, or a NumPy structured array. Columns are
+                matched by name and all must be there. Times are int64 in the table's unit, or
+                timestamps of any unit and zone. ``None``, ``NA``, ``NaT``, a mask, and a NaN in a
+                float column of pandas are null; every other NaN stays one. Integers widen, and
+                become floats where that is exact; nothing narrows in silence. A DataFrame's index
+                is left out unless it is named as the time column.
+
+        The data is read without a copy where it can be: do not write to its arrays from another
+        thread meanwhile. What is in the table afterwards is a copy.
+
+        Raises:
+            SchemaError: A name, type, length or time does not fit; it says which column and row.
+                Nothing was written.
+
+        >>> t.append({"ts": [1704067203000], "temp": [25.8], "humidity": [None]})
+        1
+        """
+
+    def append_row(self, ts: _Time, values: _Row) -> int:
+        """Appends one row and returns its sequence number.
+
+        Args:
+            ts: The time: an int in the table's unit, a datetime (naive means UTC), ISO 8601 text,
+                a ``numpy.datetime64`` or a ``pandas.Timestamp``.
+            values: The value columns in the table's order, or a mapping by name.
+
+        Raises:
+            SchemaError: The values do not fit the columns.
+            TypeError: The time is a bool or a float, or a value is of no type that is kept.
+            OverflowError: The time does not fit int64.
+
+        >>> t.append_row("2024-01-01T00:00:03Z", [25.8, None])
+        4
+        """
+
+    def scan(
+        self,
+        start: _Time | None = None,
+        end: _Time | None = None,
+        *,
+        columns: Iterable[str] | None = None,
+        limit: int | None = None,
+    ) -> Scan:
+        """The rows with ``start <= time < end``, in the order of time, as of now.
+
+        Args:
+            start: The first time; None is open.
+            end: The time to stop before; None is open.
+            columns: Names of the columns to read, in this order; None is all of them.
+            limit: The greatest number of rows.
+
+        >>> t.scan("2024-01-01", "2024-01-02", columns=["temp"], limit=2).to_numpy()
+        {'temp': array([25.5, 25.6])}
+        """
+
+    def last(self, n: int = 1) -> Scan:
+        """The newest ``n`` rows, in the order of time.
+
+        >>> t.last().to_numpy()["humidity"]
+        array([61.])
+        """
+
+    def __getitem__(self, range: slice, /) -> Scan: ...
+    def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Scan:
+    """Rows of one table at one moment. Nothing is read until it is asked for, and it may be read
+    as often as wanted: what is written after the scan was made is not in it.
+
+    It is an Arrow stream: ``pyarrow.table(scan)``, ``polars.DataFrame(scan)`` and
+    ``duckdb.from_arrow(scan)`` read it without a copy.
+
+    >>> scan = t.scan()
+    >>> scan
+    <chronolite.Scan ts timestamp[ms], temp f64, humidity f64>
+    >>> import pyarrow as pa
+    >>> pa.table(scan).num_rows
+    3
+    """
+
+    @property
+    def schema(self) -> Schema:
+        """Names and types of the columns of the result.
+
+        >>> t.scan(columns=["humidity", "ts"]).schema.names
+        ['humidity', 'ts']
+        """
+
+    def count(self) -> int:
+        """The number of rows.
+
+        >>> t.scan().count()
+        3
+        """
+
+    def batches(self, rows: int = 65536) -> BatchIterator:
+        """The result batch by batch, each of at most ``rows`` rows, in bounded memory.
+
+        >>> [batch.num_rows for batch in t.scan().batches(rows=2)]
+        [2, 1]
+        """
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The result as a ``pyarrow.Table``; needs pyarrow.
+
+        >>> t.scan().to_arrow().column("temp").null_count
+        1
+        """
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The result as a ``pandas.DataFrame``; needs pandas, but not pyarrow.
+
+        The time is a column ``datetime64`` in the table's unit. Nulls are NaN in float columns;
+        integer and bool columns that hold nulls are of pandas' nullable dtypes, which keep them
+        exact. Values are not copied: a frame over a file that is stored ``"raw"`` is read-only.
+
+        >>> t.scan().to_pandas()["temp"].isna().sum()
+        np.int64(1)
+        """
+
+    def to_polars(self) -> polars.DataFrame:
+        """The result as a ``polars.DataFrame``; needs polars.
+
+        >>> t.scan().to_polars().shape
+        (3, 3)
+        """
+
+    def to_numpy(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The result as a dict of NumPy arrays, one a column, of one length.
+
+        The time is ``datetime64`` in the table's unit; text and bytes are arrays of objects.
+        Nulls are NaN in float columns, ``None`` among objects, and masked (a
+        ``numpy.ma.MaskedArray``) in integer and bool columns. Arrays over memory that the
+        database still uses (a file stored ``"raw"``, say) are read-only, all others are yours.
+
+        >>> t.scan().to_numpy()["ts"][0]
+        np.datetime64('2024-01-01T00:00:00.000')
+        """
+
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class BatchIterator(Iterator[RecordBatch]):
+    """The batches of a scan, each read when it is asked for.
+
+    >>> batches = t.scan().batches()
+    >>> next(batches).num_rows
+    3
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> RecordBatch: ...
+
+@final
+class RecordBatch:
+    """A batch of rows, to be handed on as an Arrow array. It stays good when the database is
+    closed.
+
+    >>> import pyarrow as pa
+    >>> batch = next(t.scan().batches())
+    >>> pa.record_batch(batch).num_rows
+    3
+    """
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows.
+
+        >>> next(t.scan().batches()).num_rows
+        3
+        """
+
+    @property
+    def schema(self) -> Schema:
+        """Names and types of the columns.
+
+        >>> next(t.scan().batches()).schema.names
+        ['ts', 'temp', 'humidity']
+        """
+
+    def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(
+        self, requested_schema: object | None = None
+    ) -> tuple[object, object]: ...
+
+@final
+class Schema:
+    """Names and types of columns. ``schema[name]`` is the type of a column, ``name in schema``
+    tells if there is one, and ``pyarrow.schema(schema)`` has it in Arrow's words.
+
+    >>> t.schema
+    <chronolite.Schema ts timestamp[ms], temp f64, humidity f64>
+    >>> len(t.schema), "temp" in t.schema
+    (3, True)
+    """
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in order.
+
+        >>> t.schema.names
+        ['ts', 'temp', 'humidity']
+        """
+
+    @property
+    def types(self) -> list[str]:
+        """The types, in order: that of the time column is ``timestamp[unit]``.
+
+        >>> t.schema.types
+        ['timestamp[ms]', 'f64', 'f64']
+        """
+
+    @property
+    def time_column(self) -> str | None:
+        """The name of the time column; None if a scan leaves it out.
+
+        >>> t.schema.time_column
+        'ts'
+        """
+
+    @property
+    def time_unit(self) -> _TimeUnit | None:
+        """The unit of the time column; None if a scan leaves it out.
+
+        >>> t.schema.time_unit
+        'ms'
+        """
+
+    def __getitem__(self, name: str, /) -> str: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...

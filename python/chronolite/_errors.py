@@ -1,0 +1,176 @@
+"""What chronolite raises. Every class is a ``ChronoliteError`` and, where Python has a word for
+it, that too: a ``SchemaError`` is a ``ValueError``, a failed open is an ``OSError``.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+
+__all__ = [
+    "ChronoliteError",
+    "ClosedError",
+    "CorruptionError",
+    "DatabaseLockedError",
+    "DurabilityError",
+    "FormatError",
+    "IndeterminateError",
+    "InvalidInputError",
+    "ReadOnlyError",
+    "SchemaError",
+    "SchemaOverflowError",
+    "SchemaTypeError",
+    "StorageError",
+    "TableNotFoundError",
+]
+
+
+class ChronoliteError(Exception):
+    """Any failure of chronolite; catch it to catch them all."""
+
+
+class SchemaError(ChronoliteError, ValueError):
+    """A table, column, name, type or length does not fit the schema. Nothing was written."""
+
+
+class SchemaTypeError(SchemaError, TypeError):
+    """A value in the data has a type that its column does not take."""
+
+
+class SchemaOverflowError(SchemaError, OverflowError):
+    """A value in the data does not fit into its column."""
+
+
+class InvalidInputError(ChronoliteError, ValueError):
+    """An argument is out of its range or has no meaning here."""
+
+
+class TableNotFoundError(ChronoliteError, KeyError):
+    """The database has no table of that name."""
+
+    def __str__(self) -> str:
+        # KeyError would show the message in quotes.
+        return Exception.__str__(self)
+
+
+class DatabaseLockedError(ChronoliteError):
+    """Another handle or process has the database open for writing; ``pid`` says which."""
+
+    pid: int | None = None
+
+
+class CorruptionError(ChronoliteError):
+    """Bytes on disk are not what was written: in ``file``, at byte ``offset``."""
+
+    file: str | None = None
+    offset: int | None = None
+
+
+class FormatError(ChronoliteError):
+    """The file is whole, but a newer version or another program wrote it."""
+
+
+class ReadOnlyError(ChronoliteError):
+    """A write to a database that was opened with ``mode="r"``."""
+
+
+class ClosedError(ChronoliteError):
+    """The database was closed, or the handle came through a fork; open it again."""
+
+
+class DurabilityError(ChronoliteError):
+    """An earlier write or sync failed: reads go on, writes need the database reopened.
+
+    ``errno`` is the operating system's error number where one is behind it.
+    """
+
+    errno: int | None = None
+
+
+class IndeterminateError(ChronoliteError):
+    """The write may or may not have been applied; read it back before writing it again.
+
+    ``errno`` is the operating system's error number where one is behind it.
+    """
+
+    errno: int | None = None
+
+
+class StorageError(ChronoliteError, OSError):
+    """The operating system refused: ``errno``, ``strerror`` and ``filename`` say what and where.
+
+    Where Python has a closer class (``FileNotFoundError``, ``PermissionError``,
+    ``IsADirectoryError``, ``NotADirectoryError``), it is that too.
+    """
+
+
+class StorageNotFoundError(StorageError, FileNotFoundError):
+    """A file or folder on the path does not exist."""
+
+
+class StoragePermissionError(StorageError, PermissionError):
+    """The file or folder may not be read or written."""
+
+
+class StorageIsADirectoryError(StorageError, IsADirectoryError):
+    """The path is a folder, not a file."""
+
+
+class StorageNotADirectoryError(StorageError, NotADirectoryError):
+    """A part of the path is a file, not a folder."""
+
+
+_BY_ERRNO: dict[int | None, type[StorageError]] = {
+    _errno.ENOENT: StorageNotFoundError,
+    _errno.EACCES: StoragePermissionError,
+    _errno.EPERM: StoragePermissionError,
+    _errno.EISDIR: StorageIsADirectoryError,
+    _errno.ENOTDIR: StorageNotADirectoryError,
+}
+
+_BY_KIND: dict[str, type[ChronoliteError]] = {
+    "schema": SchemaError,
+    "schema_type": SchemaTypeError,
+    "schema_overflow": SchemaOverflowError,
+    "table_not_found": TableNotFoundError,
+    "invalid_input": InvalidInputError,
+    "locked": DatabaseLockedError,
+    "corruption": CorruptionError,
+    "format": FormatError,
+    "read_only": ReadOnlyError,
+    "closed": ClosedError,
+    "durability": DurabilityError,
+    "indeterminate": IndeterminateError,
+}
+
+
+def _build(
+    kind: str,
+    message: str,
+    file: str | None,
+    offset: int | None,
+    pid: int | None,
+    errno: int | None,
+    strerror: str | None,
+) -> ChronoliteError:
+    """The exception for an error of the kernel; called by the extension."""
+    if kind == "io":
+        return _storage_error(message, file, errno, strerror)
+    error = _BY_KIND.get(kind, ChronoliteError)(message)
+    if isinstance(error, DatabaseLockedError):
+        error.pid = pid
+    if isinstance(error, CorruptionError):
+        error.file, error.offset = file, offset
+    if errno is not None:
+        vars(error)["errno"] = errno
+    return error
+
+
+def _storage_error(
+    message: str, file: str | None, errno: int | None, strerror: str | None
+) -> StorageError:
+    if errno is None:
+        return StorageError(message)
+    text = strerror if strerror is not None else message
+    error = _BY_ERRNO.get(errno, StorageError)(errno, text, file)
+    error.add_note(message)
+    return error

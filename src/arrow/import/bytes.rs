@@ -1,0 +1,130 @@
+//! Text and bytes, in each of Arrow's layouts.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ByteArrayType, ByteViewType};
+use arrow_array::{Array, ArrayRef, GenericByteArray, GenericByteViewArray, OffsetSizeTrait};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::DataType as ArrowType;
+
+use super::{Place, dictionary};
+use crate::base::{Column, Data, DataType};
+use crate::error::Result;
+
+/// The array as a column of text or bytes; `None` if it holds something else.
+pub(super) fn column(array: &ArrayRef, to: DataType, place: &Place<'_>) -> Result<Option<Column>> {
+    let column = match (array.data_type(), to) {
+        (ArrowType::Utf8, DataType::Utf8) => same(array.as_string::<i32>()),
+        (ArrowType::LargeUtf8, DataType::Utf8) => large(array.as_string::<i64>()),
+        (ArrowType::Utf8View, DataType::Utf8) => views(array.as_string_view()),
+        (ArrowType::Binary, DataType::Binary) => same(array.as_binary::<i32>()),
+        (ArrowType::LargeBinary, DataType::Binary) => large(array.as_binary::<i64>()),
+        (ArrowType::BinaryView, DataType::Binary) => views(array.as_binary_view()),
+        (ArrowType::FixedSizeBinary(width), DataType::Binary) => fixed(array, *width),
+        _ => return Ok(None),
+    };
+    if to == DataType::Utf8 {
+        check_text(&column, array, place)?;
+    }
+    Ok(Some(column))
+}
+
+/// How many bytes of text a column made of this array holds.
+pub(super) fn text_size(array: &ArrayRef) -> u64 {
+    match array.data_type() {
+        ArrowType::Utf8 => span(array.as_string::<i32>()),
+        ArrowType::LargeUtf8 => span(array.as_string::<i64>()),
+        ArrowType::Binary => span(array.as_binary::<i32>()),
+        ArrowType::LargeBinary => span(array.as_binary::<i64>()),
+        ArrowType::Utf8View => array.as_string_view().lengths().map(u64::from).sum(),
+        ArrowType::BinaryView => array.as_binary_view().lengths().map(u64::from).sum(),
+        ArrowType::FixedSizeBinary(width) => array.len() as u64 * width.unsigned_abs() as u64,
+        ArrowType::Dictionary(..) => dictionary::text_size(array),
+        _ => 0,
+    }
+}
+
+fn span<T: ByteArrayType>(array: &GenericByteArray<T>) -> u64 {
+    let offsets = array.value_offsets();
+    let ends = (offsets.first(), offsets.last());
+    let (Some(first), Some(last)) = ends else { return 0 };
+    (last.as_usize() - first.as_usize()) as u64
+}
+
+fn same<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> Column {
+    let (offsets, values) = (array.offsets().clone(), array.values().clone());
+    Column { data: Data::Bytes { offsets, values }, validity: None }
+}
+
+/// 64-bit offsets made relative to the first, so that they fit 32 bits; the bytes are shared.
+fn large<T: ByteArrayType<Offset = i64>>(array: &GenericByteArray<T>) -> Column {
+    let from = array.value_offsets();
+    let base = from.first().copied().unwrap_or(0);
+    let offsets: Vec<i32> = from.iter().map(|&offset| narrow(offset - base)).collect();
+    let len = narrow(from.last().copied().unwrap_or(0) - base) as usize;
+    let values = array.values().slice_with_length(base as usize, len);
+    bytes(offsets, values)
+}
+
+fn views<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>) -> Column {
+    let total: usize = array.lengths().map(|len| len as usize).sum();
+    let (mut offsets, mut values) =
+        (Vec::with_capacity(array.len() + 1), Vec::with_capacity(total));
+    offsets.push(0);
+    for value in array.bytes_iter() {
+        values.extend_from_slice(value);
+        offsets.push(narrow(values.len() as i64));
+    }
+    bytes(offsets, Buffer::from_vec(values))
+}
+
+fn fixed(array: &ArrayRef, width: i32) -> Column {
+    let array = array.as_fixed_size_binary();
+    let offsets = (0..=array.len() as i64).map(|row| narrow(row * i64::from(width)));
+    let len = array.len() * width as usize;
+    let values = Buffer::from(array.values().as_slice()[..len].to_vec());
+    bytes(offsets.collect(), values)
+}
+
+pub(super) fn bytes(offsets: Vec<i32>, values: Buffer) -> Column {
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    Column { data: Data::Bytes { offsets, values }, validity: None }
+}
+
+/// An offset within a column whose text was found to be less than 2 GiB.
+pub(super) fn narrow(offset: i64) -> i32 {
+    i32::try_from(offset).expect("the chunk was cut to less than 2 GiB of text")
+}
+
+/// Refuses text that is not UTF-8: a producer that breaks that rule of Arrow's must not make this
+/// library break it towards its own readers.
+fn check_text(column: &Column, array: &ArrayRef, place: &Place<'_>) -> Result<()> {
+    let Data::Bytes { offsets, values } = &column.data else { return Ok(()) };
+    let (first, last) = (offsets[0] as usize, offsets[offsets.len() - 1] as usize);
+    let all = &values[first..last];
+    if all.is_ascii() {
+        return Ok(());
+    }
+    if let Ok(text) = std::str::from_utf8(all)
+        && offsets.iter().all(|&offset| text.is_char_boundary(offset as usize - first))
+    {
+        return Ok(());
+    }
+    let is_bad = |row: &usize| std::str::from_utf8(column.bytes_at(*row)).is_err();
+    match (0..array.len()).find(|row| array.is_valid(*row) && is_bad(row)) {
+        Some(row) => Err(place.at(row, "the text is not UTF-8")),
+        // Only what lies under nulls is bad, and nobody may look there as text. Still refused,
+        // as it would be handed to readers who check whole buffers.
+        None => Err(place.error("the text under a null is not UTF-8")),
+    }
+}
+
+/// Offsets of both widths as `usize`.
+trait AsUsize: OffsetSizeTrait {
+    fn as_usize(&self) -> usize;
+}
+
+impl<T: OffsetSizeTrait> AsUsize for T {
+    fn as_usize(&self) -> usize {
+        arrow_buffer::ArrowNativeType::as_usize(*self)
+    }
+}

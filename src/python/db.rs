@@ -1,0 +1,182 @@
+//! A database: opening, tables, closing.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyo3::exceptions::PyNotImplementedError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::create::{self, Rules};
+use super::detached::Detached;
+use super::errors::{invalid, wrong_type};
+use super::report;
+use super::table::Table;
+use crate::db::{self, DbOptions, Durability, Mode};
+use crate::error::{ErrorKind, Result};
+
+/// A database: one file of typed tables, open for writing in one process at a time.
+#[pyclass(frozen, module = "chronolite")]
+pub(super) struct Db {
+    db: Detached<db::Db>,
+}
+
+#[pymethods]
+impl Db {
+    #[new]
+    #[pyo3(signature = (path, retention_ms=None, auto_maintenance=None, *, mode="rw",
+        durability="interval", sync_interval_ms=100))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        retention_ms: Option<&Bound<'_, PyAny>>,
+        auto_maintenance: Option<&Bound<'_, PyAny>>,
+        mode: &str,
+        durability: &str,
+        sync_interval_ms: i64,
+    ) -> PyResult<Self> {
+        for (name, given) in
+            [("retention_ms", retention_ms), ("auto_maintenance", auto_maintenance)]
+        {
+            if given.is_some() {
+                let message = format!("{name} is not there yet; leave it out");
+                return Err(PyNotImplementedError::new_err(message));
+            }
+        }
+        let levels = [Durability::Sync, Durability::Interval, Durability::None];
+        let options = DbOptions {
+            mode: create::one_of("mode", mode, &[Mode::ReadWrite, Mode::Read], mode_name)?,
+            durability: create::one_of("durability", durability, &levels, durability_name)?,
+            sync_interval: match u64::try_from(sync_interval_ms) {
+                Ok(ms) if ms > 0 => Duration::from_millis(ms),
+                _ => return Err(invalid("sync_interval_ms is at least 1")),
+            },
+            ..DbOptions::default()
+        };
+        let db = py.detach(|| db::Db::open(path, options))?;
+        Ok(Self { db: Detached::new(db) })
+    }
+
+    /// The path that the database was opened with.
+    #[getter]
+    fn path(&self) -> &OsStr {
+        self.db.path().as_os_str()
+    }
+
+    /// Writes everything out and closes the file. Closing twice does nothing.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.db.close())?)
+    }
+
+    /// Moves all rows from the log into the compressed file; when it returns they survive power
+    /// loss, at every level of durability.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.db.flush())?)
+    }
+
+    /// The names of all tables, sorted.
+    fn tables(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(py.detach(|| self.db.tables())?)
+    }
+
+    /// The table of that name; `db[name]` is the same.
+    fn table(&self, py: Python<'_>, name: &str) -> PyResult<Table> {
+        let table = py.detach(|| self.db.table(name))?;
+        Ok(Table::new(self.db.clone(), table))
+    }
+
+    /// Makes a table, or returns the one that is there with this very schema.
+    #[pyo3(signature = (name, columns, *, time_unit=None, time_column="ts", key=None,
+        on_conflict="all", storage="balanced"))]
+    #[allow(clippy::too_many_arguments, reason = "the keywords of the Python signature")]
+    fn create_table(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        columns: &Bound<'_, PyAny>,
+        time_unit: Option<&str>,
+        time_column: &str,
+        key: Option<&Bound<'_, PyAny>>,
+        on_conflict: &str,
+        storage: &str,
+    ) -> PyResult<Table> {
+        let key = key.map(key_names).transpose()?.unwrap_or_default();
+        let rules = Rules { time_unit, time_column, key, on_conflict, storage };
+        let spec = create::spec(columns, &rules)?;
+        let table = py.detach(|| self.db.create_table(name, spec))?;
+        Ok(Table::new(self.db.clone(), table))
+    }
+
+    /// Counts and sizes, in rows and bytes, of the whole database or of one table.
+    #[pyo3(signature = (table=None))]
+    fn stats<'py>(&self, py: Python<'py>, table: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = py.detach(|| -> Result<_> {
+            // An unknown name is an error, as it is everywhere.
+            table.map(|name| self.db.table(name)).transpose()?;
+            self.db.stats()
+        })?;
+        report::stats(py, &stats, table)
+    }
+
+    /// Reads the whole file and compares every checksum.
+    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let verified = py.detach(|| self.db.verify())?;
+        report::verified(py, &verified)
+    }
+
+    fn __getitem__(&self, py: Python<'_>, name: &str) -> PyResult<Table> {
+        self.table(py, name)
+    }
+
+    fn __contains__(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(name) = name.extract::<&str>() else { return Ok(false) };
+        match py.detach(|| self.db.table(name).map(drop)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::TableNotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _exception: &Bound<'_, pyo3::types::PyTuple>,
+    ) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let state = if self.db.is_closed() { " (closed)" } else { "" };
+        format!("<chronolite.Db {:?}{state}>", self.db.path())
+    }
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::ReadWrite => "rw",
+        Mode::Read => "r",
+    }
+}
+
+fn durability_name(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Sync => "sync",
+        Durability::Interval => "interval",
+        Durability::None => "none",
+    }
+}
+
+/// The key's columns: a list of names, or the name of a single one.
+fn key_names(key: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    if let Ok(name) = key.cast::<PyString>() {
+        return Ok(vec![name.to_str()?.to_owned()]);
+    }
+    let names = key.try_iter().map_err(|_| wrong_type("key is a list of column names"))?;
+    names.map(|name| name?.extract()).collect()
+}

@@ -1,0 +1,108 @@
+//! Columns of a result as NumPy and pandas want them: numbers as memory to look at without a copy,
+//! text as an Arrow array or as a list.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_schema::DataType as ArrowType;
+use pyo3::exceptions::PyBufferError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::capsule;
+
+/// A run of bytes with the buffer protocol. It may be written to if it is ours alone; a view of a
+/// mapped file, or of a buffer that others see too, may not.
+#[pyclass(frozen, name = "_Memory", module = "chronolite._core")]
+pub(super) struct Memory {
+    start: AtomicPtr<u8>,
+    len: usize,
+    owner: Owner,
+}
+
+#[allow(dead_code, reason = "they keep the bytes alive")]
+enum Owner {
+    Alone(MutableBuffer),
+    Shared(Buffer),
+}
+
+impl Memory {
+    pub(super) fn new(buffer: Buffer) -> Self {
+        let len = buffer.len();
+        match buffer.into_mutable() {
+            Ok(mut bytes) => {
+                let start = AtomicPtr::new(bytes.as_mut_ptr());
+                Self { start, len, owner: Owner::Alone(bytes) }
+            }
+            Err(bytes) => {
+                let start = AtomicPtr::new(bytes.as_ptr().cast_mut());
+                Self { start, len, owner: Owner::Shared(bytes) }
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Memory {
+    #[allow(unsafe_code)]
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
+        if view.is_null() {
+            return Err(PyBufferError::new_err("no view to fill"));
+        }
+        let memory = slf.get();
+        let read_only = matches!(memory.owner, Owner::Shared(_));
+        let start = memory.start.load(Ordering::Relaxed);
+        let len = memory.len as ffi::Py_ssize_t;
+        // SAFETY: `view` is the caller's to fill; the bytes live as long as `slf`, of which the
+        // view holds a reference, and are written to by nobody else if the view may write.
+        let filled = unsafe {
+            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start.cast(), len, read_only.into(), flags)
+        };
+        if filled == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+}
+
+/// A column of text or bytes.
+#[pyclass(frozen, name = "_Texts", module = "chronolite._core")]
+pub(super) struct Texts {
+    array: ArrayRef,
+}
+
+impl Texts {
+    pub(super) fn new(array: ArrayRef) -> Self {
+        Self { array }
+    }
+}
+
+#[pymethods]
+impl Texts {
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let _ = requested_schema;
+        capsule::array(py, &self.array)
+    }
+
+    fn __len__(&self) -> usize {
+        self.array.len()
+    }
+
+    /// The values as `str` or `bytes`, and `None`.
+    fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        match self.array.data_type() {
+            ArrowType::Utf8 => PyList::new(py, self.array.as_string::<i32>().iter()),
+            _ => PyList::new(py, self.array.as_binary::<i32>().iter()),
+        }
+    }
+}

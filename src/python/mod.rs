@@ -1,0 +1,47 @@
+//! The extension module `chronolite._core`: names, types and range conventions of Python over the
+//! kernel, and no storage logic of its own.
+//!
+//! Placement: a class has a file of its name; what comes in as data is turned into arrays under
+//! `ingest`, what comes in as a time in `timestamps`; capsules cross only in `capsule`. Calls that
+//! may block detach from the interpreter; an append of one row does not, as it never blocks.
+//!
+//! Two rules keep the interpreter's lock and the kernel's from waiting for each other: no kernel
+//! lock is held while Python code runs, and whoever hands the kernel memory that belongs to Python
+//! objects holds on to it until the call is over, so that it is never freed inside the kernel.
+
+mod batch;
+mod capsule;
+mod create;
+mod db;
+mod detached;
+mod errors;
+mod ingest;
+mod iso8601;
+mod memory;
+mod report;
+mod rows;
+mod scan;
+mod schema;
+mod table;
+mod timestamps;
+
+use pyo3::prelude::*;
+
+/// The extension module.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::batch::{BatchIterator, RecordBatch};
+    #[pymodule_export]
+    use super::db::Db;
+    #[pymodule_export]
+    use super::scan::Scan;
+    #[pymodule_export]
+    use super::schema::Schema;
+    #[pymodule_export]
+    use super::table::Table;
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

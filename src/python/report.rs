@@ -1,0 +1,84 @@
+//! What the kernel reports, as dicts.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::db::{ColumnStats, DbStats, TableStats, VerifyReport};
+
+/// The statistics of the whole database, or of one of its tables.
+pub(super) fn stats<'py>(
+    py: Python<'py>,
+    stats: &DbStats,
+    only: Option<&str>,
+) -> PyResult<Bound<'py, PyDict>> {
+    if let Some(name) = only {
+        let found = stats.tables.iter().find(|table| table.name == name);
+        return found.map_or_else(|| Ok(PyDict::new(py)), |found| table(py, found));
+    }
+    let out = PyDict::new(py);
+    out.set_item("path", stats.path.as_os_str())?;
+    out.set_item("file_bytes", stats.file_bytes)?;
+    out.set_item("log_bytes", stats.log_bytes)?;
+    out.set_item("generation", stats.generation)?;
+    out.set_item("epoch", stats.epoch)?;
+    out.set_item("next_seq", stats.next_seq)?;
+    let tables = PyDict::new(py);
+    for of in &stats.tables {
+        tables.set_item(&of.name, table(py, of)?)?;
+    }
+    out.set_item("tables", tables)?;
+    Ok(out)
+}
+
+fn table<'py>(py: Python<'py>, stats: &TableStats) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("name", &stats.name)?;
+    out.set_item("rows", stats.rows)?;
+    out.set_item("memtable_rows", stats.memtable_rows)?;
+    out.set_item("segments", stats.segments)?;
+    out.set_item("disk_bytes", stats.disk_bytes)?;
+    out.set_item("min_ts", stats.min_ts)?;
+    out.set_item("max_ts", stats.max_ts)?;
+    let columns = PyDict::new(py);
+    for of in &stats.columns {
+        columns.set_item(&of.name, column(py, of)?)?;
+    }
+    out.set_item("columns", columns)?;
+    out.set_item("row_numbers", column(py, &stats.row_numbers)?)?;
+    Ok(out)
+}
+
+fn column<'py>(py: Python<'py>, stats: &ColumnStats) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("type", &stats.ty)?;
+    out.set_item("values", stats.values)?;
+    out.set_item("nulls", stats.nulls)?;
+    out.set_item("bytes", stats.bytes)?;
+    out.set_item("bits_per_value", stats.bits_per_value())?;
+    let codecs = PyDict::new(py);
+    for (name, blocks) in &stats.codecs {
+        codecs.set_item(name, blocks)?;
+    }
+    out.set_item("codecs", codecs)?;
+    Ok(out)
+}
+
+/// What a check of the whole file found, as a `VerifyReport`.
+pub(super) fn verified<'py>(py: Python<'py>, report: &VerifyReport) -> PyResult<Bound<'py, PyAny>> {
+    let problems = PyList::empty(py);
+    for problem in &report.problems {
+        let out = PyDict::new(py);
+        out.set_item("file", problem.file.as_os_str())?;
+        out.set_item("offset", problem.offset)?;
+        out.set_item("message", &problem.message)?;
+        problems.append(out)?;
+    }
+    let out = PyDict::new(py);
+    out.set_item("ok", report.ok())?;
+    out.set_item("segments", report.segments)?;
+    out.set_item("blocks", report.blocks)?;
+    out.set_item("rows", report.rows)?;
+    out.set_item("bytes", report.bytes)?;
+    out.set_item("problems", problems)?;
+    py.import("chronolite._report")?.getattr("VerifyReport")?.call1((out,))
+}

@@ -1,0 +1,176 @@
+//! A scan: one range of one snapshot, read as often and in as many ways as wanted.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyList};
+
+use super::batch::BatchIterator;
+use super::capsule;
+use super::detached::Detached;
+use super::errors::invalid;
+use super::memory::{Memory, Texts};
+use super::schema::Schema;
+use crate::arrow::OutColumn;
+use crate::arrow::export::{self, fixed_buffer};
+use crate::arrow::stream::Stream;
+use crate::base::{Column, Data};
+use crate::db;
+
+/// Rows of a batch of a stream: enough to be worth a call, few enough to stay in the cache.
+const STREAM_ROWS: usize = 65_536;
+/// Rows of a batch of a result that is wanted as a whole.
+const WHOLE_ROWS: usize = 1 << 20;
+
+/// Rows of one table at one moment, read when asked for and as often as wanted.
+#[pyclass(frozen, module = "chronolite")]
+pub(super) struct Scan {
+    scan: Detached<db::Scan>,
+    schema: Schema,
+}
+
+impl Scan {
+    pub(super) fn new(scan: db::Scan) -> Self {
+        let schema = Schema::of_scan(scan.columns());
+        Self { scan: Detached::new(scan), schema }
+    }
+
+    /// The rest of the chunks, pulled one by one so that a signal can end it.
+    fn chunks(&self, py: Python<'_>, rows: usize) -> PyResult<Vec<Vec<Column>>> {
+        let mut batches = py.detach(|| self.scan.batches(rows))?;
+        let mut chunks = vec![];
+        loop {
+            py.check_signals()?;
+            let (rest, chunk) = py.detach(move || {
+                let chunk = batches.next().transpose();
+                (batches, chunk)
+            });
+            batches = rest;
+            match chunk? {
+                Some(chunk) => chunks.push(chunk),
+                None => {
+                    py.detach(move || drop(batches));
+                    return Ok(chunks);
+                }
+            }
+        }
+    }
+
+    fn convert<'py>(slf: &Bound<'py, Self>, function: &str) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import(intern!(slf.py(), "chronolite._convert"))?.call_method1(function, (slf,))
+    }
+}
+
+#[pymethods]
+impl Scan {
+    /// Names and types of the columns of the result.
+    #[getter]
+    fn schema(&self) -> Schema {
+        self.schema.clone()
+    }
+
+    /// The number of rows.
+    fn count(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(py.detach(|| self.scan.count())?)
+    }
+
+    /// The result batch by batch, each of at most `rows` rows, in bounded memory.
+    #[pyo3(signature = (rows=65_536))]
+    fn batches(&self, py: Python<'_>, rows: usize) -> PyResult<BatchIterator> {
+        if rows == 0 {
+            return Err(invalid("a batch has at least one row"));
+        }
+        let batches = py.detach(|| self.scan.batches(rows))?;
+        Ok(BatchIterator::new(batches, self.schema.clone()))
+    }
+
+    /// The result as a `pyarrow.Table`; needs pyarrow.
+    fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_arrow")
+    }
+
+    /// The result as a `pandas.DataFrame`; needs pandas, but not pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_pandas")
+    }
+
+    /// The result as a `polars.DataFrame`; needs polars.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_polars")
+    }
+
+    /// The result as a dict of NumPy arrays, one a column, of one length.
+    fn to_numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_numpy")
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        capsule::schema(py, &export::schema(self.schema.columns()))
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    pub(super) fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let requested = capsule::requested_schema(requested_schema)?;
+        let batches = py.detach(|| self.scan.batches(STREAM_ROWS))?;
+        let columns = self.schema.columns().to_vec();
+        capsule::stream(py, Stream::new(columns, Box::new(batches), requested.as_ref()))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<chronolite.Scan {}>", self.schema.describe())
+    }
+
+    /// The whole result as a stream that cannot fail any more: what reading it raises is raised
+    /// here, as chronolite's own error.
+    fn _collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let chunks = self.chunks(py, WHOLE_ROWS)?;
+        let columns = self.schema.columns().to_vec();
+        let chunks = Box::new(chunks.into_iter().map(Ok));
+        capsule::stream(py, Stream::new(columns, chunks, None))
+    }
+
+    /// The whole result as raw memory: a list of chunks, each a list of (values, nulls,
+    /// rows) a column.
+    /// Values are bytes of the column's type (a byte each for bool), or an object for text and
+    /// bytes; nulls are a byte each, 1 for a null, or None.
+    fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let out = PyList::empty(py);
+        for chunk in self.chunks(py, usize::MAX)? {
+            let columns = PyList::empty(py);
+            for (column, def) in chunk.into_iter().zip(self.schema.columns()) {
+                columns.append(raw(py, column, def)?)?;
+            }
+            out.append(columns)?;
+        }
+        Ok(out)
+    }
+}
+
+type Raw<'py> = (Bound<'py, PyAny>, Option<Py<Memory>>, usize);
+
+fn raw<'py>(py: Python<'py>, column: Column, def: &OutColumn) -> PyResult<Raw<'py>> {
+    let rows = column.len(def.ty.stored());
+    let nulls = column.validity.as_ref().map(|validity| {
+        let bytes: Vec<u8> = validity.iter().map(|valid| u8::from(!valid)).collect();
+        Py::new(py, Memory::new(bytes.into()))
+    });
+    let nulls = nulls.transpose()?;
+    let values = match &column.data {
+        Data::Bool(bits) => {
+            let bytes: Vec<u8> = bits.iter().map(u8::from).collect();
+            Bound::new(py, Memory::new(bytes.into()))?.into_any()
+        }
+        Data::Bytes { .. } => {
+            let texts = Texts::new(export::array(column, def)?);
+            return Ok((Bound::new(py, texts)?.into_any(), nulls, rows));
+        }
+        Data::Fixed(_) => {
+            let buffer = fixed_buffer(column).unwrap_or_default();
+            Bound::new(py, Memory::new(buffer))?.into_any()
+        }
+    };
+    Ok((values, nulls, rows))
+}

@@ -1,0 +1,120 @@
+//! The schema of a table or of a scan's result.
+
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyList, PyTuple};
+
+use super::capsule;
+use crate::arrow::{OutColumn, OutType, export};
+use crate::base::TableSpec;
+use crate::db::ScanColumn;
+
+/// Names and types of columns.
+#[pyclass(frozen, eq, module = "chronolite")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Schema {
+    columns: Vec<OutColumn>,
+}
+
+impl Schema {
+    /// The schema of a table: the time column, then the value columns.
+    pub(super) fn of_table(spec: &TableSpec) -> Self {
+        let ty = OutType::Time(spec.unit);
+        let time = OutColumn { name: spec.time_column.clone(), ty };
+        let values = spec.columns.iter();
+        let values =
+            values.map(|def| OutColumn { name: def.name.clone(), ty: OutType::Value(def.ty) });
+        Self { columns: std::iter::once(time).chain(values).collect() }
+    }
+
+    /// The schema of a scan's result.
+    pub(super) fn of_scan(columns: &[ScanColumn]) -> Self {
+        let columns = columns.iter().map(|column| match column {
+            ScanColumn::Time { name, unit } => {
+                OutColumn { name: name.clone(), ty: OutType::Time(*unit) }
+            }
+            ScanColumn::Value(def) => {
+                OutColumn { name: def.name.clone(), ty: OutType::Value(def.ty) }
+            }
+        });
+        Self { columns: columns.collect() }
+    }
+
+    pub(super) fn columns(&self) -> &[OutColumn] {
+        &self.columns
+    }
+}
+
+#[pymethods]
+impl Schema {
+    /// The names, in order.
+    #[getter]
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The types, in order: that of the time column is `timestamp[unit]`.
+    #[getter]
+    fn types(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.ty.to_string()).collect()
+    }
+
+    /// The name of the time column; None if a scan leaves it out.
+    #[getter]
+    fn time_column(&self) -> Option<&str> {
+        let time = |column: &&OutColumn| matches!(column.ty, OutType::Time(_));
+        self.columns.iter().find(time).map(|column| column.name.as_str())
+    }
+
+    /// The unit of the time column; None if a scan leaves it out.
+    #[getter]
+    fn time_unit(&self) -> Option<&'static str> {
+        self.columns.iter().find_map(|column| match column.ty {
+            OutType::Time(unit) => Some(unit.name()),
+            OutType::Value(_) => None,
+        })
+    }
+
+    fn __getitem__(&self, name: &str) -> PyResult<String> {
+        let found = self.columns.iter().find(|column| column.name == name);
+        found
+            .map(|column| column.ty.to_string())
+            .ok_or_else(|| PyKeyError::new_err(name.to_owned()))
+    }
+
+    fn __contains__(&self, name: &Bound<'_, PyAny>) -> bool {
+        let name = name.extract::<&str>();
+        name.is_ok_and(|name| self.columns.iter().any(|column| column.name == name))
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(PyList::new(py, self.names())?.try_iter()?.into_any())
+    }
+
+    fn __len__(&self) -> usize {
+        self.columns.len()
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        PyTuple::new(py, self.names())?.add(PyTuple::new(py, self.types())?)?.hash()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<chronolite.Schema {}>", self.describe())
+    }
+
+    pub(super) fn __arrow_c_schema__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        capsule::schema(py, &export::schema(&self.columns))
+    }
+}
+
+impl Schema {
+    /// The columns as `name type, ...`.
+    pub(super) fn describe(&self) -> String {
+        let columns = self.columns.iter().map(|column| format!("{} {}", column.name, column.ty));
+        columns.collect::<Vec<_>>().join(", ")
+    }
+}

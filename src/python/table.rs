@@ -1,0 +1,188 @@
+//! A table: appends, ranges, the whole as a stream.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PySlice};
+
+use super::detached::Detached;
+use super::errors::{invalid, wrong_type};
+use super::scan::Scan;
+use super::schema::Schema;
+use super::{ingest, rows, timestamps};
+use crate::arrow::import;
+use crate::base::TimeUnit;
+use crate::db::{self, ScanSpec};
+use crate::error::Result;
+
+/// A table of a database: a time column, and typed value columns that can hold nulls.
+#[pyclass(frozen, module = "chronolite")]
+pub(super) struct Table {
+    handles: Detached<Handles>,
+    unit: TimeUnit,
+}
+
+struct Handles {
+    db: db::Db,
+    table: db::Table,
+}
+
+impl Table {
+    pub(super) fn new(db: db::Db, table: db::Table) -> Self {
+        let unit = table.spec().unit;
+        Self { handles: Detached::new(Handles { db, table }), unit }
+    }
+
+    fn table(&self) -> &db::Table {
+        &self.handles.table
+    }
+
+    fn range(&self, py: Python<'_>, spec: ScanSpec) -> PyResult<Scan> {
+        Ok(Scan::new(py.detach(|| self.table().scan(spec))?))
+    }
+}
+
+#[pymethods]
+impl Table {
+    /// The table's name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.table().name()
+    }
+
+    /// Names and types of all columns, the time column first.
+    #[getter]
+    fn schema(&self) -> Schema {
+        Schema::of_table(self.table().spec())
+    }
+
+    /// The names of all columns, the time column first.
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        self.schema().names().into_iter().map(str::to_owned).collect()
+    }
+
+    /// The earliest time, in the table's unit; None if there are no rows.
+    #[getter]
+    fn min_ts(&self, py: Python<'_>) -> PyResult<Option<i64>> {
+        Ok(py.detach(|| self.table().min_ts())?)
+    }
+
+    /// The latest time, in the table's unit; None if there are no rows.
+    #[getter]
+    fn max_ts(&self, py: Python<'_>) -> PyResult<Option<i64>> {
+        Ok(py.detach(|| self.table().max_ts())?)
+    }
+
+    /// Appends rows, all of them or none, and returns how many.
+    fn append(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let spec = self.table().spec();
+        // Holds on to the caller's memory until the kernel is done with it.
+        let rows = ingest::read(data, spec)?;
+        let appended = py.detach(|| -> Result<u64> {
+            let batches = import::batches(spec, &rows.names, &rows.chunks)?;
+            let receipt = self.table().write(batches)?;
+            let appended = receipt.rows;
+            if receipt.pending() {
+                self.handles.db.settle(receipt)?;
+            }
+            Ok(appended)
+        })?;
+        Ok(appended)
+    }
+
+    /// Appends one row and returns its sequence number.
+    fn append_row(
+        &self,
+        py: Python<'_>,
+        ts: &Bound<'_, PyAny>,
+        values: &Bound<'_, PyAny>,
+    ) -> PyResult<u64> {
+        let ts = timestamps::time(ts, self.unit)?;
+        let table = self.table();
+        let receipt =
+            rows::with_values(values, table.spec(), |row| Ok(table.write_row(ts, row)?))?;
+        let seq = receipt.last_seq;
+        if receipt.pending() {
+            py.detach(|| self.handles.db.settle(receipt))?;
+        }
+        Ok(seq)
+    }
+
+    /// The rows with `start <= time < end`, in the order of time, as of now.
+    #[pyo3(signature = (start=None, end=None, *, columns=None, limit=None))]
+    fn scan(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        columns: Option<&Bound<'_, PyAny>>,
+        limit: Option<i64>,
+    ) -> PyResult<Scan> {
+        let start = timestamps::bound(start, self.unit)?;
+        let end = timestamps::bound(end, self.unit)?;
+        let columns = columns.map(names).transpose()?;
+        let limit = limit.map(|limit| count("limit", limit)).transpose()?;
+        self.range(py, ScanSpec { start, end, columns, limit })
+    }
+
+    /// The newest `n` rows, in the order of time.
+    #[pyo3(signature = (n=1))]
+    fn last(&self, py: Python<'_>, n: i64) -> PyResult<Scan> {
+        let n = usize::try_from(count("n", n)?).unwrap_or(usize::MAX);
+        Ok(Scan::new(py.detach(|| self.table().last(n))?))
+    }
+
+    fn __getitem__(&self, py: Python<'_>, range: &Bound<'_, PyAny>) -> PyResult<Scan> {
+        let Ok(slice) = range.cast::<PySlice>() else {
+            return Err(wrong_type("a table is read by a range of time, such as t[start:end]"));
+        };
+        if !slice.getattr("step")?.is_none() {
+            return Err(invalid("a range of time has no step"));
+        }
+        let (start, end) = (slice.getattr("start")?, slice.getattr("stop")?);
+        let start = timestamps::bound(Some(&start), self.unit)?;
+        let end = timestamps::bound(Some(&end), self.unit)?;
+        self.range(py, ScanSpec { start, end, ..ScanSpec::default() })
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        let rows = py.detach(|| self.table().len())?;
+        Ok(usize::try_from(rows).unwrap_or(usize::MAX))
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        self.range(py, ScanSpec::default())?.__arrow_c_stream__(py, requested_schema)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        self.schema().__arrow_c_schema__(py)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<chronolite.Table {:?}: {}>", self.name(), self.schema().describe())
+    }
+}
+
+fn count(argument: &str, value: i64) -> PyResult<u64> {
+    u64::try_from(value).map_err(|_| invalid(format!("{argument} is at least 0, not {value}")))
+}
+
+/// A list of names; a single text would be read as a list of its letters.
+fn names(columns: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    if columns.is_instance_of::<pyo3::types::PyString>() {
+        return Err(wrong_type("columns is a list of names, not one name"));
+    }
+    let names: Vec<String> =
+        columns.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
+    if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        return Err(invalid(format!("column {:?} is named twice", names[twice])));
+    }
+    if names.is_empty() {
+        return Err(invalid("columns names no column"));
+    }
+    Ok(names)
+}
