@@ -48,7 +48,7 @@ python-lint: .venv/.installed .venv/.test-tools
 	$(BIN)/mypy
 	$(BIN)/stubtest chronolite._core --mypy-config-file pyproject.toml
 
-# With the examples of README.md, of the stubs and of examples/: tests/python/test_readme.py.
+# With the examples of README.md and examples/ (test_readme.py) and of the stubs (test_face_stubs.py).
 python-test: .venv/.installed .venv/.test-tools
 	$(BIN)/python -m pytest $(ARGS)
 

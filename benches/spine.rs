@@ -6,8 +6,8 @@ use std::hint::black_box;
 
 use chronolite::base::Column;
 use chronolite::{Batch, DataType, Db, DbOptions, ScanSpec, Table, TableSpec, Value};
-use divan::counter::ItemsCount;
 use divan::Bencher;
+use divan::counter::ItemsCount;
 use tempfile::TempDir;
 
 fn main() {

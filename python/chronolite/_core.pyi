@@ -186,10 +186,11 @@ class Db:
         """Counts and sizes, in rows and bytes, of the whole database or of one table.
 
         The whole has ``path``, ``file_bytes``, ``log_bytes``, ``generation``, ``epoch``,
-        ``next_seq``, ``durable_seq`` and ``tables``, by name. A table has ``name``, ``rows``,
-        ``memtable_rows``, ``segments``, ``disk_bytes``, ``min_ts``, ``max_ts`` (in the table's
-        unit) and ``columns``, by name; a column ``type``, ``values``, ``nulls``, ``bytes``,
-        ``bits_per_value`` and ``codecs`` (blocks by codec).
+        ``next_seq`` and ``tables``, by name. A table has ``name``, ``rows``, ``memtable_rows``,
+        ``segments``, ``disk_bytes``, ``min_ts``, ``max_ts`` (in the table's unit), ``columns``, by
+        name, and ``row_numbers``. Of a column and of the row numbers there are ``type``,
+        ``values``, ``nulls``, ``bytes``, ``bits_per_value`` and ``codecs`` (blocks by codec), as
+        they are in segments: rows in the memtable are not counted.
 
         >>> with cl.Db(path) as db:
         ...     rows = db.create_table("sensor", ["temp"]).append({"ts": [1, 2], "temp": [1.0, 2.0]})
@@ -316,11 +317,12 @@ class Table:
         Args:
             start: The first time; None is open.
             end: The time to stop before; None is open.
-            columns: Names of the columns to read, in this order; None is all of them.
+            columns: Names of the columns to read, in this order; None is all of them. The time is
+                always read: first, unless it is named elsewhere.
             limit: The greatest number of rows.
 
-        >>> t.scan("2024-01-01", "2024-01-02", columns=["temp"], limit=2).to_numpy()
-        {'temp': array([25.5, 25.6])}
+        >>> t.scan("2024-01-01", "2024-01-02", columns=["temp"], limit=2).to_numpy()["temp"]
+        array([25.5, 25.6])
         """
 
     def last(self, n: int = 1) -> Scan:
@@ -355,8 +357,8 @@ class Scan:
     def schema(self) -> Schema:
         """Names and types of the columns of the result.
 
-        >>> t.scan(columns=["humidity", "ts"]).schema.names
-        ['humidity', 'ts']
+        >>> t.scan(columns=["humidity"]).schema.names
+        ['ts', 'humidity']
         """
 
     def count(self) -> int:

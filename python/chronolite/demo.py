@@ -240,13 +240,13 @@ def _show_means(means: dict[tuple[date, str], float], console: Console) -> None:
 def _show_columns(stats: dict[str, Any], console: Console) -> None:
     rows = [
         (
-            column["name"],
+            name,
             str(column["type"]),
             ", ".join(map(str, column["codecs"])),
             f"{column['nulls']:,}",
             f"{column['bits_per_value']:.2f}",
         )
-        for column in stats["columns"]
+        for name, column in stats["columns"].items()
     ]
     headings = ("column", "type", "codecs", "nulls", "bits a value")
     _table(console, "What each column takes", headings, rows, left=3)

@@ -5,7 +5,6 @@
 //! memory is a block of each run that is open at a time.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::batch::{Column, Data};
@@ -13,12 +12,12 @@ use crate::base::builder::ColumnBuilder;
 use crate::base::schema::{ColumnDef, DataType};
 use crate::base::time::TimeUnit;
 use crate::db::catalog::{Place, Segment, TableView};
+use crate::db::core::Core;
 use crate::db::sorted::{Pieces, sort_pieces};
 use crate::db::source::{Part, Source, Wanted};
 use crate::error::{Error, Result};
 use crate::format::key::KeyColumns;
 use crate::index::merge::Merge;
-use crate::store::storage::File;
 
 /// Which rows and columns to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,8 +26,8 @@ pub struct ScanSpec {
     pub start: Option<i64>,
     /// The time before which to stop.
     pub end: Option<i64>,
-    /// Names of the columns of the result, in its order, the time column among them if it is
-    /// wanted. `None` is the time column and then all others.
+    /// Names of the columns of the result, in its order. The time is always there: first, unless
+    /// it is named elsewhere. `None` is the time column and then all others.
     pub columns: Option<Vec<String>>,
     /// Most rows.
     pub limit: Option<u64>,
@@ -58,8 +57,8 @@ impl ScanColumn {
     }
 }
 
-/// Rows of a table as of the moment the scan was made. It can be read many times, and after the
-/// database was closed.
+/// Rows of a table as of the moment the scan was made. It can be read many times, until the
+/// database is closed; it keeps the database open as its handles do.
 #[derive(Debug, Clone)]
 pub struct Scan(Arc<Inner>);
 
@@ -67,9 +66,7 @@ pub struct Scan(Arc<Inner>);
 struct Inner {
     table: Arc<TableView>,
     visible: u64,
-    file: Arc<dyn File>,
-    path: PathBuf,
-    salt: u64,
+    core: Arc<Core>,
     start: i64,
     end: Option<i64>,
     /// Rows to leave out at the front, and rows to give then.
@@ -85,7 +82,7 @@ impl Scan {
     pub(crate) fn new(
         table: Arc<TableView>,
         visible: u64,
-        (file, path, salt): (Arc<dyn File>, PathBuf, u64),
+        core: Arc<Core>,
         spec: &ScanSpec,
     ) -> Result<Self> {
         let columns = result_columns(&table, spec.columns.as_deref())?;
@@ -95,9 +92,7 @@ impl Scan {
         Ok(Self(Arc::new(Inner {
             table,
             visible,
-            file,
-            path,
-            salt,
+            core,
             start,
             end,
             skip,
@@ -128,11 +123,13 @@ impl Scan {
 
     /// Reads the rows, in pieces of at most `rows`.
     pub fn batches(&self, rows: usize) -> Result<Batches> {
+        self.0.core.check_open()?;
         Batches::new(Arc::clone(&self.0), rows.max(1))
     }
 
     /// How many rows there are, without decoding more than the times at the ends of the range.
     pub fn count(&self) -> Result<u64> {
+        self.0.core.check_open()?;
         let inner = &self.0;
         Ok(inner.count(inner.start)?.saturating_sub(inner.skip).min(inner.limit))
     }
@@ -140,7 +137,7 @@ impl Scan {
 
 impl Inner {
     fn place(&self) -> Place<'_> {
-        Place { file: &*self.file, path: &self.path, salt: self.salt }
+        self.core.place()
     }
 
     /// Rows from `start` to the end.
@@ -212,10 +209,10 @@ fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<Sca
         let values = spec.columns.iter().cloned().map(ScanColumn::Value);
         return Ok(std::iter::once(time()).chain(values).collect());
     };
-    if names.is_empty() {
-        return Err(Error::schema("a scan needs at least one column; `count` needs none"));
+    let mut columns: Vec<ScanColumn> = Vec::with_capacity(names.len() + 1);
+    if !names.contains(&spec.time_column) {
+        columns.push(time());
     }
-    let mut columns: Vec<ScanColumn> = Vec::with_capacity(names.len());
     for name in names {
         if columns.iter().any(|column| column.name() == name) {
             return Err(Error::schema(format!("column {name:?} is asked for twice")));
@@ -456,7 +453,7 @@ impl Iterator for Batches {
         if self.failed {
             return None;
         }
-        let next = self.advance();
+        let next = self.inner.core.check_open().and_then(|()| self.advance());
         self.failed = next.is_err();
         next.transpose()
     }

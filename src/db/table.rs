@@ -79,8 +79,8 @@ impl Db {
         &self.core.recovery
     }
 
-    /// Closes it: what was written is flushed, the log removed, the lock given up. Scans that were
-    /// made before stay readable. The second call does nothing.
+    /// Closes it: what was written is flushed, the log removed, the lock given up. Scans
+    /// that were made before can no longer be read. The second call does nothing.
     pub fn close(&self) -> Result<()> {
         self.core.close()
     }
@@ -289,20 +289,16 @@ impl Table {
     /// Rows in a range of time, in order, as of now.
     pub fn scan(&self, spec: ScanSpec) -> Result<Scan> {
         let (table, visible) = self.now()?;
-        let core = &self.core;
-        let file = (Arc::clone(&core.file), core.path.clone(), core.salt);
-        Scan::new(table, visible, file, &spec)
+        Scan::new(table, visible, Arc::clone(&self.core), &spec)
     }
 
     /// The newest `n` rows, in order.
     pub fn last(&self, n: usize) -> Result<Scan> {
         let (table, visible) = self.now()?;
-        let core = &self.core;
-        let limit = Some(n as u64);
-        let file = (Arc::clone(&core.file), core.path.clone(), core.salt);
-        let spec = ScanSpec { limit, ..ScanSpec::default() };
-        let scan = Scan::new(Arc::clone(&table), visible, file, &spec)?;
-        let least = if n == 0 { None } else { nth_newest(&table, visible, n, &core.place())? };
+        let spec = ScanSpec { limit: Some(n as u64), ..ScanSpec::default() };
+        let scan = Scan::new(Arc::clone(&table), visible, Arc::clone(&self.core), &spec)?;
+        let at = self.core.place();
+        let least = if n == 0 { None } else { nth_newest(&table, visible, n, &at)? };
         let Some(least) = least else { return Ok(scan) };
         // Rows at the least time may be more than are wanted: the first of them are left out.
         let there = scan.count_from(least)?;

@@ -98,8 +98,7 @@ impl Table {
     ) -> PyResult<u64> {
         let ts = timestamps::time(ts, self.unit)?;
         let table = self.table();
-        let receipt =
-            rows::with_values(values, table.spec(), |row| Ok(table.write_row(ts, row)?))?;
+        let receipt = rows::with_values(values, table.spec(), |row| Ok(table.write_row(ts, row)?))?;
         let seq = receipt.last_seq;
         if receipt.pending() {
             py.detach(|| self.handles.db.settle(receipt))?;
@@ -180,9 +179,6 @@ fn names(columns: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         columns.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
     if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
         return Err(invalid(format!("column {:?} is named twice", names[twice])));
-    }
-    if names.is_empty() {
-        return Err(invalid("columns names no column"));
     }
     Ok(names)
 }
