@@ -1,5 +1,7 @@
 //! A row's way through the whole kernel, on a real file.
 
+#![allow(clippy::unwrap_used)] // a failed step of a test is a failed test
+
 use chronolite::base::{Column, ColumnDef};
 use chronolite::db::{Durability, ScanColumn};
 use chronolite::{Batch, DataType, Db, DbOptions, ErrorKind, ScanSpec, Table, TableSpec, Value};

@@ -89,6 +89,8 @@ impl Cells {
 }
 
 impl ColumnCells {
+    /// # Safety
+    /// No other thread may be appending to the same chunk.
     #[inline]
     unsafe fn push(&self, value: Value<'_>) {
         let bits = match value {
@@ -117,6 +119,8 @@ impl ColumnCells {
         }
     }
 
+    /// # Safety
+    /// No other thread may be appending to the same chunk.
     unsafe fn extend(&self, column: &Column, start: usize, len: usize) {
         let rows = start..start + len;
         // SAFETY: passed on to the caller, throughout.
@@ -185,6 +189,8 @@ impl Texts {
         Self { places: AppendVec::with_capacity(rows), blocks: RwLock::new(Vec::new()) }
     }
 
+    /// # Safety
+    /// No other thread may be appending to the same chunk.
     unsafe fn push(&self, text: &[u8]) {
         let mut last = self.blocks.read().last().cloned();
         if last.as_ref().is_none_or(|block| block.room() < text.len()) {

@@ -1,4 +1,4 @@
-//! Keys as bytes that sort like the keys (SPEC 6.4).
+//! Keys as bytes that sort like the keys (SPEC 6.3).
 //!
 //! The columns of a key follow each other, each as a byte 0 for null, or a byte 1 and the value:
 //! a bool as one byte; an integer big-endian in its own width, a signed one with its sign bit

@@ -48,6 +48,7 @@ impl Memory {
 
 #[pymethods]
 impl Memory {
+    // SAFETY: called by the interpreter alone, which hands over a `Py_buffer` to fill.
     #[allow(unsafe_code)]
     unsafe fn __getbuffer__(
         slf: Bound<'_, Self>,

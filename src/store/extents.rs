@@ -23,12 +23,12 @@ impl Extents {
     /// The space of a file whose state of `generation` names the `used` extents (offset, length).
     /// The gaps between them may be named by the slot before, so they wait. `None` if two of them
     /// overlap or one is not where an extent can be.
-    pub fn new(used: &mut Vec<(u64, u64)>, file_len: u64, generation: u64) -> Option<Self> {
+    pub fn new(mut used: Vec<(u64, u64)>, file_len: u64, generation: u64) -> Option<Self> {
         used.sort_unstable();
         let mut space =
             Self { free: BTreeMap::new(), waiting: Vec::new(), end: file_len.max(HEADER_LEN) };
         let mut at = HEADER_LEN;
-        for &(offset, len) in used.iter() {
+        for (offset, len) in used {
             let end = offset.checked_add(len)?.checked_next_multiple_of(EXTENT_ALIGN)?;
             if offset < at || !offset.is_multiple_of(EXTENT_ALIGN) {
                 return None;
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_freed_extent_waits_for_the_slot_before() {
-        let mut space = Extents::new(&mut vec![], 0, 1).unwrap();
+        let mut space = Extents::new(vec![], 0, 1).unwrap();
         let a = space.place(100);
         let b = space.place(100);
         assert_eq!((a, b), (HEADER_LEN, HEADER_LEN + 128));
@@ -126,16 +126,16 @@ mod tests {
     #[test]
     fn overlapping_extents_are_refused() {
         let at = HEADER_LEN;
-        assert!(Extents::new(&mut vec![(at, 100), (at + 64, 10)], 0, 1).is_none());
-        assert!(Extents::new(&mut vec![(at + 1, 100)], 0, 1).is_none());
-        assert!(Extents::new(&mut vec![(at - 64, 100)], 0, 1).is_none());
-        assert!(Extents::new(&mut vec![(at, u64::MAX)], 0, 1).is_none());
+        assert!(Extents::new(vec![(at, 100), (at + 64, 10)], 0, 1).is_none());
+        assert!(Extents::new(vec![(at + 1, 100)], 0, 1).is_none());
+        assert!(Extents::new(vec![(at - 64, 100)], 0, 1).is_none());
+        assert!(Extents::new(vec![(at, u64::MAX)], 0, 1).is_none());
     }
 
     proptest! {
         #[test]
         fn places_never_overlap(steps in prop::collection::vec((0u8..3, 1u64..500), 1..200)) {
-            let mut space = Extents::new(&mut vec![], 0, 1).unwrap();
+            let mut space = Extents::new(vec![], 0, 1).unwrap();
             let (mut held, mut generation) = (Vec::<(u64, u64)>::new(), 1);
             for (what, len) in steps {
                 match what {

@@ -93,7 +93,7 @@ impl MainFile {
         mut used: Vec<(u64, u64)>,
     ) -> Option<Self> {
         used.push((slot.manifest_at, slot.manifest_room));
-        let extents = Extents::new(&mut used, slot.file_len, slot.generation)?;
+        let extents = Extents::new(used, slot.file_len, slot.generation)?;
         Some(Self { file, path, health, slot, extents })
     }
 

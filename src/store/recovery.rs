@@ -1,5 +1,5 @@
 //! Opening a database: which slot is in force, what its manifest says, what its log is to it
-//! (SPEC 4.3, 5.3 and 8). Replaying the log's rows is the caller's, who knows the tables.
+//! (SPEC 4.3 and 5.4). Replaying the log's rows is the caller's, who knows the tables.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -234,8 +234,7 @@ fn read_manifest(
         let generation = slot.generation + 1;
         let message = format!(
             "the header slot of commit {generation} is damaged; the one before it is whole, but \
-             opening it would lose that commit; `chronolite salvage` writes what can still be \
-             read to a new file"
+             opening it would lose that commit"
         );
         return corrupt(message, crate::format::slot::slot_offset(generation));
     }
@@ -290,8 +289,8 @@ fn find_log(
             false => Ok(None),
         };
     }
-    let newer = "the log is newer than the newest whole header slot: a later slot is damaged; \
-                 `chronolite salvage` writes what can still be read to a new file";
+    let newer = "the log is newer than the newest whole header slot: a later slot is damaged, and \
+                 opening the one before it would lose a commit";
     match (slot.log_expected, header.epoch) {
         (true, epoch) if epoch == slot.epoch => {
             Ok(Some(FoundLog { file, path, header, bytes, stale: false }))

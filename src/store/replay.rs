@@ -62,10 +62,8 @@ pub fn replay<'a>(
     let durable = known_durable(tail, salt).max(slot.durable_lsn);
     if durable >= end.next_lsn {
         let (at, lsn) = (end.at, end.next_lsn);
-        let message = format!(
-            "log record {lsn} is damaged, though records up to {durable} had been synced; \
-             `chronolite salvage` writes what can still be read to a new file"
-        );
+        let message =
+            format!("log record {lsn} is damaged, though records up to {durable} had been synced");
         return Err(Error::corruption(message).at(path, at));
     }
     end.cut = torn_bytes(tail, salt);
