@@ -54,7 +54,7 @@ fn rows_come_back_in_order_through_flush_and_reopen() {
     let within: Vec<_> = expected.iter().copied().filter(|r| (100..200).contains(&r.0)).collect();
     assert_eq!(rows(&table, range.clone()), within);
     assert_eq!(table.scan(range).unwrap().count().unwrap(), within.len() as u64);
-    drop((table, db));
+    drop((last, table, db));
     assert!(path.exists() && !folder.path().join("a.chl-wal").exists());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 

@@ -2,6 +2,7 @@
 
 use crate::db::core::{Core, Main, Writer};
 use crate::error::{Error, Result};
+use crate::format::log::LOG_START;
 use crate::store::main_file::NewState;
 
 impl Core {
@@ -10,20 +11,16 @@ impl Core {
     /// there is. The second call does nothing.
     pub(crate) fn close(&self) -> Result<()> {
         if self.is_inherited() || !self.is_writable() {
-            self.begin_close();
+            self.mark_closed();
             return Ok(());
         }
         let mut main = self.main();
-        if self.is_closed() {
-            return Ok(());
-        }
+        // Whoever is past the check for this already may still append: see `flush_and_leave`.
+        self.mark_closed();
+        let Some(open) = main.as_mut() else { return Ok(()) };
         let ticker = self.writer().as_mut().and_then(|writer| writer.ticker.take());
         drop(ticker);
-        let flushed = match main.as_mut() {
-            Some(main) => self.flush_and_leave(main),
-            None => Ok(()),
-        };
-        self.begin_close();
+        let flushed = self.flush_and_leave(open);
         self.syncer.detach();
         *self.writer() = None;
         *main = None;
@@ -31,15 +28,16 @@ impl Core {
     }
 
     fn flush_and_leave(&self, main: &mut Main) -> Result<()> {
-        if self.writer().as_ref().is_none_or(|writer| writer.log.is_none()) {
-            return Ok(());
-        }
-        self.health.check()?;
-        self.flush_with(main)?;
-        let mut guard = self.writer();
-        match guard.as_mut() {
-            Some(writer) => self.leave(main, writer),
-            None => Ok(()),
+        loop {
+            let mut guard = self.writer();
+            let Some(writer) = guard.as_mut() else { return Ok(()) };
+            let Some(log) = &writer.log else { return Ok(()) };
+            self.health.check()?;
+            if log.end() == LOG_START {
+                return self.leave(main, writer);
+            }
+            drop(guard);
+            self.flush_with(main)?;
         }
     }
 
@@ -70,9 +68,8 @@ impl Drop for Core {
     fn drop(&mut self) {
         if self.is_inherited() {
             // The thread that syncs and the mapping of the log are the parent's.
-            if let Some(writer) = self.writer().take() {
-                std::mem::forget(writer);
-            }
+            // Its locks may have been held by threads that are not there any more.
+            std::mem::forget(self.writer_mut().take());
             return;
         }
         // There is nobody to tell; what a failed flush did not write is in the log.

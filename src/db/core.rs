@@ -72,6 +72,8 @@ pub(crate) struct Writer {
     pub(crate) next_lsn: u64,
     /// Memtables by table number.
     pub(crate) tables: Vec<Option<WriteTable>>,
+    /// Where in the log the records begin whose rows are in memtables alone.
+    pub(crate) unflushed_from: u64,
     /// Segments that the log names and no commit does yet, with their log numbers.
     pub(crate) pending: Vec<(u64, SegmentEntry)>,
     /// Syncs the log now and then; started with the log.
@@ -158,9 +160,14 @@ impl Core {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Marks it as closed; `false` if it was already.
-    pub(crate) fn begin_close(&self) -> bool {
-        !self.closed.swap(true, Ordering::AcqRel)
+    /// Marks it as closed.
+    pub(crate) fn mark_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// The writer, for whoever has the core for itself.
+    pub(crate) fn writer_mut(&mut self) -> &mut Option<Writer> {
+        self.writer.get_mut()
     }
 
     /// True if it is open for writing.

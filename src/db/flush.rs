@@ -1,10 +1,12 @@
 //! From memtables to segments, and from there to a commit.
 //!
 //! A flush seals the memtables, encodes and writes their rows while others go on appending, and
-//! commits. If nothing was appended meanwhile the commit begins a new epoch of the log and the log
+//! commits while they wait. If nothing was appended meanwhile the commit begins a new epoch of the log and the log
 //! starts over; otherwise replay begins where the memtables were sealed.
 
 use std::sync::Arc;
+
+use parking_lot::MutexGuard;
 
 use crate::db::catalog::View;
 use crate::db::core::{Core, Main, Writer};
@@ -18,10 +20,13 @@ use crate::format::segment::{NewSegment, SortedRows, build};
 use crate::format::spec::{TableDef, TableId};
 use crate::store::main_file::NewState;
 
+/// How many flushes' worth of log there may be before a flush keeps others from appending.
+const MAX_LOG_FLUSHES: u64 = 4;
+
 /// Where everything stood when the memtables were sealed.
 struct Sealed {
     view: Arc<View>,
-    /// Number of chunks of each table, by table number.
+    /// Tables with rows in memtables, and how many chunks of theirs are sealed.
     chunks: Vec<(TableId, usize)>,
     pending: Vec<(u64, SegmentEntry)>,
     log_end: u64,
@@ -43,27 +48,32 @@ impl Core {
 
     /// The same, with the main file locked.
     pub(crate) fn flush_with(&self, main: &mut Main) -> Result<()> {
-        let Some(sealed) = self.seal()? else { return Ok(()) };
+        let mut guard = self.writer();
+        let Some(sealed) = self.seal(guard.as_mut())? else { return Ok(()) };
         let mut written = Vec::new();
-        let flushed = self.write_sealed(main, &sealed, &mut written);
-        let committed = flushed.and_then(|()| self.commit_sealed(main, &sealed, &written));
+        let mut write = || self.write_sealed(main, &sealed, &mut written);
+        // Others go on appending meanwhile, unless the log has not begun anew for so long that it
+        // has to: it begins anew when nothing was appended during a flush.
+        let flushed = match sealed.log_end >= MAX_LOG_FLUSHES * self.options.flush_bytes {
+            true => write(),
+            false => MutexGuard::unlocked(&mut guard, write),
+        };
+        let writer = guard.as_mut().ok_or_else(|| self.closed())?;
+        let committed = flushed.and_then(|()| self.commit_sealed(main, writer, &sealed, &written));
         if committed.is_err() {
             // Nothing is lost: the rows are in the sealed chunks and in the log.
             for entry in &written {
                 main.file.discard(entry.offset, entry.len);
             }
-            if let Some(writer) = self.writer().as_mut() {
-                let newer = std::mem::take(&mut writer.pending);
-                writer.pending = sealed.pending.into_iter().chain(newer).collect();
-            }
+            let newer = std::mem::take(&mut writer.pending);
+            writer.pending = sealed.pending.into_iter().chain(newer).collect();
         }
         committed
     }
 
     /// Seals the memtables; `None` if there is nothing that the log alone holds.
-    fn seal(&self) -> Result<Option<Sealed>> {
-        let mut guard = self.writer();
-        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+    fn seal(&self, writer: Option<&mut Writer>) -> Result<Option<Sealed>> {
+        let Some(writer) = writer else { return Err(self.closed()) };
         let Some(log) = &writer.log else { return Ok(None) };
         if log.end() == LOG_START {
             return Ok(None);
@@ -73,7 +83,8 @@ impl Core {
             table.seal();
         }
         let (view, _) = self.snapshot();
-        let chunks = view.tables().map(|table| (table.def.id, table.chunks.len())).collect();
+        let with_rows = view.tables().filter(|table| !table.chunks.is_empty());
+        let chunks = with_rows.map(|table| (table.def.id, table.chunks.len())).collect();
         let pending = std::mem::take(&mut writer.pending);
         Ok(Some(Sealed { view, chunks, pending, log_end, next_lsn, next_seq }))
     }
@@ -103,9 +114,12 @@ impl Core {
     }
 
     /// Commits what was written, with the log beginning anew if it can, and shows it to readers.
+    /// The writer's lock is held: nobody may append between the slot that drops the log's records
+    /// and the reset.
     fn commit_sealed(
         &self,
         main: &mut Main,
+        writer: &mut Writer,
         sealed: &Sealed,
         written: &[SegmentEntry],
     ) -> Result<()> {
@@ -114,26 +128,20 @@ impl Core {
         edits.extend(written.iter().cloned().map(Edit::AddSegment));
         let flushed = sealed.next_lsn - 1;
         edits.extend(sealed.chunks.iter().map(|(table, _)| Edit::Flushed(*table, flushed)));
-        let base = || catalog_after(&sealed.view, &sealed.pending, written, flushed);
-        let mut guard = self.writer();
-        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        let base = || catalog_after(sealed, written);
         let quiet = writer.last_lsn() == flushed;
-        let slot = *main.file.slot();
         let state = NewState {
-            epoch: slot.epoch + u64::from(quiet),
+            epoch: main.file.slot().epoch + u64::from(quiet),
             log_start: if quiet { LOG_START } else { sealed.log_end },
             durable_lsn: flushed.max(self.syncer.durable()),
             next_lsn: sealed.next_lsn,
             next_seq: sealed.next_seq,
             log_expected: true,
         };
+        main.file.commit(&edits, &base, state)?;
+        writer.unflushed_from = state.log_start;
         if quiet {
-            // Nobody may append between the slot that drops the log's records and the reset.
-            main.file.commit(&edits, &base, state)?;
             self.reset_log(writer, main)?;
-        } else {
-            drop(guard);
-            main.file.commit(&edits, &base, state)?;
         }
         main.next_table = sealed.view.next_table();
         self.syncer.note(flushed);
@@ -249,23 +257,15 @@ fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
     parts
 }
 
-/// The whole catalog as it will be.
-fn catalog_after(
-    view: &View,
-    pending: &[(u64, SegmentEntry)],
-    written: &[SegmentEntry],
-    flushed: u64,
-) -> Vec<Edit> {
-    // Segments that were named since the memtables were sealed are in no commit yet: `view` is
-    // from then, and those that were pending then are in it already.
-    debug_assert!(pending.iter().all(|(_, entry)| view.table(entry.table).is_some()));
-    let mut after = view.clone();
+/// The whole catalog as it will be. What was pending when the memtables were sealed is in the view
+/// of that moment; what was named in the log since then is in no commit yet.
+fn catalog_after(sealed: &Sealed, written: &[SegmentEntry]) -> Vec<Edit> {
+    let mut after = (*sealed.view).clone();
     for entry in written {
         after.apply(&Edit::AddSegment(entry.clone()));
     }
-    let tables: Vec<TableId> = after.tables().map(|table| table.def.id).collect();
-    for table in tables {
-        after.apply(&Edit::Flushed(table, flushed));
+    for (table, _) in &sealed.chunks {
+        after.apply(&Edit::Flushed(*table, sealed.next_lsn - 1));
     }
     after.edits()
 }

@@ -10,7 +10,7 @@ use crate::db::options::{DbOptions, Mode};
 use crate::db::syncer::Syncer;
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, SegmentEntry, decode_edits};
-use crate::format::log::{LogHeader, kind, read_head, read_row, read_rows};
+use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_rows};
 use crate::format::segment::verify;
 use crate::format::spec::TableDef;
 use crate::store::health::Health;
@@ -127,6 +127,7 @@ impl Rebuilt {
             next_seq: slot.next_seq,
             next_lsn: slot.next_lsn,
             tables: Vec::new(),
+            unflushed_from: slot.log_start.max(LOG_START),
             pending: Vec::new(),
             ticker: None,
         };

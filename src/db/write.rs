@@ -251,14 +251,14 @@ impl Core {
 
     fn receipt(&self, writer: &Writer, rows: u64, lsn: u64) -> Receipt {
         let log = writer.log.as_ref();
-        let full = log.is_some_and(|log| log.end() - LOG_START >= self.options.flush_bytes);
+        let unflushed = log.map_or(0, |log| log.end().saturating_sub(writer.unflushed_from));
         let pending: u64 = writer.pending.iter().map(|(_, entry)| entry.len).sum();
         Receipt {
             rows,
             last_seq: writer.next_seq - 1,
             lsn,
             sync: self.syncs_each_write() && lsn > 0,
-            flush: full || pending >= 4 * self.options.flush_bytes,
+            flush: unflushed.max(pending / 4) >= self.options.flush_bytes,
         }
     }
 
