@@ -1,4 +1,39 @@
-//! chronolite: an embedded time-series storage kernel.
+//! An embedded time-series storage kernel: time-stamped rows in one durable, compressed file,
+//! written a row or a million at a time, read straight into Arrow.
+//!
+//! ```
+//! use chronolite::{DataType, Db, DbOptions, ScanSpec, TableSpec};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+//! let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+//! for second in 0..60 {
+//!     sensor.append_row(1_704_067_200_000 + second * 1000, &[20.5.into()])?;
+//! }
+//! let first_ten = ScanSpec { end: Some(1_704_067_210_000), ..ScanSpec::default() };
+//! assert_eq!(sensor.scan(first_ten)?.count()?, 10);
+//! # drop(sensor);
+//! db.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The rooms, and what belongs in which
+//!
+//! Imports point strictly down this list; `tests/layers.rs` holds them to it.
+//!
+//! | room | what it is | what does not belong there |
+//! | --- | --- | --- |
+//! | `python` | PyO3: names, types and conventions of Python | storage logic |
+//! | [`db`] | tables over segments, memtables and a log; snapshots, flush, scan | bytes, system calls |
+//! | [`index`] | memtable and merge, generic over what they carry | I/O, columns |
+//! | [`store`] | the only I/O: files, mappings, locks, commit, recovery | what rows mean |
+//! | [`format`] | structs to bytes: slots, frames, log, manifest, segments | I/O |
+//! | [`codec`] | slices of values to bytes | structs, nulls |
+//! | [`base`] | time, types, schemas, columns, batches | files |
+//!
+//! [`arrow`] sits on [`base`] alone: columns to Arrow arrays and back. Everyone may use [`error`].
+//! A row's way in and out is told at the head of [`db`]; the file's bytes are in SPEC.md.
+
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod arrow;

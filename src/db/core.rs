@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::RwLock;
 
 use crate::db::catalog::View;
 use crate::db::cells::Cells;
 use crate::db::options::{DbOptions, Durability};
+use crate::db::ranked::{Rank, Ranked, RankedGuard};
 use crate::db::syncer::{Syncer, Ticker};
 use crate::db::write_table::WriteTable;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,9 +40,9 @@ pub(crate) struct Core {
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) recovery: Recovery,
     /// `None` when it is open for reading only, or closed.
-    main: Mutex<Option<Main>>,
+    main: Ranked<Option<Main>>,
     /// `None` when it is open for reading only, or closed.
-    writer: Mutex<Option<Writer>>,
+    writer: Ranked<Option<Writer>>,
     view: RwLock<Arc<View>>,
     /// The highest row number that readers may see.
     visible: AtomicU64,
@@ -120,9 +121,9 @@ impl Core {
             health: parts.health,
             syncer: parts.syncer,
             recovery: parts.recovery,
-            main: Mutex::new(parts.main),
+            main: Ranked::new(Rank::Main, parts.main),
             visible: AtomicU64::new(parts.writer.next_seq - 1),
-            writer: Mutex::new(writable.then_some(parts.writer)),
+            writer: Ranked::new(Rank::Writer, writable.then_some(parts.writer)),
             view: RwLock::new(Arc::new(parts.view)),
             closed: AtomicBool::new(false),
             writable,
@@ -188,13 +189,13 @@ impl Core {
     }
 
     /// The main file, locked.
-    pub(crate) fn main(&self) -> MutexGuard<'_, Option<Main>> {
+    pub(crate) fn main(&self) -> RankedGuard<'_, Option<Main>> {
         self.main.lock()
     }
 
     /// The writer, locked.
     #[inline]
-    pub(crate) fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+    pub(crate) fn writer(&self) -> RankedGuard<'_, Option<Writer>> {
         self.writer.lock()
     }
 

@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::MutexGuard;
-
 use crate::db::catalog::View;
 use crate::db::core::{Core, Main, Writer};
 use crate::db::sorted::{Pieces, sort_pieces};
@@ -56,7 +54,7 @@ impl Core {
         // has to: it begins anew when nothing was appended during a flush.
         let flushed = match sealed.log_end >= MAX_LOG_FLUSHES * self.options.flush_bytes {
             true => write(),
-            false => MutexGuard::unlocked(&mut guard, write),
+            false => guard.unlocked(write),
         };
         let writer = guard.as_mut().ok_or_else(|| self.closed())?;
         let committed = flushed.and_then(|()| self.commit_sealed(main, writer, &sealed, &written));

@@ -4,7 +4,8 @@
 //! `flush` (sorted, encoded, committed). A row's way out: `scan` over `source`s. Placement:
 //!
 //! - `options`, `table`, `stats`, `scan`: what callers see
-//! - `core`: the shared state and the order of its locks; `open` and `close` begin and end it
+//! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
+//!   begin and end it
 //! - `catalog`: what readers see, replaced as a whole; `cells`: a table's columns in a memtable
 //! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
 //! - `source`, `scan`, `newest`: the way out
@@ -18,6 +19,7 @@ mod flush;
 mod newest;
 mod open;
 pub mod options;
+mod ranked;
 pub mod scan;
 mod sorted;
 mod source;

@@ -3,13 +3,12 @@
 //! A batch of many bytes does not go through the log: it is sorted and encoded, its segments are
 //! written to free space of the main file, and one log record names them. It is written once.
 
-use parking_lot::MutexGuard;
-
 use crate::base::batch::Batch;
 use crate::base::schema::DataType;
 use crate::base::value::Value;
 use crate::db::core::{Core, Writer};
 use crate::db::options::Durability;
+use crate::db::ranked::RankedGuard;
 use crate::db::sorted::sort_batch;
 use crate::db::syncer::Ticker;
 use crate::db::validate::{check_batches, fit_row};
@@ -49,7 +48,7 @@ const GROUP_ROWS: usize = 16 << 20;
 impl Core {
     /// The writer, locked, with a log to append to.
     #[inline]
-    pub(crate) fn log_writer(&self) -> Result<MutexGuard<'_, Option<Writer>>> {
+    pub(crate) fn log_writer(&self) -> Result<RankedGuard<'_, Option<Writer>>> {
         self.check_writable()?;
         let guard = self.writer();
         match guard.as_ref() {
@@ -64,7 +63,7 @@ impl Core {
     /// Makes the log, at the first write: an empty log of the next epoch, then a slot that calls
     /// for it. A crash between the two leaves an empty log that counts for nothing.
     #[cold]
-    fn start_log(&self) -> Result<MutexGuard<'_, Option<Writer>>> {
+    fn start_log(&self) -> Result<RankedGuard<'_, Option<Writer>>> {
         let mut main = self.main();
         let mut guard = self.writer();
         let (Some(main), Some(writer)) = (main.as_mut(), guard.as_mut()) else {
