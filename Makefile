@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test format bench clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test format bench asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,10 @@ format: .venv/.test-tools ## format Rust and Python
 
 bench: ## the Rust benches
 	cargo bench --locked --bench '*' $(ARGS)
+
+asan: ## the Rust tests under AddressSanitizer, by hand (needs rustup's nightly toolchain)
+	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan cargo +nightly test --locked \
+	  --target $$(rustc -vV | sed -n 's/^host: //p') --features sim --lib --tests
 
 clean: ## remove what was built and the .venv
 	rm -rf target dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
