@@ -14,7 +14,7 @@ exist yet, and, from ``Table`` on, with ``db`` an open database in which ``t`` i
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final
+from typing import Any, Literal, Protocol, Self, SupportsFloat, SupportsIndex, TypeAlias, final
 
 import numpy as np
 import pandas
@@ -66,8 +66,12 @@ class Db:
     Args:
         path: The file, made if it is not there. While it is open for writing a log lies beside
             it (``<path>-wal``); a clean close leaves the one file.
-        retention_ms: Not there yet; leave it out.
-        auto_maintenance: Not there yet; leave it out.
+        retention_ms: How old a row may get, in milliseconds, before maintenance removes it; None
+            is for ever. It hides nothing by itself: rows stay until ``compact_retention_now()`` or
+            background maintenance removes them, which come with a later version.
+        auto_maintenance: Whether packing and retention run in the background, or a dict of
+            options for that; None means yes. It is taken, and checked no further, so that code
+            for NanoTS runs: there is no background maintenance yet.
         mode: ``"rw"``, or ``"r"`` for reading only.
         durability: ``"sync"`` returns when the rows survive power loss; ``"interval"`` survives
             the process being killed at once, and power loss after at most the interval;
@@ -81,6 +85,7 @@ class Db:
         DatabaseLockedError: Someone else has it open for writing (``.pid`` says who).
         CorruptionError, FormatError: The file is damaged, or not one of this library's.
         OSError: The file cannot be opened; always a ``ChronoliteError`` too.
+        InvalidInputError: ``retention_ms`` is negative, or an option has no such value.
 
     >>> with cl.Db(path) as db:
     ...     table = db.create_table("sensor", ["temp", "humidity"])
@@ -91,8 +96,8 @@ class Db:
     def __new__(
         cls,
         path: str | PathLike[str],
-        retention_ms: None = None,
-        auto_maintenance: None = None,
+        retention_ms: SupportsIndex | None = None,
+        auto_maintenance: bool | dict[str, Any] | None = None,
         *,
         mode: Literal["rw", "r"] = "rw",
         durability: Literal["sync", "interval", "none"] = "interval",
@@ -180,6 +185,162 @@ class Db:
 
         >>> with cl.Db(path) as db:
         ...     db.flush()
+        """
+
+    def append(self, series: str, ts_ms: _Time, value: SupportsFloat | SupportsIndex) -> int:
+        """Appends a value to a series and returns its sequence number: 1, 2, 3 and so on, counting
+        the rows of all tables.
+
+        As in NanoTS. A series is a table of its name with one column ``value``, an ``f64``, made at
+        the first use with times in milliseconds. A table of one number that was made otherwise
+        serves as well.
+
+        Args:
+            series: The series' name.
+            ts_ms: The time: an int in the table's unit, or what ``Table.append_row`` takes.
+            value: A number. True and False are 1.0 and 0.0.
+
+        Raises:
+            SchemaError: A table of that name has other columns, or the value is an integer that has
+                no exact float. No table was made.
+            TypeError: The time is a bool or a float, or the value is not a number.
+            OverflowError: The time does not fit int64.
+
+        >>> with cl.Db(path) as db:
+        ...     db.append("sensor_x", 1704067200000, 25.5)
+        ...     db.append("sensor_x", 1704067201000, 25.6)
+        1
+        2
+        """
+
+    def append_row(self, table: str, ts_ms: _Time, values: _Row | Sequence[SupportsFloat]) -> int:
+        """Appends a row to a table and returns its sequence number.
+
+        As in NanoTS, and the same as ``db[table].append_row(ts_ms, values)``, but that True and
+        False are 1.0 and 0.0 in float columns.
+
+        Args:
+            table: The table's name.
+            ts_ms: The time: an int in the table's unit, or what ``Table.append_row`` takes.
+            values: The value columns in the table's order, or a mapping by name; None is null.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+            SchemaError: The values do not fit the columns.
+            TypeError: The time is a bool or a float, or a value is of no type that is kept.
+            OverflowError: The time does not fit int64.
+
+        >>> with cl.Db(path) as db:
+        ...     table = db.create_table("sensor", ["temp", "humidity"])
+        ...     db.append_row("sensor", 1704067200000, [25.5, 60.0])
+        1
+        """
+
+    def append_rows_arrow_capsules(
+        self, table: str, schema_capsule: object, array_capsule: object
+    ) -> int:
+        """Appends the rows of an Arrow record batch, all of them or none, and returns how many.
+
+        As in NanoTS. Columns are matched by name; those that the table does not have are passed
+        over. ``Table.append(batch)`` does the same without capsules, and refuses such columns.
+
+        Args:
+            table: The table's name; there has to be one.
+            schema_capsule, array_capsule: What ``batch.__arrow_c_array__()`` returns. The array is
+                taken out, so that a pair serves once.
+
+        The time is the column ``ts_ms``, else ``ts``; or that of the table's own name, if that is
+        another, first of all. Integers in ``ts_ms`` are milliseconds, in any other they are in the
+        table's unit; timestamps are converted. What the values may be is said at ``Table.append``.
+
+        Raises:
+            TableNotFoundError: There is no such table. The capsules stay good.
+            SchemaError: A column is missing, or a type or time does not fit. Nothing was written.
+            InvalidInputError: The array was taken out of its capsule before.
+            TypeError: Not capsules of an Arrow schema and array.
+
+        >>> import pyarrow as pa
+        >>> batch = pa.record_batch({"ts_ms": [1000, 1001, 1002], "value": [1.0, 2.0, 3.0]})
+        >>> with cl.Db(path) as db:
+        ...     table = db.create_table("sensor", ["value"])
+        ...     db.append_rows_arrow_capsules("sensor", *batch.__arrow_c_array__())
+        3
+        """
+
+    def query_range(self, series: str, start_ms: _Time, end_ms: _Time) -> list[tuple[int, Any]]:
+        """Times and values of a series with ``start_ms <= time <= end_ms``, in the order of time.
+
+        As in NanoTS: the series is a table with one column, which is called ``value``.
+
+        Args:
+            series: The series' name.
+            start_ms, end_ms: The first and the last time, both within the range: ints in the
+                table's unit, or what ``Table.append_row`` takes.
+
+        Returns:
+            Pairs of a time, an int in the table's unit, and a float; None is null.
+
+        Raises:
+            TableNotFoundError: There is no such series.
+            SchemaError: The table of that name is not a series.
+
+        >>> with cl.Db(path) as db:
+        ...     first = db.append("sensor_x", 1704067200000, 25.5)
+        ...     db.query_range("sensor_x", 1704067200000, 1704067200000)
+        [(1704067200000, 25.5)]
+        """
+
+    def query_table_range_columns(
+        self, table: str, start_ms: _Time, end_ms: _Time
+    ) -> tuple[list[int], list[list[Any]]]:
+        """Times and columns of the rows with ``start_ms <= time <= end_ms``, in the order of time.
+
+        As in NanoTS. ``Table.scan`` reads the same without making an object of every value, over
+        half-open ranges.
+
+        Args:
+            table: The table's name.
+            start_ms, end_ms: The first and the last time, both within the range: ints in the
+                table's unit, or what ``Table.append_row`` takes.
+
+        Returns:
+            The times, in the table's unit, and a list for each value column, in the table's order:
+            floats, or what the column's type is in Python; None is null.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+
+        >>> db.query_table_range_columns("sensor", 1704067201000, 1704067202000)
+        ([1704067201000, 1704067202000], [[25.6, None], [59.0, 61.0]])
+        """
+
+    def query_table_range_arrow_capsules(
+        self, table: str, start_ms: _Time, end_ms: _Time
+    ) -> tuple[object, object]:
+        """The rows with ``start_ms <= time <= end_ms`` as one Arrow record batch, in two capsules.
+
+        As in NanoTS. ``Table.scan`` hands out the same batch by batch, over half-open ranges.
+
+        Args:
+            table: The table's name.
+            start_ms, end_ms: The first and the last time, both within the range: ints in the
+                table's unit, or what ``Table.append_row`` takes.
+
+        Returns:
+            The capsules of the schema and of the array. The time is the first column: an int64,
+            called ``ts_ms``; in a table of another unit than ms, or with a value column of that
+            name, it has the table's own name for it and is in the table's unit. A column is marked
+            nullable only if it holds a null.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+            InvalidInputError: A column holds 2 GiB of text or more, too much for one batch.
+
+        >>> import pyarrow.lib
+        >>> capsules = db.query_table_range_arrow_capsules("sensor", 0, 10**18)
+        >>> batch = pyarrow.lib.RecordBatch._import_from_c_capsule(*capsules)
+        >>> batch.num_rows, batch.schema.names
+        (3, ['ts_ms', 'temp', 'humidity'])
         """
 
     def stats(self, table: str | None = None) -> dict[str, Any]:

@@ -67,6 +67,16 @@ pub fn schema(columns: &[OutColumn]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The Arrow schema of a result that is here as a whole: only a field that holds a null is marked
+/// nullable. It is what NanoTS hands out.
+pub fn exact_schema(columns: &[OutColumn], data: &[Column]) -> SchemaRef {
+    let fields = columns
+        .iter()
+        .zip(data)
+        .map(|(column, data)| Field::new(&column.name, column.ty.arrow(), data.null_count() > 0));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// One chunk of a result.
 pub fn record_batch(
     schema: &SchemaRef,
@@ -197,5 +207,15 @@ mod tests {
         let batch = record_batch(&schema, &columns, data).unwrap();
         assert_eq!(batch.column(0).data_type(), &columns[0].ty.arrow());
         assert_eq!(batch.column(1).as_string::<i32>().value(0), "a");
+    }
+
+    #[test]
+    fn an_exact_schema_says_where_nulls_are() {
+        let columns = [value(DataType::I64), value(DataType::I64)];
+        let data = vec![Column::from_vec(vec![7i64]), Column::nulls(DataType::I64, 1)];
+        let schema = exact_schema(&columns, &data);
+        let nullable: Vec<_> = schema.fields().iter().map(|field| field.is_nullable()).collect();
+        assert_eq!(nullable, [false, true]);
+        assert!(record_batch(&schema, &columns, data).is_ok());
     }
 }

@@ -7,6 +7,7 @@ use arrow_buffer::{
 
 use crate::base::batch::{Column, Data};
 use crate::base::schema::DataType;
+use crate::error::{Error, Result};
 
 /// A column being put together. All stretches are of its type.
 #[derive(Debug)]
@@ -103,6 +104,39 @@ impl ColumnBuilder {
     }
 }
 
+/// The values of `pieces`, columns of type `ty`, as one column. One piece is shared, not copied.
+///
+/// # Errors
+/// `InvalidInput` if they hold 2 GiB of text, which no column can.
+pub fn concat(ty: DataType, pieces: &[Column]) -> Result<Column> {
+    if let [piece] = pieces {
+        return Ok(piece.clone());
+    }
+    let text: u64 = pieces.iter().map(text_bytes).sum();
+    if i32::try_from(text).is_err() {
+        return Err(Error::invalid(format!(
+            "{text} bytes of text do not fit one column, which holds less than 2 GiB; read them \
+             in pieces"
+        )));
+    }
+    let rows = || pieces.iter().map(|piece| piece.len(ty));
+    let mut all = ColumnBuilder::new(ty, rows().sum());
+    for (piece, rows) in pieces.iter().zip(rows()) {
+        all.extend(piece, 0, rows);
+    }
+    Ok(all.finish())
+}
+
+fn text_bytes(column: &Column) -> u64 {
+    match &column.data {
+        Data::Bytes { offsets, .. } => {
+            let ends = offsets.first().zip(offsets.last());
+            ends.map_or(0, |(first, last)| u64::from(last.abs_diff(*first)))
+        }
+        Data::Fixed(_) | Data::Bool(_) => 0,
+    }
+}
+
 /// The values of `column` at `rows`, in that order.
 pub fn take(column: &Column, ty: DataType, rows: &[u32]) -> Column {
     let data = match &column.data {
@@ -150,5 +184,19 @@ mod tests {
         assert_eq!((taken.bytes_at(0), taken.is_valid(1)), (&b"dddd"[..], false));
         let taken = take(&Column::from_vec(vec![1u16, 2, 3]), DataType::U16, &[2, 2, 0]);
         assert_eq!(taken.values::<u16>(), &[3, 3, 1]);
+    }
+
+    #[test]
+    fn pieces_become_one_column() {
+        let a = Column::from_vec(vec![1i64, 2]);
+        let shared = concat(DataType::I64, std::slice::from_ref(&a)).unwrap();
+        assert_eq!(shared.values::<i64>().as_ptr(), a.values::<i64>().as_ptr());
+        let all = concat(DataType::I64, &[a, Column::nulls(DataType::I64, 1)]).unwrap();
+        assert_eq!((&all.values::<i64>()[..2], all.null_count()), (&[1, 2][..], 1));
+        assert_eq!(concat(DataType::Utf8, &[]).unwrap().len(DataType::Utf8), 0);
+        let offsets = OffsetBuffer::new(vec![0, 1 << 30].into());
+        let data = Data::Bytes { offsets, values: Buffer::from_vec(Vec::<u8>::new()) };
+        let large = Column { data, validity: None };
+        assert!(concat(DataType::Utf8, &[large.clone(), large]).is_err());
     }
 }

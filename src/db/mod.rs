@@ -3,7 +3,7 @@
 //! A row's way in: `table` (what callers hold) -> `write` (validated, logged, into the memtable) ->
 //! `flush` (sorted, encoded, committed). A row's way out: `scan` over `source`s. Placement:
 //!
-//! - `options`, `table`, `stats`, `scan`: what callers see
+//! - `options`, `table`, `stats`, `scan`: what callers see; `series`: NanoTS's calls
 //! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
 //!   begin and end it
 //! - `catalog`: what readers see, replaced as a whole; `cells`: a table's columns in a memtable
@@ -21,6 +21,7 @@ mod open;
 pub mod options;
 mod ranked;
 pub mod scan;
+pub(crate) mod series;
 mod sorted;
 mod source;
 pub mod stats;

@@ -60,6 +60,10 @@ pub struct DbOptions {
     pub flush_bytes: u64,
     /// Batches of at least this many bytes are written as segments at once, not to the log.
     pub direct_bytes: usize,
+    /// How old a row may get before maintenance removes it; `None` is for ever. It hides nothing by
+    /// itself: rows stay until `compact_retention_now` or background maintenance removes them, which
+    /// come with a later version.
+    pub retention: Option<Duration>,
 }
 
 impl Default for DbOptions {
@@ -71,6 +75,7 @@ impl Default for DbOptions {
             max_record_size: 64 << 20,
             flush_bytes: 64 << 20,
             direct_bytes: 4 << 20,
+            retention: None,
         }
     }
 }
@@ -94,6 +99,13 @@ impl DbOptions {
     #[must_use]
     pub fn sync_interval(mut self, interval: Duration) -> Self {
         self.sync_interval = interval;
+        self
+    }
+
+    /// The same options with another retention.
+    #[must_use]
+    pub fn retention(mut self, retention: Option<Duration>) -> Self {
+        self.retention = retention;
         self
     }
 }

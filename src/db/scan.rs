@@ -33,6 +33,15 @@ pub struct ScanSpec {
     pub limit: Option<u64>,
 }
 
+impl ScanSpec {
+    /// The rows with `start <= time <= end`. Past the last time there is nothing to stop at, so a
+    /// range that ends there is open.
+    #[must_use]
+    pub fn closed(start: i64, end: i64) -> Self {
+        Self { start: Some(start), end: end.checked_add(1), ..Self::default() }
+    }
+}
+
 /// A column of a scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScanColumn {

@@ -83,17 +83,25 @@ pub(super) fn import_type(object: &Bound<'_, PyAny>) -> PyResult<ArrowType> {
 pub(super) fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
     let pair = object.call_method0(intern!(object.py(), "__arrow_c_array__"))?;
     let (schema, array): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
-    let schema = pointer::<FFI_ArrowSchema>(&schema, SCHEMA)?;
-    let array = pointer::<FFI_ArrowArray>(&array, ARRAY)?;
-    // SAFETY: capsules of these names hold a valid schema and an array of it. The array is moved
-    // out and leaves an empty one behind, so that it is released once.
+    take_array(&schema, &array)
+}
+
+/// The array in a pair of capsules, which is left empty.
+pub(super) fn take_array(
+    schema: &Bound<'_, PyAny>,
+    array: &Bound<'_, PyAny>,
+) -> PyResult<ArrayRef> {
+    let schema = pointer::<FFI_ArrowSchema>(schema, SCHEMA)?;
+    let array = pointer::<FFI_ArrowArray>(array, ARRAY)?;
+    // SAFETY: capsules of these names hold a schema and an array of it, each of them valid unless
+    // it was released. The array is moved out and leaves an empty one behind, so that it is
+    // released once.
     let array = unsafe {
-        let ty = ArrowType::try_from(schema.as_ref()).map_err(|error| foreign(&error))?;
-        let array = FFI_ArrowArray::from_raw(array.as_ptr());
-        if array.is_released() {
-            return Err(invalid("the Arrow array was taken already"));
+        if schema.as_ref().release.is_none() || array.as_ref().is_released() {
+            return Err(invalid("the Arrow array was taken already; export it again"));
         }
-        from_ffi_and_data_type(array, ty)
+        let ty = ArrowType::try_from(schema.as_ref()).map_err(|error| foreign(&error))?;
+        from_ffi_and_data_type(FFI_ArrowArray::from_raw(array.as_ptr()), ty)
     };
     Ok(make_array(array.map_err(|error| foreign(&error))?))
 }
@@ -162,10 +170,12 @@ pub(super) fn columns(array: &ArrayRef) -> Result<Vec<ArrayRef>> {
 }
 
 fn pointer<T>(object: &Bound<'_, PyAny>, name: &CStr) -> PyResult<NonNull<T>> {
-    let Ok(capsule) = object.cast::<PyCapsule>() else {
-        return Err(wrong_type("a PyCapsule of the Arrow C data interface was expected"));
+    let pointer = object.cast::<PyCapsule>().ok();
+    let pointer = pointer.and_then(|capsule| capsule.pointer_checked(Some(name)).ok());
+    let Some(pointer) = pointer else {
+        return Err(wrong_type(format!("a PyCapsule named {name:?} was expected")));
     };
-    Ok(capsule.pointer_checked(Some(name))?.cast())
+    Ok(pointer.cast())
 }
 
 #[cold]

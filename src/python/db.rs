@@ -4,15 +4,14 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::create::{self, Rules};
 use super::detached::Detached;
 use super::errors::{invalid, wrong_type};
-use super::report;
 use super::table::Table;
+use super::{nanots, report};
 use crate::db::{self, DbOptions, Durability, Mode};
 use crate::error::{ErrorKind, Result};
 
@@ -36,14 +35,7 @@ impl Db {
         durability: &str,
         sync_interval_ms: i64,
     ) -> PyResult<Self> {
-        for (name, given) in
-            [("retention_ms", retention_ms), ("auto_maintenance", auto_maintenance)]
-        {
-            if given.is_some() {
-                let message = format!("{name} is not there yet; leave it out");
-                return Err(PyNotImplementedError::new_err(message));
-            }
-        }
+        nanots::check_maintenance(auto_maintenance)?;
         let levels = [Durability::Sync, Durability::Interval, Durability::None];
         let options = DbOptions {
             mode: create::one_of("mode", mode, &[Mode::ReadWrite, Mode::Read], mode_name)?,
@@ -52,6 +44,7 @@ impl Db {
                 Ok(ms) if ms > 0 => Duration::from_millis(ms),
                 _ => return Err(invalid("sync_interval_ms is at least 1")),
             },
+            retention: nanots::retention(retention_ms)?,
             ..DbOptions::default()
         };
         let db = py.detach(|| db::Db::open(path, options))?;
@@ -108,6 +101,72 @@ impl Db {
         Ok(Table::new(self.db.clone(), table))
     }
 
+    /// Appends a value to a series, made at the first use, and returns its sequence number.
+    fn append(
+        &self,
+        py: Python<'_>,
+        series: &str,
+        ts_ms: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<u64> {
+        nanots::append(py, &self.db, series, ts_ms, value)
+    }
+
+    /// Appends a row to a table and returns its sequence number.
+    fn append_row(
+        &self,
+        py: Python<'_>,
+        table: &str,
+        ts_ms: &Bound<'_, PyAny>,
+        values: &Bound<'_, PyAny>,
+    ) -> PyResult<u64> {
+        nanots::append_row(py, &self.db, table, ts_ms, values)
+    }
+
+    /// Appends the rows in a pair of Arrow capsules and returns how many.
+    fn append_rows_arrow_capsules(
+        &self,
+        py: Python<'_>,
+        table: &str,
+        schema_capsule: &Bound<'_, PyAny>,
+        array_capsule: &Bound<'_, PyAny>,
+    ) -> PyResult<u64> {
+        nanots::append_capsules(py, &self.db, table, schema_capsule, array_capsule)
+    }
+
+    /// Times and values of a series with `start_ms <= time <= end_ms`.
+    fn query_range<'py>(
+        &self,
+        py: Python<'py>,
+        series: &str,
+        start_ms: &Bound<'py, PyAny>,
+        end_ms: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        nanots::range_pairs(py, &self.db, series, start_ms, end_ms)
+    }
+
+    /// Times and columns of a table's rows with `start_ms <= time <= end_ms`.
+    fn query_table_range_columns<'py>(
+        &self,
+        py: Python<'py>,
+        table: &str,
+        start_ms: &Bound<'py, PyAny>,
+        end_ms: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
+        nanots::range_columns(py, &self.db, table, start_ms, end_ms)
+    }
+
+    /// The rows with `start_ms <= time <= end_ms` as the capsules of a schema and an array.
+    fn query_table_range_arrow_capsules<'py>(
+        &self,
+        py: Python<'py>,
+        table: &str,
+        start_ms: &Bound<'py, PyAny>,
+        end_ms: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        nanots::range_capsules(py, &self.db, table, start_ms, end_ms)
+    }
+
     /// Counts and sizes, in rows and bytes, of the whole database or of one table.
     #[pyo3(signature = (table=None))]
     fn stats<'py>(&self, py: Python<'py>, table: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
@@ -143,11 +202,7 @@ impl Db {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        _exception: &Bound<'_, pyo3::types::PyTuple>,
-    ) -> PyResult<()> {
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.close(py)
     }
 

@@ -2,8 +2,9 @@
 //! kernel, and no storage logic of its own.
 //!
 //! Placement: a class has a file of its name; what comes in as data is turned into arrays under
-//! `ingest`, what comes in as a time in `timestamps`; capsules cross only in `capsule`. Calls that
-//! may block detach from the interpreter; an append of one row does not, as it never blocks.
+//! `ingest`, what comes in as a time in `timestamps`; capsules cross only in `capsule`; what the
+//! methods of NanoTS's names take and give is told in `nanots`. Calls that may block detach from
+//! the interpreter; an append of one row does not, as it never blocks.
 //!
 //! Two rules keep the interpreter's lock and the kernel's from waiting for each other: no kernel
 //! lock is held while Python code runs, and whoever hands the kernel memory that belongs to Python
@@ -18,6 +19,7 @@ mod errors;
 mod ingest;
 mod iso8601;
 mod memory;
+mod nanots;
 mod report;
 mod rows;
 mod scan;

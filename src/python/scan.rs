@@ -19,7 +19,7 @@ use crate::db;
 /// Rows of a batch of a stream: enough to be worth a call, few enough to stay in the cache.
 const STREAM_ROWS: usize = 65_536;
 /// Rows of a batch of a result that is wanted as a whole.
-const WHOLE_ROWS: usize = 1 << 20;
+pub(super) const WHOLE_ROWS: usize = 1 << 20;
 
 /// Rows of one table at one moment, read when asked for and as often as wanted.
 #[pyclass(frozen, module = "chronolite")]
@@ -35,7 +35,7 @@ impl Scan {
     }
 
     /// The rest of the chunks, pulled one by one so that a signal can end it.
-    fn chunks(&self, py: Python<'_>, rows: usize) -> PyResult<Vec<Vec<Column>>> {
+    pub(super) fn chunks(&self, py: Python<'_>, rows: usize) -> PyResult<Vec<Vec<Column>>> {
         let mut batches = py.detach(|| self.scan.batches(rows))?;
         let mut chunks = vec![];
         loop {

@@ -5,12 +5,13 @@ use pyo3::types::{PyCapsule, PySlice};
 
 use super::detached::Detached;
 use super::errors::{invalid, wrong_type};
+use super::ingest::{self, Rows};
 use super::scan::Scan;
 use super::schema::Schema;
-use super::{ingest, rows, timestamps};
+use super::{rows, timestamps};
 use crate::arrow::import;
 use crate::base::TimeUnit;
-use crate::db::{self, ScanSpec};
+use crate::db::{self, Receipt, ScanSpec};
 use crate::error::Result;
 
 /// A table of a database: a time column, and typed value columns that can hold nulls.
@@ -77,16 +78,7 @@ impl Table {
         let spec = self.table().spec();
         // Holds on to the caller's memory until the kernel is done with it.
         let rows = ingest::read(data, spec)?;
-        let appended = py.detach(|| -> Result<u64> {
-            let batches = import::batches(spec, &rows.names, &rows.chunks)?;
-            let receipt = self.table().write(batches)?;
-            let appended = receipt.rows;
-            if receipt.pending() {
-                self.handles.db.settle(receipt)?;
-            }
-            Ok(appended)
-        })?;
-        Ok(appended)
+        append(py, self.table(), &rows)
     }
 
     /// Appends one row and returns its sequence number.
@@ -99,11 +91,7 @@ impl Table {
         let ts = timestamps::time(ts, self.unit)?;
         let table = self.table();
         let receipt = rows::with_values(values, table.spec(), |row| Ok(table.write_row(ts, row)?))?;
-        let seq = receipt.last_seq;
-        if receipt.pending() {
-            py.detach(|| self.handles.db.settle(receipt))?;
-        }
-        Ok(seq)
+        settled(py, &self.handles.db, receipt)
     }
 
     /// The rows with `start <= time < end`, in the order of time, as of now.
@@ -164,6 +152,26 @@ impl Table {
     fn __repr__(&self) -> String {
         format!("<chronolite.Table {:?}: {}>", self.name(), self.schema().describe())
     }
+}
+
+/// Appends rows, all of them or none, and returns how many. The caller holds on to `rows` until
+/// then: they may be views of memory that Python objects own.
+pub(super) fn append(py: Python<'_>, table: &db::Table, rows: &Rows) -> PyResult<u64> {
+    let appended = py.detach(|| -> Result<u64> {
+        let batches = import::batches(table.spec(), &rows.names, &rows.chunks)?;
+        table.append(batches)
+    })?;
+    Ok(appended)
+}
+
+/// The sequence number of a row that was written, once what it left to be done is done.
+#[inline]
+pub(super) fn settled(py: Python<'_>, db: &db::Db, receipt: Receipt) -> PyResult<u64> {
+    let seq = receipt.last_seq;
+    if receipt.pending() {
+        py.detach(|| db.settle(receipt))?;
+    }
+    Ok(seq)
 }
 
 fn count(argument: &str, value: i64) -> PyResult<u64> {

@@ -131,14 +131,6 @@ def test_errors_can_be_pickled():
         assert vars(copy) == vars(error)
 
 
-@pytest.mark.parametrize("name", ["retention_ms", "auto_maintenance"])
-def test_what_is_not_there_yet_says_so(tmp_path, name):
-    with cl.Db(tmp_path / "a.chl", **{name: None}):
-        pass
-    with pytest.raises(NotImplementedError, match=name):
-        cl.Db(tmp_path / "a.chl", **{name: 5})
-
-
 def test_wrong_types_of_arguments(tmp_path, db):
     for call in (
         lambda: db.table(5),

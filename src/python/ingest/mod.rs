@@ -85,7 +85,8 @@ fn column_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
-fn from_arrow(ty: &ArrowType, arrays: &[ArrayRef]) -> PyResult<Rows> {
+/// Rows that are an array of structs each.
+pub(super) fn from_arrow(ty: &ArrowType, arrays: &[ArrayRef]) -> PyResult<Rows> {
     let ArrowType::Struct(fields) = ty else {
         return Err(schema(format!("the data has no columns: it is an array of {ty}")));
     };

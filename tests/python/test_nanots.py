@@ -1,0 +1,633 @@
+"""NanoTS's calls: the examples of its document as they stand, and the corners of each call.
+
+What nanots-db 0.1.0 does was tried out with the package from PyPI; where that is the reason for
+what is expected here, the docstring says so.
+"""
+
+import decimal
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.lib
+import pytest
+
+import chronolite as cl
+
+I64_MIN, I64_MAX = -(2**63), 2**63 - 1
+T0 = 1704067200000
+
+# From the document, word for word but for the import.
+BASIC = """
+import chronolite as nanots
+
+db = nanots.Db("./my_db.ntt", 3600 * 1000)  # retention: 1 hour (ms)
+db.append("sensor_x", 1704067200000, 25.5)
+db.flush()
+"""
+MULTI_COLUMN = """
+import chronolite as nanots
+
+db = nanots.Db("./my_db.ntt")
+db.create_table("sensor", ["temp", "humidity"])
+
+t0 = 1704067200000
+for i in range(10000):
+    ts = t0 + i * 1000
+    db.append_row("sensor", ts, [25.0 + i * 0.001, 60.0])
+
+db.flush()
+ts_ms, cols = db.query_table_range_columns("sensor", t0, t0 + 60000)
+print("rows:", len(ts_ms), "cols:", len(cols))
+"""
+ARROW_OUT = """
+import chronolite as nanots
+import pyarrow.lib
+
+db = nanots.Db("./my_db.ntt")
+schema_capsule, array_capsule = db.query_table_range_arrow_capsules("sensor", 0, 10**18)
+batch = pyarrow.lib.RecordBatch._import_from_c_capsule(schema_capsule, array_capsule)
+
+df = batch.to_pandas()  # zero-copy where possible on the Arrow side
+print(df.head())
+"""
+ARROW_IN = """
+import chronolite as nanots
+import pyarrow as pa
+
+db = nanots.Db("./my_db.ntt")
+batch = pa.record_batch(
+    [
+        pa.array([1000, 1001, 1002], type=pa.int64()),
+        pa.array([1.0, 2.0, 3.0], type=pa.float64()),
+    ],
+    names=["ts_ms", "value"],
+)
+schema_capsule, array_capsule = batch.__arrow_c_array__()
+db.append_rows_arrow_capsules("sensor", schema_capsule, array_capsule)
+"""
+
+
+def run(code, folder):
+    """The example as a program of its own, which never closes its database."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def batch_of(**columns):
+    return pa.record_batch(columns)
+
+
+def append_batch(db, table, batch):
+    return db.append_rows_arrow_capsules(table, *batch.__arrow_c_array__())
+
+
+def query_batch(db, *args):
+    return pyarrow.lib.RecordBatch._import_from_c_capsule(
+        *db.query_table_range_arrow_capsules(*args)
+    )
+
+
+def test_the_documents_examples_in_its_order(tmp_path):
+    run(BASIC, tmp_path)
+    assert run(MULTI_COLUMN, tmp_path) == "rows: 61 cols: 2\n"
+    head = run(ARROW_OUT, tmp_path)
+    assert re.search(r"ts_ms +temp +humidity", head)
+    assert re.search(r"1 +1704067201000 +25\.001 +60\.0", head)
+    with cl.Db(tmp_path / "my_db.ntt") as db:
+        assert db.tables() == ["sensor", "sensor_x"]
+        assert db.query_range("sensor_x", 0, I64_MAX) == [(T0, 25.5)]
+
+
+@pytest.mark.parametrize("columns", [["value"], None])
+def test_the_documents_arrow_append(tmp_path, columns):
+    """With a table of its columns: nanots-db refuses the example on an empty database ("table
+    schema not found"), and after the examples above it, whose table "sensor" has other columns.
+    """
+    with cl.Db(tmp_path / "my_db.ntt") as db:
+        if columns:
+            db.create_table("sensor", columns)
+        else:
+            db.append("sensor", 999, 0.5)
+    run(ARROW_IN, tmp_path)
+    with cl.Db(tmp_path / "my_db.ntt") as db:
+        expected = ([1000, 1001, 1002], [[1.0, 2.0, 3.0]])
+        assert db.query_table_range_columns("sensor", 1000, 1002) == expected
+
+
+@pytest.mark.parametrize("ms", [None, 0, 1, 3600 * 1000, 2**64 - 1, np.int64(5)])
+def test_retention(tmp_path, ms):
+    """Nothing is hidden: nanots-db too shows old rows until it is asked to remove them."""
+    with cl.Db(tmp_path / "a.ntt", ms) as db:
+        db.append("s", 1000, 1.0)
+        db.append("s", T0, 2.0)
+        db.flush()
+        assert len(db.query_range("s", 0, I64_MAX)) == 2
+    with cl.Db(tmp_path / "a.ntt", retention_ms=ms) as db:
+        assert len(db["s"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("ms", "error"),
+    [
+        (True, TypeError),
+        (1.5, TypeError),
+        (1e3, TypeError),
+        ("1", TypeError),
+        (-1, cl.InvalidInputError),
+        (-(2**70), cl.InvalidInputError),
+        (2**64, OverflowError),
+    ],
+)
+def test_what_is_no_retention(tmp_path, ms, error):
+    """nanots-db takes True for 1, and calls -1 an OverflowError; at 2**64 it raises one as here."""
+    with pytest.raises(error):
+        cl.Db(tmp_path / "a.ntt", ms)
+    assert not (tmp_path / "a.ntt").exists()
+
+
+@pytest.mark.parametrize("given", [None, True, False, {}, {"target_segment_points": 8192}])
+def test_auto_maintenance(tmp_path, given):
+    """nanots-db takes dicts, bools and None, and passes over keys that it does not know."""
+    with cl.Db(tmp_path / "a.ntt", None, given):
+        pass
+    with cl.Db(tmp_path / "a.ntt", auto_maintenance=given):
+        pass
+
+
+@pytest.mark.parametrize("given", [5, 0, "x", []])
+def test_what_is_no_auto_maintenance(tmp_path, given):
+    """nanots-db raises RuntimeError with this message."""
+    with pytest.raises(TypeError, match="a dict, a bool or None"):
+        cl.Db(tmp_path / "a.ntt", None, given)
+
+
+def test_sequence_numbers_count_the_rows_of_all_tables(tmp_path):
+    """As in nanots-db, whose Arrow append too takes a number for each row and returns how many."""
+    with cl.Db(tmp_path / "a.ntt") as db:
+        db.create_table("a", ["x"])
+        assert db.append_row("a", 1, [1.0]) == 1
+        assert db.append("b", 1, 1.0) == 2
+        assert db.append_row("a", 2, [1.0]) == 3
+        db.flush()
+        assert db.append("b", 2, 1.0) == 4
+        assert append_batch(db, "a", batch_of(ts_ms=[3, 4], x=[3.0, 4.0])) == 2
+        assert db.append(series="b", ts_ms=3, value=1.0) == 7
+        db.create_table("c", ["x"])
+        with pytest.raises(cl.SchemaError):
+            db.append_row("a", 1, [1.0, 2.0])
+        assert db.append_row(table="a", ts_ms=3, values=[1.0]) == 8
+    with cl.Db(tmp_path / "a.ntt") as db:
+        assert db.append("b", 9, 1.0) == 9
+
+
+def test_a_series_is_a_table(db):
+    db.append("s", 1000, 1.5)
+    db.append("s", 1001, 2)
+    db.append("s", 500, 2.5)
+    db.append("s", 1001, 9.0)
+    assert db["s"].schema.names == ["ts", "value"]
+    assert db["s"].schema.types == ["timestamp[ms]", "f64"]
+    assert db.query_table_range_columns("s", 1000, 1001) == ([1000, 1001, 1001], [[1.5, 2.0, 9.0]])
+    assert db.query_range("s", 0, 1000) == [(500, 2.5), (1000, 1.5)]
+    assert db.create_table("s", ["value"]).name == "s"
+
+
+def test_append_to_a_table_that_was_made_otherwise(db):
+    """nanots-db appends to any table with one column, and refuses one with more; query_range only
+    reads those whose column is called "value".
+    """
+    db.create_table("one", ["foo"])
+    db.append("one", 1, 1.0)
+    with pytest.raises(cl.SchemaError, match="not a series"):
+        db.query_range("one", 0, 5)
+    db.create_table("two", ["value", "b"])
+    with pytest.raises(cl.SchemaError):
+        db.append("two", 1, 1.0)
+    with pytest.raises(cl.SchemaError, match="not a series"):
+        db.query_range("two", 0, 5)
+    db.create_table("us", {"value": "i64"}, time_unit="us")
+    db.append("us", "1970-01-01T00:00:01Z", 3)
+    assert db.query_range("us", 0, I64_MAX) == [(1_000_000, 3)]
+
+
+@pytest.mark.parametrize(
+    ("value", "float_"),
+    [
+        (1.5, 1.5),
+        (3, 3.0),
+        (-0.0, -0.0),
+        (True, 1.0),
+        (False, 0.0),
+        (np.float32(1.5), 1.5),
+        (np.int8(-3), -3.0),
+        (np.bool_(True), 1.0),
+        (np.array(2.5), 2.5),
+        (decimal.Decimal("1.5"), 1.5),
+        (float("inf"), float("inf")),
+    ],
+)
+def test_numbers(db, value, float_):
+    """nanots-db takes what float() takes, but text."""
+    db.append("s", 1, value)
+    db.create_table("t", ["x", "y"])
+    db.append_row("t", 1, [value, 2.0])
+    (_, got), (_, (x, _y)) = db.query_range("s", 1, 1)[0], db.query_table_range_columns("t", 1, 1)
+    for found in (got, x[0]):
+        assert type(found) is float
+        assert (found, str(found)) == (float_, str(float_))
+
+
+def test_nan_stays_one(db):
+    db.append("s", 1, float("nan"))
+    ((_, value),) = db.query_range("s", 1, 1)
+    assert value != value  # noqa: PLR0124
+
+
+@pytest.mark.parametrize(
+    ("ts", "value", "error"),
+    [
+        (1, None, TypeError),
+        (1, "1", TypeError),
+        (1, b"1", TypeError),
+        (1, [1.0], TypeError),
+        (1, 2**60 + 1, cl.SchemaError),
+        (1, 10**400, OverflowError),
+        (True, 1.0, TypeError),
+        (1.0, 1.0, TypeError),
+        (None, 1.0, TypeError),
+        ("yesterday", 1.0, cl.InvalidInputError),
+        (2**63, 1.0, OverflowError),
+        (-(2**63) - 1, 1.0, OverflowError),
+    ],
+)
+def test_what_is_refused_makes_no_table(db, ts, value, error):
+    """nanots-db rounds 2**60 + 1 and takes True for the time 1; here nothing narrows in silence,
+    and a time is not a bool.
+    """
+    with pytest.raises(error):
+        db.append("s", ts, value)
+    assert db.tables() == []
+
+
+def test_a_series_needs_a_name(db):
+    """nanots-db takes an empty one; here it is that of no table."""
+    with pytest.raises(cl.SchemaError):
+        db.append("", 1, 1.0)
+    with pytest.raises(TypeError):
+        db.append(5, 1, 1.0)
+
+
+def test_times_in_every_way(db):
+    for ts in (1, np.int64(2), datetime(1970, 1, 1, 0, 0, 3, tzinfo=UTC), "1970-01-01T00:00:04",
+               np.datetime64(5, "s")):  # fmt: skip
+        db.append("s", ts, 1.0)
+    assert db.query_table_range_columns("s", 0, "1970-01-01T00:00:04")[0] == [1, 2, 3000, 4000]
+    assert db.query_range("s", datetime(1970, 1, 1, 0, 0, 4), np.datetime64(5, "s")) == [
+        (4000, 1.0), (5000, 1.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0, 2.0], (1.0, 2), np.array([1.0, 2.0]), range(1, 3), {"y": 2.0, "x": 1.0}]
+)
+def test_rows(db, values):
+    """nanots-db takes sequences of numbers, NumPy's arrays among them."""
+    db.create_table("t", ["x", "y"])
+    assert db.append_row("t", 1, values) == 1
+    assert db.query_table_range_columns("t", 1, 1) == ([1], [[1.0], [2.0]])
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ([1.0], cl.SchemaError),
+        ([1.0, 2.0, 3.0], cl.SchemaError),
+        ([], cl.SchemaError),
+        ([1.0, "2"], ValueError),
+        ("ab", TypeError),
+        (5, TypeError),
+        ([decimal.Decimal(1)], cl.SchemaError),
+        ([decimal.Decimal(1), "2"], TypeError),
+    ],
+)
+def test_what_is_no_row(db, values, error):
+    db.create_table("t", ["x", "y"])
+    with pytest.raises(error):
+        db.append_row("t", 1, values)
+    assert len(db["t"]) == 0
+
+
+def test_rows_of_other_types(db):
+    """A null is a TypeError in nanots-db's rows and stops its query_table_range_columns when it
+    came from Arrow; here it is None. Columns that are not floats, which that call refuses there,
+    are lists of what they are.
+    """
+    columns = {name: name for name in ("i8", "u64", "f32", "bool", "utf8", "binary")}
+    db.create_table("t", columns, time_unit="ns")
+    assert db.append_row("t", 5, [-1, 2**64 - 1, 0.5, True, "a", b"b"]) == 1
+    db.append_row("t", 6, [None] * 6)
+    times, values = db.query_table_range_columns("t", 5, 6)
+    assert times == [5, 6]
+    assert values == [
+        [-1, None], [2**64 - 1, None], [0.5, None], [True, None], ["a", None], [b"b", None],
+    ]  # fmt: skip
+    assert values[3][0] is True
+
+
+def test_a_missing_table(db):
+    """nanots-db refuses all of these, and the Arrow append as well."""
+    batch = batch_of(ts_ms=[1], value=[1.0])
+    capsules = batch.__arrow_c_array__()
+    for call in (
+        lambda: db.append_row("t", 1, [1.0]),
+        lambda: db.query_range("t", 0, 1),
+        lambda: db.query_table_range_columns("t", 0, 1),
+        lambda: db.query_table_range_arrow_capsules("t", 0, 1),
+        lambda: db.append_rows_arrow_capsules("t", *capsules),
+    ):
+        with pytest.raises(cl.TableNotFoundError):
+            call()
+    assert db.tables() == []
+    db.create_table("t", ["value"])
+    assert db.append_rows_arrow_capsules("t", *capsules) == 1
+
+
+@pytest.fixture
+def ends(db):
+    """A series with rows at both ends of time, in a segment and in memory."""
+    db.append("s", I64_MAX, 4.0)
+    db.append("s", I64_MIN, 1.0)
+    db.flush()
+    db.append("s", 0, 2.0)
+    db.append("s", I64_MAX, 5.0)
+    db.append("s", I64_MAX - 1, 3.0)
+    return db
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "values"),
+    [
+        (I64_MIN, I64_MAX, [1.0, 2.0, 3.0, 4.0, 5.0]),
+        (I64_MIN, I64_MIN, [1.0]),
+        (I64_MAX, I64_MAX, [4.0, 5.0]),
+        (I64_MAX - 1, I64_MAX - 1, [3.0]),
+        (I64_MIN, I64_MAX - 1, [1.0, 2.0, 3.0]),
+        (0, 10**18, [2.0]),
+        (-1, 0, [2.0]),
+        (1, 0, []),
+        (I64_MAX, I64_MIN, []),
+        (I64_MAX, 0, []),
+    ],
+)
+def test_closed_ranges(ends, start, end, values):
+    """nanots-db too includes both ends, i64's extremes among them; start > end is empty."""
+    times, columns = ends.query_table_range_columns("s", start, end)
+    assert columns == [values]
+    assert ends.query_range("s", start, end) == list(zip(times, values, strict=True))
+    batch = query_batch(ends, "s", start, end)
+    assert batch.to_pydict() == {"ts_ms": times, "value": values}
+
+
+def test_what_is_no_bound(ends):
+    """None and floats are TypeErrors in nanots-db too; True, which it takes for 1, is one here."""
+    for bound, error in ((None, TypeError), (1.0, TypeError), (True, TypeError),
+                         (2**63, OverflowError)):  # fmt: skip
+        for query in (
+            ends.query_range, ends.query_table_range_columns, ends.query_table_range_arrow_capsules
+        ):  # fmt: skip
+            with pytest.raises(error):
+                query("s", 0, bound)
+            with pytest.raises(error):
+                query("s", bound, 0)
+
+
+def test_ranges_come_as_lists_of_pythons_own_values(db):
+    """As from nanots-db: (list of int, list of lists of float), and a list of tuples."""
+    db.append("s", 1, 2.0)
+    result = db.query_table_range_columns("s", 0, 5)
+    assert type(result) is tuple
+    times, columns = result
+    assert [type(x) for x in (times, times[0], columns, columns[0], columns[0][0])] == [
+        list, int, list, list, float,
+    ]  # fmt: skip
+    pairs = db.query_range("s", 0, 5)
+    assert [type(x) for x in (pairs, *pairs[0])] == [list, int, float]
+    assert type(pairs[0]) is tuple
+    assert db.query_table_range_columns("s", 7, 8) == ([], [[]])
+    assert db.query_range("s", 7, 8) == []
+
+
+def test_a_range_of_many_pieces_is_one_batch(db):
+    rows = 300_000
+    table = db.create_table("t", {"x": "f64", "name": "utf8"})
+    ts = np.arange(rows)
+    names = [f"n{i % 7}" for i in range(rows)]
+    table.append({"ts": ts, "x": ts.astype("f8"), "name": names})
+    db.flush()
+    table.append({"ts": ts[:1000] * 2 + 1, "x": ts[:1000] * 0.5, "name": names[:1000]})
+    batch = query_batch(db, "t", 0, I64_MAX)
+    expected = table.scan().to_arrow()
+    assert batch.num_rows == rows + 1000
+    assert batch.column(0).equals(expected["ts"].cast(pa.int64()).combine_chunks())
+    for name in ("x", "name"):
+        assert batch.column(name).to_pylist() == expected[name].to_pylist()
+    times, (_, texts) = db.query_table_range_columns("t", 0, I64_MAX)
+    assert times == batch.column(0).to_pylist()
+    assert texts == batch.column("name").to_pylist()
+    batch.validate(full=True)
+
+
+def test_arrow_out(db):
+    """From nanots-db too: `ts_ms` first, int64, and only columns that hold a null are nullable."""
+    db.create_table("t", ["temp", "humidity"])
+    db.append_row("t", 2, [1.0, 2.0])
+    db.append_row("t", 1, [3.0, None])
+    assert query_batch(db, "t", 0, 9).schema == pa.schema(
+        [
+            pa.field("ts_ms", pa.int64(), nullable=False),
+            pa.field("temp", pa.float64(), nullable=False),
+            pa.field("humidity", pa.float64()),
+        ]
+    )
+    assert query_batch(db, "t", 5, 9).to_pydict() == {"ts_ms": [], "temp": [], "humidity": []}
+    capsules = db.query_table_range_arrow_capsules("t", 0, 9)
+    assert type(capsules) is tuple
+    assert ['"arrow_schema"' in repr(capsules[0]), '"arrow_array"' in repr(capsules[1])] == [
+        True
+    ] * 2
+    batch = query_batch(db, "t", 0, 9)
+    db.close()
+    assert batch.to_pydict() == {"ts_ms": [1, 2], "temp": [3.0, 1.0], "humidity": [None, 2.0]}
+
+
+def test_arrow_out_keeps_a_name_that_is_not_in_milliseconds(db):
+    db.create_table("us", ["x"], time_unit="us", time_column="when")
+    db.append_row("us", 1, [1.0])
+    assert query_batch(db, "us", 0, 9).to_pydict() == {"when": [1], "x": [1.0]}
+    db.create_table("taken", ["ts_ms"])
+    db.append_row("taken", 1, [2.0])
+    assert query_batch(db, "taken", 0, 9).to_pydict() == {"ts": [1], "ts_ms": [2.0]}
+    db.create_table("own", ["x"], time_column="when")
+    db.append_row("own", 1, [2.0])
+    assert query_batch(db, "own", 0, 9).to_pydict() == {"ts_ms": [1], "x": [2.0]}
+
+
+def test_capsules_that_nobody_takes(db):
+    db.append("s", 1, 1.0)
+    for _ in range(3):
+        db.query_table_range_arrow_capsules("s", 0, 5)
+
+
+@pytest.mark.parametrize("name", ["ts_ms", "ts", "when"])
+def test_arrow_in_by_the_names_of_the_time(db, name):
+    db.create_table("t", ["x", "y"], time_column="when")
+    batch = batch_of(**{"y": [2.0], name: [7], "x": [1.0]})
+    assert append_batch(db, "t", batch) == 1
+    assert db.query_table_range_columns("t", 7, 7) == ([7], [[1.0], [2.0]])
+
+
+def test_arrow_in_with_two_times(db):
+    """nanots-db takes `ts_ms` before `ts`; the table's own name, which it does not have, is before
+    both.
+    """
+    both = batch_of(ts=[9], ts_ms=[8], value=[1.0])
+    db.create_table("s", ["value"])
+    append_batch(db, "s", both)
+    db.create_table("t", ["value"], time_column="when")
+    append_batch(db, "t", both.append_column("when", pa.array([7])))
+    assert db.query_range("s", 0, 9) == [(8, 1.0)]
+    assert db.query_range("t", 0, 9) == [(7, 1.0)]
+
+
+def test_arrow_in_where_a_value_has_a_name_of_the_time(db):
+    db.create_table("t", ["ts_ms"], time_column="when")
+    append_batch(db, "t", batch_of(ts_ms=[1.0], ts=[5]))
+    assert db.query_table_range_columns("t", 0, 9) == ([5], [[1.0]])
+    with pytest.raises(cl.SchemaError, match="time column is missing"):
+        append_batch(db, "t", batch_of(ts_ms=[1.0]))
+
+
+def test_arrow_in_leaves_out_what_the_table_does_not_have(db):
+    """As nanots-db does."""
+    db.create_table("t", ["value"])
+    batch = batch_of(ts_ms=[1], value=[2.0], extra=["x"])
+    assert append_batch(db, "t", batch) == 1
+    assert db.query_range("t", 0, 9) == [(1, 2.0)]
+    with pytest.raises(cl.SchemaError, match="extra"):
+        db["t"].append(batch_of(ts=[1], value=[2.0], extra=["x"]))
+
+
+def test_arrow_in_converts_as_table_append_does(db):
+    """nanots-db takes int64 times and float64 values only."""
+    db.create_table("t", ["value"])
+    stamps = pa.array([1000, 2000], pa.timestamp("us", "UTC"))
+    append_batch(db, "t", batch_of(ts_ms=stamps, value=pa.array([1, None], pa.int32())))
+    append_batch(db, "t", batch_of(ts=pa.array([3], pa.int16()), value=pa.array([0.5], "f4")))
+    assert db.query_range("t", 0, 9) == [(1, 1.0), (2, None), (3, 0.5)]
+    sliced = batch_of(ts_ms=[20, 21, 22], value=[20.0, 21.0, 22.0]).slice(1, 1)
+    assert append_batch(db, "t", sliced) == 1
+    assert append_batch(db, "t", sliced.slice(0, 0)) == 0
+    assert db.query_range("t", 20, 22) == [(21, 21.0)]
+
+
+@pytest.mark.parametrize("ty", ["int64", "int32", "uint8"])
+def test_ts_ms_is_in_milliseconds_whatever_the_table(db, ty):
+    db.create_table("us", ["value"], time_unit="us")
+    append_batch(db, "us", batch_of(ts_ms=pa.array([5], ty), value=[1.0]))
+    append_batch(db, "us", batch_of(ts=pa.array([5], ty), value=[2.0]))
+    append_batch(db, "us", batch_of(ts_ms=pa.array([5], pa.timestamp("us")), value=[3.0]))
+    assert db.query_range("us", 0, 9999) == [(5, 2.0), (5, 3.0), (5000, 1.0)]
+    db.create_table("s", ["value"], time_unit="s")
+    with pytest.raises(cl.SchemaError, match="not a whole number"):
+        append_batch(db, "s", batch_of(ts_ms=pa.array([5], ty), value=[1.0]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"value": [1.0]}, 'the time column is missing: it is called "ts_ms", "ts"'),
+        ({"time": [1], "value": [1.0]}, "the data has time, value"),
+        ({"ts_ms": [1], "val": [1.0]}, 'column "value" is missing'),
+        ({"ts_ms": [1, None], "value": [1.0, 2.0]}, "row 1: a time cannot be null"),
+        ({"ts_ms": [1.0], "value": [1.0]}, "times are timestamps or 64-bit integers"),
+        ({"ts_ms": ["1"], "value": [1.0]}, "times are timestamps or 64-bit integers"),
+        ({"ts_ms": [1], "value": ["a"]}, 'column "value"'),
+        ({"ts_ms": [1], "value": [2**60 + 1]}, 'column "value", row 0'),
+    ],
+)
+def test_arrow_in_refuses(db, columns, message):
+    """nanots-db refuses all of these too."""
+    db.create_table("t", ["value"])
+    with pytest.raises(cl.SchemaError, match=re.escape(message)):
+        append_batch(db, "t", batch_of(**columns))
+    assert len(db["t"]) == 0
+
+
+def test_a_pair_of_capsules_serves_once(db):
+    """nanots-db panics at the second time."""
+    db.create_table("t", ["value"])
+    batch = batch_of(ts_ms=[1], value=[1.0])
+    capsules = batch.__arrow_c_array__()
+    assert db.append_rows_arrow_capsules("t", *capsules) == 1
+    with pytest.raises(cl.InvalidInputError, match="already"):
+        db.append_rows_arrow_capsules("t", *capsules)
+    capsules = batch.__arrow_c_array__()
+    pyarrow.lib.RecordBatch._import_from_c_capsule(*capsules)
+    with pytest.raises(cl.InvalidInputError, match="already"):
+        db.append_rows_arrow_capsules("t", *capsules)
+    assert batch.to_pydict() == {"ts_ms": [1], "value": [1.0]}
+
+
+def test_what_are_no_capsules(db):
+    """nanots-db panics at an array without columns."""
+    db.create_table("t", ["value"])
+    schema, array = batch_of(ts_ms=[1], value=[1.0]).__arrow_c_array__()
+    for pair in ((None, 5), (schema, None), (array, schema), (schema, schema)):
+        with pytest.raises(TypeError):
+            db.append_rows_arrow_capsules("t", *pair)
+    with pytest.raises(cl.SchemaError, match="no columns"):
+        db.append_rows_arrow_capsules("t", *pa.array([1.0]).__arrow_c_array__())
+    assert db.append_rows_arrow_capsules("t", schema, array) == 1
+
+
+def test_from_one_database_to_another(db, tmp_path):
+    db.append("s", 1, 1.0)
+    db.append("s", 2, 2.0)
+    with cl.Db(tmp_path / "other.ntt") as other:
+        other.create_table("copy", ["value"])
+        capsules = db.query_table_range_arrow_capsules("s", 0, 10**18)
+        assert other.append_rows_arrow_capsules("copy", *capsules) == 2
+        assert other.query_range("copy", 0, 9) == [(1, 1.0), (2, 2.0)]
+
+
+def test_closed_and_read_only(tmp_path):
+    path = tmp_path / "a.ntt"
+    with cl.Db(path) as db:
+        db.append("s", 1, 1.0)
+    for call in (
+        lambda: db.append("s", 1, 1.0),
+        lambda: db.append("new", 1, 1.0),
+        lambda: db.query_range("s", 0, 1),
+        lambda: db.query_table_range_arrow_capsules("s", 0, 1),
+    ):
+        with pytest.raises(cl.ClosedError):
+            call()
+    with cl.Db(path, mode="r") as reader:
+        assert reader.query_range("s", 0, 1) == [(1, 1.0)]
+        for series in ("s", "new"):
+            with pytest.raises(cl.ReadOnlyError):
+                reader.append(series, 1, 1.0)
+
+
+def test_a_relative_name_ending_in_ntt(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with cl.Db("./my_db.ntt") as db:
+        db.append("s", 1, 1.0)
+    assert [file.name for file in tmp_path.iterdir()] == ["my_db.ntt"]
