@@ -28,9 +28,9 @@ __all__ = ["BatchIterator", "Db", "RecordBatch", "Scan", "Schema", "Table", "__v
 __version__: str
 
 _TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
-_TypeName: TypeAlias = Literal[
-    "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "utf8", "binary"
-]
+# One of i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool utf8 binary. Not a Literal: dicts of names to
+# types are made in programs, and their values would be inferred as str.
+_TypeName: TypeAlias = str
 # A pandas.Timestamp is a datetime.
 _Time: TypeAlias = SupportsIndex | datetime | str | np.datetime64
 _Row: TypeAlias = Sequence[Any] | Mapping[str, Any] | np.ndarray[Any, Any]
@@ -354,7 +354,8 @@ class Db:
         they are in segments: rows in the memtable are not counted.
 
         >>> with cl.Db(path) as db:
-        ...     rows = db.create_table("sensor", ["temp"]).append({"ts": [1, 2], "temp": [1.0, 2.0]})
+        ...     sensor = db.create_table("sensor", ["temp"])
+        ...     rows = sensor.append({"ts": [1, 2], "temp": [1.0, 2.0]})
         ...     db.stats("sensor")["rows"]
         2
         """
