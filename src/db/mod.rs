@@ -6,11 +6,12 @@
 //! - `options`, `table`, `stats`, `scan`: what callers see; `series`: NanoTS's calls
 //! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
 //!   begin and end it
-//! - `catalog`: what readers see, replaced as a whole; `cells`: a table's columns in a memtable
+//! - `catalog` and `segment_list`: what readers see, replaced as a whole; `cells`: a table's columns in a memtable
 //! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
-//! - `source`, `scan`, `newest`: the way out
+//! - `source`, `scan`, `batches`, `newest`: the way out
 //! - `syncer`: when what is durable
 
+mod batches;
 pub(crate) mod catalog;
 pub(crate) mod cells;
 mod close;
@@ -21,6 +22,7 @@ mod open;
 pub mod options;
 mod ranked;
 pub mod scan;
+mod segment_list;
 pub(crate) mod series;
 mod sorted;
 mod source;
@@ -32,8 +34,9 @@ mod write;
 mod write_table;
 
 pub use self::core::Recovery;
+pub use batches::Batches;
 pub use options::{DbOptions, Durability, Mode};
-pub use scan::{Batches, Scan, ScanColumn, ScanSpec};
+pub use scan::{Scan, ScanColumn, ScanSpec};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats, VerifyReport};
 pub use table::{Db, Table};
 pub use write::Receipt;

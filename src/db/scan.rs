@@ -1,23 +1,18 @@
-//! Reading rows in order, out of segments and memtables, as of one moment.
-//!
-//! Runs that share no stretch of time follow each other and are handed on as they are decoded.
-//! Those that do are merged, each entering the merge when its time comes, so that what is in
-//! memory is a block of each run that is open at a time.
+//! Which rows and columns of a table to read, as of one moment; `batches` reads them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::batch::{Column, Data};
-use crate::base::builder::ColumnBuilder;
-use crate::base::schema::{ColumnDef, DataType};
+use crate::base::schema::ColumnDef;
 use crate::base::time::TimeUnit;
+use crate::db::batches::Batches;
 use crate::db::catalog::{Place, Segment, TableView};
 use crate::db::core::Core;
 use crate::db::sorted::{Pieces, sort_pieces};
 use crate::db::source::{Part, Source, Wanted};
 use crate::error::{Error, Result};
 use crate::format::key::KeyColumns;
-use crate::index::merge::Merge;
 
 /// Which rows and columns to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,19 +67,19 @@ impl ScanColumn {
 pub struct Scan(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     table: Arc<TableView>,
     visible: u64,
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     start: i64,
     end: Option<i64>,
     /// Rows to leave out at the front, and rows to give then.
-    skip: u64,
-    limit: u64,
-    columns: Vec<ScanColumn>,
-    wanted: Wanted,
+    pub(crate) skip: u64,
+    pub(crate) limit: u64,
+    pub(crate) columns: Vec<ScanColumn>,
+    pub(crate) wanted: Wanted,
     /// Where in `wanted` each column of the result is; `None` is the time.
-    places: Vec<Option<usize>>,
+    pub(crate) places: Vec<Option<usize>>,
 }
 
 impl Scan {
@@ -145,7 +140,7 @@ impl Scan {
 }
 
 impl Inner {
-    fn place(&self) -> Place<'_> {
+    pub(crate) fn place(&self) -> Place<'_> {
         self.core.place()
     }
 
@@ -183,7 +178,7 @@ impl Inner {
     }
 
     /// All runs with rows in the range, by least time, and which of them overlap.
-    fn sources(&self) -> VecDeque<Source> {
+    pub(crate) fn sources(&self) -> VecDeque<Source> {
         let segments = self.segments(self.start).into_iter();
         let mut sources: Vec<Source> =
             segments.map(|segment| Source::segment(segment, self.start, self.end)).collect();
@@ -257,192 +252,9 @@ fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Opt
     (Wanted { columns, positions, key }, places)
 }
 
-/// Rows decoded at a time for each run of a merge.
-const MERGE_ROWS: usize = 16_384;
-/// Most text of a piece of the result.
-const MAX_PIECE_TEXT: usize = 512 << 20;
-
-/// The pieces of a scan's result, in order.
-#[derive(Debug)]
-pub struct Batches {
-    inner: Arc<Inner>,
-    rows: usize,
-    pending: VecDeque<Source>,
-    merge: Merge<Part>,
-    /// The runs that take part in the merge, by their heads.
-    open: Vec<Source>,
-    /// A run that nothing overlaps and whose turn it is.
-    alone: Option<Source>,
-    out: Vec<ColumnBuilder>,
-    out_rows: usize,
-    skip: u64,
-    left: u64,
-    failed: bool,
-}
-
-impl Batches {
-    fn new(inner: Arc<Inner>, rows: usize) -> Result<Self> {
-        let pending = inner.sources();
-        let (skip, left) = (inner.skip, inner.limit);
-        let (merge, open) = (Merge::new(Vec::new()), Vec::new());
-        let (alone, out, out_rows, failed) = (None, Vec::new(), 0, false);
-        Ok(Self { inner, rows, pending, merge, open, alone, out, out_rows, skip, left, failed })
-    }
-
-    /// The next piece, or what is left of the last one.
-    fn advance(&mut self) -> Result<Option<Vec<Column>>> {
-        while self.left > 0 {
-            let piece = match self.next_alone()? {
-                Some(piece) => piece,
-                None if self.merge_some()? => {
-                    if self.is_full() {
-                        return Ok(self.flush_out());
-                    }
-                    continue;
-                }
-                None if self.pending.is_empty() => break,
-                None => continue,
-            };
-            let rows = piece.0;
-            // Large pieces are handed on as they are, small ones put together.
-            if self.out_rows == 0 && rows >= self.rows / 4 {
-                return Ok(Some(piece.1));
-            }
-            let types = self.types();
-            self.collect(&piece.1, &types, 0, rows);
-            if self.is_full() {
-                return Ok(self.flush_out());
-            }
-        }
-        Ok(self.flush_out())
-    }
-
-    fn types(&self) -> Vec<DataType> {
-        let columns = self.inner.columns.iter().map(|column| match column {
-            ScanColumn::Time { .. } => DataType::I64,
-            ScanColumn::Value(def) => def.ty,
-        });
-        columns.collect()
-    }
-
-    fn is_full(&self) -> bool {
-        let text: usize = self.out.iter().map(ColumnBuilder::text_bytes).sum();
-        self.out_rows >= self.rows || text > MAX_PIECE_TEXT
-    }
-
-    fn flush_out(&mut self) -> Option<Vec<Column>> {
-        if self.out_rows == 0 {
-            return None;
-        }
-        self.out_rows = 0;
-        Some(std::mem::take(&mut self.out).into_iter().map(ColumnBuilder::finish).collect())
-    }
-
-    /// Rows of a run that nothing overlaps, if it is such a run's turn.
-    fn next_alone(&mut self) -> Result<Option<(usize, Vec<Column>)>> {
-        loop {
-            if self.alone.is_none() {
-                let next = self.pending.front().filter(|source| !source.overlaps);
-                if next.is_none() || self.merge.peek().is_some() {
-                    return Ok(None);
-                }
-                self.alone = self.pending.pop_front();
-            }
-            let Some(source) = &mut self.alone else { return Ok(None) };
-            let with_ts = self.inner.places.contains(&None);
-            let most = self.rows - self.out_rows.min(self.rows - 1);
-            let Some(part) = source.next(most, &self.inner.wanted, with_ts, &self.inner.place())?
-            else {
-                self.alone = None;
-                continue;
-            };
-            if let Some((start, len)) = self.count_in(part.rows) {
-                return Ok(Some((len, self.inner.project(&part, start, len))));
-            }
-        }
-    }
-
-    /// Of `rows` rows that come next, which count: where they begin and how many they are.
-    fn count_in(&mut self, rows: usize) -> Option<(usize, usize)> {
-        let skipped = self.skip.min(rows as u64);
-        self.skip -= skipped;
-        let len = (rows as u64 - skipped).min(self.left);
-        self.left -= len;
-        (len > 0).then_some((skipped as usize, len as usize))
-    }
-
-    /// Merges one stretch of rows; `false` if no merge is under way and none begins here.
-    fn merge_some(&mut self) -> Result<bool> {
-        let Some(bound) = self.open_due()? else { return Ok(false) };
-        let room = self.rows.saturating_sub(self.out_rows).max(1);
-        let most = match (self.merge.peek(), bound) {
-            (None, _) => return Ok(true),
-            (Some((part, row)), Some(bound)) => part.first_at(row, bound) - row,
-            (Some((part, row)), None) => part.rows - row,
-        };
-        let Some(stretch) = self.merge.next(most.min(room)) else { return Ok(true) };
-        if let Some((skipped, len)) = self.count_in(stretch.len) {
-            let part = self.merge.head(stretch.head);
-            let piece = self.inner.project(part, stretch.start + skipped, len);
-            let types = self.types();
-            self.collect(&piece, &types, 0, len);
-        }
-        if self.merge.is_used_up(stretch.head)
-            && let Some(part) = self.open[stretch.head].next(
-                MERGE_ROWS,
-                &self.inner.wanted,
-                true,
-                &self.inner.place(),
-            )?
-        {
-            self.merge.refill(stretch.head, part);
-        }
-        Ok(true)
-    }
-
-    /// Lets all runs into the merge whose time has come. `None` if there is nothing to merge;
-    /// else the time at which the next run is due.
-    fn open_due(&mut self) -> Result<Option<Option<i64>>> {
-        loop {
-            let due = self.pending.front().map(|source| (source.min_ts, source.overlaps));
-            let now = self.merge.peek().map(|(part, row)| part.ts.as_ref().map_or(0, |ts| ts[row]));
-            let enter = match (due, now) {
-                (None, None) => return Ok(None),
-                (None, Some(_)) => return Ok(Some(None)),
-                (Some((_, overlaps)), None) if !overlaps => return Ok(None),
-                (Some(_), None) => true,
-                (Some((min_ts, _)), Some(now)) if min_ts > now => return Ok(Some(Some(min_ts))),
-                (Some(_), Some(_)) => true,
-            };
-            if enter && let Some(mut source) = self.pending.pop_front() {
-                if self.merge.peek().is_none() {
-                    self.merge = Merge::new(Vec::new());
-                    self.open.clear();
-                }
-                let place = self.inner.place();
-                if let Some(part) = source.next(MERGE_ROWS, &self.inner.wanted, true, &place)? {
-                    self.merge.add(part);
-                    self.open.push(source);
-                }
-            }
-        }
-    }
-
-    fn collect(&mut self, columns: &[Column], types: &[DataType], start: usize, len: usize) {
-        if self.out.is_empty() {
-            self.out =
-                types.iter().map(|ty| ColumnBuilder::new(*ty, self.rows.min(65_536))).collect();
-        }
-        for (out, column) in self.out.iter_mut().zip(columns) {
-            out.extend(column, start, len);
-        }
-        self.out_rows += len;
-    }
-}
-
 impl Inner {
     /// The columns of the result for `len` rows of a part.
-    fn project(&self, part: &Part, start: usize, len: usize) -> Vec<Column> {
+    pub(crate) fn project(&self, part: &Part, start: usize, len: usize) -> Vec<Column> {
         let column = |place: &Option<usize>| match place {
             Some(place) => part.columns[*place].slice(self.wanted.columns[*place].ty, start, len),
             None => {
@@ -452,18 +264,5 @@ impl Inner {
             }
         };
         self.places.iter().map(column).collect()
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Result<Vec<Column>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.inner.core.check_open().and_then(|()| self.advance());
-        self.failed = next.is_err();
-        next.transpose()
     }
 }

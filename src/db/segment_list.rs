@@ -1,0 +1,189 @@
+//! The segments of a table by least time.
+//!
+//! They stand in leaves that versions of the list share, so that a commit costs the same however
+//! many segments there are.
+
+use std::sync::Arc;
+
+use crate::db::catalog::Segment;
+
+/// Most segments of a leaf.
+const LEAF: usize = 128;
+
+/// The segments of a table by least time, in leaves that are shared between versions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SegmentList {
+    leaves: Vec<Arc<Leaf>>,
+    rows: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Leaf {
+    segments: Vec<Arc<Segment>>,
+    max_ts: i64,
+}
+
+impl Leaf {
+    fn min_ts(&self) -> i64 {
+        self.segments.first().map_or(i64::MAX, |s| s.entry.min_ts)
+    }
+}
+
+fn place(segment: &Segment) -> (i64, u64) {
+    (segment.entry.min_ts, segment.entry.id)
+}
+
+impl SegmentList {
+    /// Adds a segment.
+    pub(crate) fn insert(&mut self, segment: Arc<Segment>) {
+        self.rows += u64::from(segment.entry.rows);
+        let (ts, at) = (segment.entry.max_ts, place(&segment));
+        // The last leaf that begins at or before the segment, else the first.
+        let after = self
+            .leaves
+            .partition_point(|leaf| leaf.segments.first().is_some_and(|first| place(first) <= at));
+        let index = after.saturating_sub(1);
+        let Some(leaf) = self.leaves.get_mut(index) else {
+            self.leaves.push(Arc::new(Leaf { segments: vec![segment], max_ts: ts }));
+            return;
+        };
+        let leaf = Arc::make_mut(leaf);
+        let position = leaf.segments.partition_point(|s| place(s) <= at);
+        leaf.segments.insert(position, segment);
+        leaf.max_ts = leaf.max_ts.max(ts);
+        if leaf.segments.len() > LEAF {
+            // In-order data fills leaves to the end; halves serve the rest.
+            let cut = if position == LEAF { LEAF } else { LEAF / 2 };
+            let tail = leaf.segments.split_off(cut);
+            leaf.max_ts = greatest(&leaf.segments);
+            let max_ts = greatest(&tail);
+            self.leaves.insert(index + 1, Arc::new(Leaf { segments: tail, max_ts }));
+        }
+    }
+
+    /// Removes a segment; `false` if it is not there.
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let found = self.leaves.iter().enumerate().find_map(|(i, leaf)| {
+            leaf.segments.iter().position(|s| s.entry.id == id).map(|p| (i, p))
+        });
+        let Some((index, position)) = found else { return false };
+        let leaf = Arc::make_mut(&mut self.leaves[index]);
+        let removed = leaf.segments.remove(position);
+        self.rows -= u64::from(removed.entry.rows);
+        leaf.max_ts = greatest(&leaf.segments);
+        if leaf.segments.is_empty() {
+            self.leaves.remove(index);
+        }
+        true
+    }
+
+    /// All segments, by least time.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.leaves.iter().flat_map(|leaf| &leaf.segments)
+    }
+
+    /// Segments with rows in `[start, end)`, by least time.
+    pub(crate) fn overlapping(&self, start: i64, end: Option<i64>) -> Vec<Arc<Segment>> {
+        let before_end = |ts: i64| end.is_none_or(|end| ts < end);
+        let leaves = self.leaves.iter().take_while(|leaf| before_end(leaf.min_ts()));
+        let inside = |s: &&Arc<Segment>| s.entry.max_ts >= start && before_end(s.entry.min_ts);
+        let leaves = leaves.filter(|leaf| leaf.max_ts >= start);
+        leaves.flat_map(|leaf| leaf.segments.iter().filter(inside)).cloned().collect()
+    }
+
+    /// Segments whose greatest time is at or past what `least` says, which may rise as the caller
+    /// learns more; the last ones first.
+    pub(crate) fn latest(&self, mut visit: impl FnMut(&Arc<Segment>), least: impl Fn() -> i64) {
+        for leaf in self.leaves.iter().rev().filter(|leaf| leaf.max_ts >= least()) {
+            for segment in leaf.segments.iter().rev() {
+                if segment.entry.max_ts >= least() {
+                    visit(segment);
+                }
+            }
+        }
+    }
+
+    /// How many segments.
+    pub(crate) fn len(&self) -> usize {
+        self.leaves.iter().map(|leaf| leaf.segments.len()).sum()
+    }
+
+    /// Rows of all segments.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Least time of all rows.
+    pub(crate) fn min_ts(&self) -> Option<i64> {
+        self.leaves.first().map(|leaf| leaf.min_ts())
+    }
+
+    /// Greatest time of all rows.
+    pub(crate) fn max_ts(&self) -> Option<i64> {
+        self.leaves.iter().map(|leaf| leaf.max_ts).max()
+    }
+}
+
+fn greatest(segments: &[Arc<Segment>]) -> i64 {
+    segments.iter().map(|s| s.entry.max_ts).max().unwrap_or(i64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::edit::SegmentEntry;
+    use proptest::prelude::*;
+
+    fn segment(id: u64, min_ts: i64, max_ts: i64) -> Arc<Segment> {
+        let entry = SegmentEntry {
+            id,
+            table: 1,
+            rows: 1,
+            level: 0,
+            min_ts,
+            max_ts,
+            min_seq: id,
+            max_seq: id,
+            as_of_lsn: 0,
+            offset: 0,
+            len: 0,
+            footer_at: 0,
+            footer_len: 0,
+            key_range: None,
+        };
+        Segment::new(entry)
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_finds_what_overlaps(
+            spans in prop::collection::vec((0i64..1000, 0i64..50), 1..600),
+            removed in prop::collection::vec(0usize..600, 0..50),
+            start in -10i64..1000,
+            len in 0i64..200,
+        ) {
+            let mut list = SegmentList::default();
+            for (id, (min, len)) in spans.iter().enumerate() {
+                list.insert(segment(id as u64, *min, min + len));
+            }
+            let mut kept: Vec<usize> = (0..spans.len()).collect();
+            for id in removed {
+                let there = kept.contains(&id);
+                prop_assert_eq!(list.remove(id as u64), there);
+                kept.retain(|k| *k != id);
+            }
+            prop_assert_eq!((list.len(), list.rows()), (kept.len(), kept.len() as u64));
+            let end = start + len;
+            let mut expected: Vec<_> = kept
+                .iter()
+                .filter(|id| spans[**id].0 + spans[**id].1 >= start && spans[**id].0 < end)
+                .map(|id| (spans[*id].0, *id as u64))
+                .collect();
+            expected.sort_unstable();
+            let found: Vec<_> = list.overlapping(start, Some(end)).iter().map(|s| place(s)).collect();
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(list.min_ts(), kept.iter().map(|id| spans[*id].0).min());
+            prop_assert_eq!(list.max_ts(), kept.iter().map(|id| spans[*id].0 + spans[*id].1).max());
+        }
+    }
+}
