@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
-use crate::db::scan::{Inner, ScanColumn};
+use crate::db::plan::{Plan, ScanColumn};
 use crate::db::source::{Part, Source};
 use crate::error::Result;
 use crate::index::merge::Merge;
@@ -23,7 +23,7 @@ const MAX_PIECE_TEXT: usize = 512 << 20;
 /// The pieces of a scan's result, in order.
 #[derive(Debug)]
 pub struct Batches {
-    inner: Arc<Inner>,
+    plan: Arc<Plan>,
     rows: usize,
     pending: VecDeque<Source>,
     merge: Merge<Part>,
@@ -39,12 +39,12 @@ pub struct Batches {
 }
 
 impl Batches {
-    pub(crate) fn new(inner: Arc<Inner>, rows: usize) -> Result<Self> {
-        let pending = inner.sources();
-        let (skip, left) = (inner.skip, inner.limit);
+    pub(crate) fn new(plan: Arc<Plan>, rows: usize) -> Result<Self> {
+        let pending = plan.sources();
+        let (skip, left) = (plan.skip, plan.limit);
         let (merge, open) = (Merge::new(Vec::new()), Vec::new());
         let (alone, out, out_rows, failed) = (None, Vec::new(), 0, false);
-        Ok(Self { inner, rows, pending, merge, open, alone, out, out_rows, skip, left, failed })
+        Ok(Self { plan, rows, pending, merge, open, alone, out, out_rows, skip, left, failed })
     }
 
     /// The next piece, or what is left of the last one.
@@ -76,7 +76,7 @@ impl Batches {
     }
 
     fn types(&self) -> Vec<DataType> {
-        let columns = self.inner.columns.iter().map(|column| match column {
+        let columns = self.plan.columns.iter().map(|column| match column {
             ScanColumn::Time { .. } => DataType::I64,
             ScanColumn::Value(def) => def.ty,
         });
@@ -107,15 +107,15 @@ impl Batches {
                 self.alone = self.pending.pop_front();
             }
             let Some(source) = &mut self.alone else { return Ok(None) };
-            let with_ts = self.inner.places.contains(&None);
+            let with_ts = self.plan.places.contains(&None);
             let most = self.rows - self.out_rows.min(self.rows - 1);
-            let Some(part) = source.next(most, &self.inner.wanted, with_ts, &self.inner.place())?
+            let Some(part) = source.next(most, &self.plan.wanted, with_ts, &self.plan.place())?
             else {
                 self.alone = None;
                 continue;
             };
             if let Some((start, len)) = self.count_in(part.rows) {
-                return Ok(Some((len, self.inner.project(&part, start, len))));
+                return Ok(Some((len, self.plan.project(&part, start, len))));
             }
         }
     }
@@ -141,16 +141,16 @@ impl Batches {
         let Some(stretch) = self.merge.next(most.min(room)) else { return Ok(true) };
         if let Some((skipped, len)) = self.count_in(stretch.len) {
             let part = self.merge.head(stretch.head);
-            let piece = self.inner.project(part, stretch.start + skipped, len);
+            let piece = self.plan.project(part, stretch.start + skipped, len);
             let types = self.types();
             self.collect(&piece, &types, 0, len);
         }
         if self.merge.is_used_up(stretch.head)
             && let Some(part) = self.open[stretch.head].next(
                 MERGE_ROWS,
-                &self.inner.wanted,
+                &self.plan.wanted,
                 true,
-                &self.inner.place(),
+                &self.plan.place(),
             )?
         {
             self.merge.refill(stretch.head, part);
@@ -177,8 +177,8 @@ impl Batches {
                     self.merge = Merge::new(Vec::new());
                     self.open.clear();
                 }
-                let place = self.inner.place();
-                if let Some(part) = source.next(MERGE_ROWS, &self.inner.wanted, true, &place)? {
+                let place = self.plan.place();
+                if let Some(part) = source.next(MERGE_ROWS, &self.plan.wanted, true, &place)? {
                     self.merge.add(part);
                     self.open.push(source);
                 }
@@ -205,7 +205,7 @@ impl Iterator for Batches {
         if self.failed {
             return None;
         }
-        let next = self.inner.core.check_open().and_then(|()| self.advance());
+        let next = self.plan.core.check_open().and_then(|()| self.advance());
         self.failed = next.is_err();
         next.transpose()
     }

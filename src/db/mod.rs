@@ -6,9 +6,10 @@
 //! - `options`, `table`, `stats`, `scan`: what callers see; `series`: NanoTS's calls
 //! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
 //!   begin and end it
-//! - `catalog` and `segment_list`: what readers see, replaced as a whole; `cells`: a table's columns in a memtable
+//! - `catalog`, `segment_list`, `segment`: what readers see, replaced as a whole; `cells`: the
+//!   columns of a memtable
 //! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
-//! - `source`, `scan`, `batches`, `newest`: the way out
+//! - `scan`, `plan`, `source`, `batches`, `newest`: the way out
 //! - `syncer`: when what is durable
 
 mod batches;
@@ -20,8 +21,10 @@ mod flush;
 mod newest;
 mod open;
 pub mod options;
+pub mod plan;
 mod ranked;
 pub mod scan;
+mod segment;
 mod segment_list;
 pub(crate) mod series;
 mod sorted;
@@ -36,7 +39,8 @@ mod write_table;
 pub use self::core::Recovery;
 pub use batches::Batches;
 pub use options::{DbOptions, Durability, Mode};
-pub use scan::{Scan, ScanColumn, ScanSpec};
+pub use plan::{ScanColumn, ScanSpec};
+pub use scan::Scan;
 pub use stats::{ColumnStats, DbStats, Problem, TableStats, VerifyReport};
 pub use table::{Db, Table};
 pub use write::Receipt;

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::db::catalog::{Place, TableView};
+use crate::db::catalog::TableView;
+use crate::db::segment::Place;
 use crate::error::Result;
 use crate::format::segment::read_ts;
 
@@ -24,7 +25,7 @@ pub(crate) fn nth_newest(
         newest.borrow_mut().take(&times[from..]);
     }
     let mut failed = Ok(());
-    let visit = |segment: &std::sync::Arc<crate::db::catalog::Segment>| {
+    let visit = |segment: &std::sync::Arc<crate::db::segment::Segment>| {
         let rows = segment.entry.rows as usize;
         let times = segment.map(at).and_then(|(footer, extent)| {
             read_ts(&footer, &extent, rows.saturating_sub(n)..rows)

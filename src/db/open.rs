@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::bytes::{Malformed, Reader};
-use crate::db::catalog::{Place, Segment, View};
+use crate::db::catalog::View;
 use crate::db::core::{Core, Main, Parts, Recovery, Writer};
 use crate::db::options::{DbOptions, Mode};
+use crate::db::segment::{Place, Segment};
 use crate::db::syncer::Syncer;
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, SegmentEntry, decode_edits};

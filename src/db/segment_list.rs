@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::db::catalog::Segment;
+use crate::db::segment::Segment;
 
 /// Most segments of a leaf.
 const LEAF: usize = 128;

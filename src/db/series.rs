@@ -3,7 +3,7 @@
 
 use crate::base::schema::{DataType, TableSpec};
 use crate::base::value::Value;
-use crate::db::scan::ScanSpec;
+use crate::db::plan::ScanSpec;
 use crate::db::table::{Db, Table};
 use crate::db::validate::fit_row;
 use crate::error::{Error, ErrorKind, Result};

@@ -8,7 +8,7 @@ use arrow_buffer::{Buffer, ScalarBuffer};
 
 use crate::base::batch::Column;
 use crate::base::schema::ColumnDef;
-use crate::db::catalog::{Place, Segment};
+use crate::db::segment::{Place, Segment};
 use crate::error::Result;
 use crate::format::footer::Footer;
 use crate::format::key::KeyColumns;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::db::catalog::{Place, Segment, TableView};
+use crate::db::catalog::TableView;
+use crate::db::segment::{Place, Segment};
 use crate::error::{Error, Result};
 use crate::format::edit::SegmentEntry;
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};

@@ -1,0 +1,60 @@
+//! A segment in the file, and its footer once somebody needed it.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use arrow_buffer::Buffer;
+
+use crate::error::{Error, Result};
+use crate::format::Malformed;
+use crate::format::edit::SegmentEntry;
+use crate::format::footer::Footer;
+use crate::format::segment::read_footer;
+use crate::store::storage::File;
+
+/// Where segments are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) file: &'a dyn File,
+    pub(crate) path: &'a Path,
+    pub(crate) salt: u64,
+}
+
+/// A segment, and its footer once somebody needed it.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) entry: SegmentEntry,
+    footer: OnceLock<Arc<Footer>>,
+}
+
+impl Segment {
+    /// A segment whose footer nobody has needed yet.
+    pub(crate) fn new(entry: SegmentEntry) -> Arc<Self> {
+        Arc::new(Self { entry, footer: OnceLock::new() })
+    }
+
+    /// The footer and the mapped extent.
+    pub(crate) fn map(&self, at: &Place<'_>) -> Result<(Arc<Footer>, Buffer)> {
+        let (offset, len) = (self.entry.offset, self.entry.len as usize);
+        let extent = at.file.map(offset, len).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                Error::corruption("the file was cut: a segment is missing").at(at.path, offset)
+            }
+            _ => Error::from_io("map a segment", at.path, e),
+        })?;
+        if let Some(footer) = self.footer.get() {
+            return Ok((Arc::clone(footer), extent));
+        }
+        let footer = read_footer(&self.entry, at.salt, &extent);
+        let footer = Arc::new(footer.map_err(|bad| self.damage(at.path, bad))?);
+        Ok((Arc::clone(self.footer.get_or_init(|| footer)), extent))
+    }
+
+    /// What is wrong in the segment, placed in the file.
+    #[cold]
+    pub(crate) fn damage(&self, path: &Path, bad: Malformed) -> Error {
+        let message =
+            format!("segment {} of table {}: {}", self.entry.id, self.entry.table, bad.what);
+        Error::corruption(message).at(path, self.entry.offset + bad.at as u64)
+    }
+}
