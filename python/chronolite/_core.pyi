@@ -166,7 +166,8 @@ class Db:
             time_column: The time column's name.
             key: Value columns (tags) that tell series apart within the table.
             on_conflict: What a second row with the same time and key means: ``"all"`` keeps both,
-                ``"last"`` and ``"first"`` keep one, ``"error"`` refuses it.
+                the others (``"last"`` and ``"first"`` keep one, ``"error"`` refuses it) are not
+                there yet and raise.
             storage: How hard to compress: ``"balanced"``, ``"speed"``, ``"size"``, or ``"raw"``
                 to read without decoding.
 

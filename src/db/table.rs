@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::batch::Batch;
-use crate::base::schema::{TableSpec, check_name};
+use crate::base::schema::{OnConflict, TableSpec, check_name};
 use crate::base::value::Value;
 use crate::db::catalog::TableView;
 use crate::db::core::{Core, Recovery};
@@ -125,6 +125,12 @@ impl Db {
         spec.validate()?;
         if let Some(table) = self.existing(name, &spec)? {
             return Ok(table);
+        }
+        if spec.on_conflict != OnConflict::All {
+            let rule = spec.on_conflict.name();
+            return Err(Error::invalid(format!(
+                "on_conflict = {rule:?} is not there yet: every row is kept, as with \"all\""
+            )));
         }
         let def = TableDef { id: 0, name: name.into(), spec: spec.clone() };
         if let Some(receipt) = self.core.create_table(def)? {

@@ -36,6 +36,8 @@ pub const SLOT_LEN: usize = 512;
 pub const SLOT_MAGIC: [u8; 8] = [0x89, b'C', b'H', b'L', 0x0D, 0x0A, 0x1A, 0x0A];
 /// The format version that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;
+/// Compatible features this library knows: none yet. A commit clears the others.
+pub const KNOWN_COMPATIBLE: u64 = 0;
 /// Incompatible features this library knows: none yet. SPEC 2 lists those set aside.
 pub const KNOWN_INCOMPATIBLE: u64 = 0;
 const STATE_LOG_EXPECTED: u32 = 1;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, KIND_BASE, KIND_DELTA, encode_edits};
 use crate::format::frame::{Frame, MANIFEST_MAGIC};
-use crate::format::slot::{FORMAT_VERSION, Slot, slot_offset};
+use crate::format::slot::{FORMAT_VERSION, KNOWN_COMPATIBLE, Slot, slot_offset};
 use crate::format::{EXTENT_ALIGN, HEADER_LEN, PAGE};
 use crate::store::extents::Extents;
 use crate::store::health::Health;
@@ -149,6 +149,7 @@ impl MainFile {
         let generation = self.slot.generation + 1;
         let mut next = Slot {
             generation,
+            compatible: self.slot.compatible & KNOWN_COMPATIBLE,
             epoch: state.epoch,
             log_start: state.log_start,
             durable_lsn: state.durable_lsn,

@@ -83,6 +83,7 @@ def test_the_same_schema_again_is_the_table(db):
         (pa.schema([("ts", pa.string())]), {}),
         (["a"], {"time_unit": "min"}),
         (["a"], {"on_conflict": "replace"}),
+        (["a"], {"on_conflict": "last"}),
         (["a"], {"storage": "tiny"}),
     ],
 )

@@ -1,0 +1,927 @@
+"""A reader of chronolite files, written from SPEC.md alone and slow on purpose.
+
+It shares nothing with the library but that document, whose sections the comments name. It trusts
+nothing: every checksum, length and order that the document promises is looked at, and whatever is
+otherwise is `Corrupt`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from xxhash import xxh3_64_intdigest
+
+Array: TypeAlias = npt.NDArray[Any]
+
+VECTOR = 1024
+U64 = (1 << 64) - 1
+TIMES, ROW_NUMBERS = 0xFFFFFFFF, 0xFFFFFFFE
+RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY = range(6)
+VALUES, VALIDITY = 0, 1
+TEXT_LIMIT = 64 << 20
+
+# Section 6.2. A bool is a byte here once it has been decoded; text and bytes have no dtype.
+NAMES = {
+    1: "i8", 2: "i16", 3: "i32", 4: "i64", 5: "u8", 6: "u16", 7: "u32", 8: "u64",
+    9: "f32", 10: "f64", 11: "bool", 12: "utf8", 13: "binary",
+}  # fmt: skip
+DTYPES = {
+    code: np.dtype("u1" if name == "bool" else f"<{name[0]}{int(name[1:]) // 8}")
+    for code, name in NAMES.items()
+    if code < 12
+}
+I64, U64_TYPE, F32, F64, BOOL, UTF8, BINARY = 4, 8, 9, 10, 11, 12, 13
+
+
+class Corrupt(Exception):  # noqa: N818  as in the document
+    """The file is not what SPEC.md says."""
+
+
+def need(holds: bool, what: str) -> None:
+    if not holds:
+        raise Corrupt(what)
+
+
+class Fields:
+    """Fields one behind the other."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def take(self, length: int) -> bytes:
+        need(self.at + length <= len(self.data), f"{length} bytes at {self.at} are not all there")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def one(self, form: str) -> int:
+        form = "<" + form
+        return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
+
+    def many(self, form: str) -> list[int]:
+        return [self.one(letter) for letter in form]
+
+    def bytes(self) -> bytes:
+        return self.take(self.one("I"))
+
+    def text(self) -> str:
+        return self.bytes().decode()
+
+    def array(self, dtype: npt.DTypeLike, count: int) -> Array:
+        return np.frombuffer(self.take(np.dtype(dtype).itemsize * count), dtype)
+
+    def pad(self) -> None:
+        """To a multiple of 8 from the start."""
+        self.take(-self.at % 8)
+
+    def done(self) -> bool:
+        return self.at == len(self.data)
+
+    def end(self, what: str) -> None:
+        need(self.done(), f"{len(self.data) - self.at} bytes too many in {what}")
+
+
+# --- Sections 3 to 5: frames, slots, the log ---------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Frame:
+    at: int
+    number: int
+    known: int
+    kind: int
+    body: bytes
+    end: int
+
+
+def read_frame(data: bytes, at: int, magic: bytes, salt: int) -> Frame | None:
+    """The frame at this place, None if there is no whole one of this magic and salt."""
+    head = data[at : at + 48]
+    if len(head) < 48 or head[:4] != magic:
+        return None
+    _, length, number, known, its_salt, kind, _, short, checksum = struct.unpack(
+        "<4sIQQQB3sIQ", head
+    )
+    if short != xxh3_64_intdigest(head[:36]) & 0xFFFFFFFF or its_salt != salt:
+        return None
+    end = at + 48 + length + -length % 8
+    body = data[at + 48 : at + 48 + length]
+    if end > len(data) or checksum != xxh3_64_intdigest(body, (salt + number) & U64):
+        return None
+    need(not any(data[at + 48 + length : end]), f"zeros behind the frame at {at}")
+    return Frame(at, number, known, kind, body, end)
+
+
+@dataclass(frozen=True)
+class Slot:
+    page: int
+    compatible: int
+    incompatible: int
+    generation: int
+    epoch: int
+    salt: int
+    length: int
+    manifest_at: int
+    manifest_length: int
+    manifest_room: int
+    replay_at: int
+    durable: int
+    next_record: int
+    next_row: int
+    state: int
+
+
+def read_slot(data: bytes, page: int) -> Slot | None:
+    raw = data[page * 4096 : page * 4096 + 512]
+    if len(raw) < 512 or raw[:8] != b"\x89CHL\r\n\x1a\n":
+        return None
+    if xxh3_64_intdigest(raw[:504]) != struct.unpack_from("<Q", raw, 504)[0]:
+        return None
+    version, length, *fields = struct.unpack_from("<II13QI", raw, 8)
+    slot = Slot(page, *fields)
+    need(version == 1, f"version {version}")
+    need(length == 512, "a slot has 512 bytes")
+    need(slot.incompatible == 0, f"incompatible flags {slot.incompatible:#x}")
+    need(slot.generation % 2 == page, "a slot is on the page of its generation")
+    need(not any(raw[124:504]), "what is reserved is zeros")
+    return slot
+
+
+@dataclass(frozen=True)
+class Log:
+    epoch: int
+    generation: int
+    first_record: int
+    first_row: int
+    records: list[Frame]
+
+
+def log_salt(salt: int, epoch: int) -> int:
+    return salt ^ (epoch * 0x9E3779B97F4A7C15 & U64)
+
+
+# --- Section 6: the manifest --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ColumnDef:
+    id: int
+    type: int
+    name: str
+
+
+@dataclass(frozen=True)
+class TableDef:
+    id: int
+    name: str
+    unit: int
+    on_conflict: int
+    storage: int
+    time_column: str
+    columns: list[ColumnDef]
+    key: list[int]
+
+    def sort_key(self, values: list[Any]) -> bytes:
+        """Section 6.3."""
+        return b"".join(key_part(self.columns[at].type, values[at]) for at in self.key)
+
+
+def key_part(kind: int, value: Any) -> bytes:
+    if value is None:
+        return b"\0"
+    if kind in (UTF8, BINARY):
+        return b"\1" + bytes(value).replace(b"\0", b"\0\xff") + b"\0\0"
+    dtype = DTYPES[kind]
+    bits = int(value) & ((1 << dtype.itemsize * 8) - 1)
+    if dtype.kind == "i":
+        bits ^= 1 << (dtype.itemsize * 8 - 1)
+    return b"\1" + bits.to_bytes(dtype.itemsize, "big")
+
+
+def read_table_def(fields: Fields) -> TableDef:
+    number, name = fields.one("I"), fields.text()
+    unit, on_conflict, storage, _ = fields.many("BBBB")
+    time_column = fields.text()
+    columns = [
+        ColumnDef(fields.one("I"), fields.one("B"), fields.text()) for _ in range(fields.one("I"))
+    ]
+    key = [fields.one("I") for _ in range(fields.one("I"))]
+    fields.end("a table definition")
+    need(unit <= 3 and on_conflict <= 3 and storage <= 3, "unit, on_conflict, storage")
+    need(all(column.type in NAMES for column in columns), "types")
+    need(all(columns[at].type not in (F32, F64) for at in key), "no key of floats")
+    return TableDef(number, name, unit, on_conflict, storage, time_column, columns, key)
+
+
+@dataclass(frozen=True)
+class Entry:
+    id: int
+    table: int
+    rows: int
+    level: int
+    order: int
+    flags: int
+    footer_length: int
+    least_time: int
+    greatest_time: int
+    least_row: int
+    greatest_row: int
+    as_of: int
+    at: int
+    length: int
+    footer_at: int
+    least_key: bytes
+    greatest_key: bytes
+
+
+def read_entry(fields: Fields) -> Entry:
+    numbers = struct.unpack("<QIIBBHIqqQQQQQQ", fields.take(88))
+    entry = Entry(*numbers, *(fields.bytes() for _ in range(2)))
+    fields.end("a segment's entry")
+    need(1 <= entry.rows <= 1 << 20, "rows of a segment")
+    need(entry.at % 64 == 0 and entry.length % 64 == 0 and entry.at >= 16384, "extents")
+    need(entry.footer_at % 64 == 0, "a footer at a multiple of 64")
+    need(entry.footer_at + entry.footer_length <= entry.length, "a footer in its extent")
+    return entry
+
+
+# --- Section 8: codecs --------------------------------------------------------------------------
+
+ORDER = [0, 4, 2, 6, 1, 5, 3, 7]
+
+
+def unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"<u{dtype.itemsize}")
+
+
+def numbers_of_bits(bits: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers from a last axis of their bits, lowest first."""
+    wide = np.zeros((*bits.shape[:-1], dtype.itemsize * 8), np.uint8)
+    wide[..., : bits.shape[-1]] = bits
+    return np.packbits(wide, axis=-1, bitorder="little").view(dtype)[..., 0]
+
+
+def packed_numbers(data: bytes, n: int, w: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.2."""
+    bits = dtype.itemsize * 8
+    need(w <= bits, "a width above that of the type")
+    if w == 0:
+        return np.zeros(n, dtype)
+    if n < VECTOR:
+        stream = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+        need(not stream[n * w :].any(), "zero bits at the end of a bit stream")
+        return numbers_of_bits(stream[: n * w].reshape(n, w), dtype)
+    lanes = VECTOR // bits
+    words = np.frombuffer(data, dtype).reshape(w, lanes).T
+    lane_bytes = np.ascontiguousarray(words).view(np.uint8)
+    streams = np.unpackbits(lane_bytes, axis=1, bitorder="little").reshape(lanes, bits, w)
+    row, lane = np.arange(bits), np.arange(lanes)
+    position = np.array(ORDER)[row // 8] * 16 + row % 8 * 128 + lane[:, None]
+    out = np.empty(VECTOR, dtype)
+    out[position] = numbers_of_bits(streams, dtype)
+    return out
+
+
+def vector_sizes(rows: int) -> list[int]:
+    return [min(VECTOR, rows - at) for at in range(0, rows, VECTOR)]
+
+
+def patched_vectors(fields: Fields, rows: int, dtype: np.dtype[Any]) -> list[Array]:
+    """Section 8.5."""
+    sizes = vector_sizes(rows)
+    widths = fields.array("u1", len(sizes))
+    patches = fields.array("u1", len(sizes))
+    references = fields.array(dtype, len(sizes))
+    vectors = []
+    for n, w, p, reference in zip(sizes, widths.tolist(), patches, references, strict=True):
+        offsets = packed_numbers(fields.take((n * w + 7) // 8), n, w, dtype)
+        positions = fields.array("<u2", int(p))
+        need(bool((positions < n).all()), "an exception is a row of its vector")
+        offsets[positions] = fields.array(dtype, int(p))
+        vectors.append(offsets + reference)
+    return vectors
+
+
+def delta(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.7."""
+    form = fields.one("B")
+    need(form <= 1, f"form {form} of delta")
+    if form == 0:
+        first, step = fields.array(dtype, 2)
+        return np.asarray(np.arange(rows).astype(dtype) * step + first)
+    firsts = fields.array(dtype, len(vector_sizes(rows)))
+    vectors = patched_vectors(fields, rows, dtype)
+    for first, vector in zip(firsts, vectors, strict=True):
+        vector[0] = first
+    return np.concatenate([np.cumsum(vector, dtype=dtype) for vector in vectors])
+
+
+def gorilla_vector(stream: bytes, n: int, width: int) -> list[int]:
+    """Section 8.8."""
+    at = 0
+
+    def take(count: int) -> int:
+        nonlocal at
+        window = int.from_bytes(stream[at // 8 : at // 8 + 10], "little")
+        value = window >> at % 8 & ((1 << count) - 1)
+        at += count
+        return value
+
+    value = take(width)
+    values = [value]
+    leading = length = 0
+    for _ in range(n - 1):
+        if take(1):
+            if take(1):
+                leading, length = take(5), take(6 if width == 64 else 5) + 1
+                need(leading + length <= width, "a window in the value")
+            need(length > 0, "a window that was set")
+            value ^= take(length) << (width - leading - length)
+        values.append(value)
+    need((at + 7) // 8 == len(stream), "a stream has the bytes that its bits need")
+    need(at % 8 == 0 or stream[-1] >> at % 8 == 0, "zero bits at the end of a bit stream")
+    return values
+
+
+def gorilla(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    sizes = vector_sizes(rows)
+    ends = fields.array("<u4", len(sizes)).tolist()
+    values: list[int] = []
+    for n, begin, end in zip(sizes, [0, *ends], ends, strict=False):
+        need(begin <= end, "streams in order")
+        values += gorilla_vector(fields.take(end - begin), n, dtype.itemsize * 8)
+    return np.array(values, dtype)
+
+
+def dictionary(fields: Fields, rows: int) -> list[bytes]:
+    """Section 8.9."""
+    count, width = fields.one("I"), fields.one("B")
+    need(fields.take(3) == b"\0\0\0" and 1 <= count <= rows and width <= 16, "a dictionary's head")
+    offsets = fields.array("<u4", count + 1).tolist()
+    codes = [
+        packed_numbers(fields.take((n * width + 7) // 8), n, width, np.dtype("<u2"))
+        for n in vector_sizes(rows)
+    ]
+    entries = slices(fields, offsets)
+    need(all(int(code.max()) < count for code in codes), "a code has an entry")
+    return [entries[code] for vector in codes for code in vector.tolist()]
+
+
+def slices(fields: Fields, offsets: list[int]) -> list[bytes]:
+    need(offsets[0] == 0 and offsets == sorted(offsets), "offsets ascend from 0")
+    data = fields.take(offsets[-1])
+    return [data[begin:end] for begin, end in pairwise(offsets)]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of a column: words of its dtype, or bytes, of which those that are not valid mean
+    nothing."""
+
+    data: Array | list[bytes]
+    valid: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.valid)
+
+    def pick(self, order: Array) -> Values:
+        if isinstance(self.data, list):
+            return Values([self.data[at] for at in order.tolist()], self.valid[order])
+        return Values(self.data[order], self.valid[order])
+
+    def listed(self) -> list[Any]:
+        data = self.data if isinstance(self.data, list) else self.data.tolist()
+        return [value if there else None for value, there in zip(data, self.valid, strict=True)]
+
+
+def empty_data(kind: int, rows: int) -> Array | list[bytes]:
+    return [b""] * rows if kind in (UTF8, BINARY) else np.zeros(rows, DTYPES[kind])
+
+
+def joined(kind: int, parts: list[Values]) -> Values:
+    valid = np.concatenate([np.zeros(0, np.bool_), *(part.valid for part in parts)])
+    if kind in (UTF8, BINARY):
+        return Values([value for part in parts for value in part.data], valid)
+    nothing = np.zeros(0, DTYPES[kind])
+    return Values(np.concatenate([nothing, *(np.asarray(part.data) for part in parts)]), valid)
+
+
+def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[bytes]:
+    """The values of a block, nulls being whatever they are."""
+    fields = Fields(payload)
+    out: Array | list[bytes]
+    text = kind in (UTF8, BINARY)
+    integer = not text and kind != BOOL and DTYPES[kind].kind in "iu"
+    if codec == RAW:
+        if text:
+            out = slices(fields, fields.array("<u4", rows + 1).tolist())
+        elif kind == BOOL:
+            bits = np.unpackbits(fields.array("u1", (rows + 7) // 8), bitorder="little")
+            need(not bits[rows:].any(), "zero bits at the end of a bit stream")
+            out = bits[:rows]
+        else:
+            out = fields.array(DTYPES[kind], rows)
+    elif codec == CONSTANT:
+        if text:
+            out = [fields.bytes()] * rows
+        else:
+            out = np.repeat(fields.array(DTYPES[kind], 1), rows)
+            need(kind != BOOL or out[0] <= 1, "0 or 1")
+    elif codec == FRAME_OF_REFERENCE and integer:
+        words = np.concatenate(patched_vectors(fields, rows, unsigned(DTYPES[kind])))
+        out = words.view(DTYPES[kind])
+    elif codec == DELTA and integer:
+        out = delta(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
+    elif codec == GORILLA and kind in (F32, F64):
+        out = gorilla(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
+    elif codec == DICTIONARY and text:
+        out = dictionary(fields, rows)
+    else:
+        raise Corrupt(f"codec {codec} of type {kind}")
+    if codec != RAW:
+        need(not any(fields.take(-fields.at % 8)), "padding is zeros")
+    fields.end("a payload")
+    if isinstance(out, list):
+        need(codec == RAW or sum(map(len, out)) <= TEXT_LIMIT, "at most 64 MiB of text")
+        if kind == UTF8:
+            for value in set(out):
+                value.decode()
+    return out
+
+
+# --- Section 7: segments ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Section 1 of 7.3. Values are numbers of the lane; floats stay bits to compare them by."""
+
+    count: int
+    nans: int
+    least: bytes
+    greatest: bytes
+    sum: bytes
+    first: bytes
+    last: bytes
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Section 2 of 7.3, one value a vector."""
+
+    counts: Array
+    least: Array
+    greatest: Array
+    sums: Array
+    highs: Array | None
+
+
+@dataclass(frozen=True)
+class Block:
+    rows: int
+    codec: int
+    payload: bytes
+
+
+@dataclass
+class SegmentColumn:
+    id: int
+    type: int
+    nulls: int
+    nans: int
+    streams: dict[int, list[Block]]
+    sections: dict[int, bytes]
+
+    @property
+    def lane(self) -> np.dtype[Any]:
+        kind = "u" if self.type == BOOL else DTYPES[self.type].kind
+        return np.dtype(f"<{kind}8")
+
+    def codecs(self) -> set[int]:
+        return {block.codec for block in self.streams.get(VALUES, [])}
+
+    def values(self, rows: int) -> Values:
+        need(set(self.streams) <= {VALUES, VALIDITY}, "roles")
+        if not self.streams:
+            need(self.nulls == rows, "a column without streams is null")
+            return Values(empty_data(self.type, rows), np.zeros(rows, np.bool_))
+        parts = [decode(b.payload, b.codec, self.type, b.rows) for b in self.streams[VALUES]]
+        valid = np.ones(rows, np.bool_)
+        if VALIDITY in self.streams:
+            bits = [decode(b.payload, b.codec, BOOL, b.rows) for b in self.streams[VALIDITY]]
+            valid = np.concatenate(bits).astype(np.bool_)
+        need(int((~valid).sum()) == self.nulls, "the count of nulls")
+        need((VALIDITY in self.streams) == (0 < self.nulls < rows), "validity where it is needed")
+        ones = [Values(part, np.ones(len(part), np.bool_)) for part in parts]
+        return Values(joined(self.type, ones).data, valid)
+
+    def summary(self) -> Summary | None:
+        if 1 not in self.sections:
+            return None
+        need(len(self.sections[1]) == 64, "a summary has 64 bytes")
+        return Summary(*struct.unpack("<QQ8s8s16s8s8s", self.sections[1]))
+
+    def vectors(self, rows: int) -> Vectors | None:
+        if 2 not in self.sections:
+            return None
+        fields, count = Fields(self.sections[2]), len(vector_sizes(rows))
+
+        def packed(dtype: str) -> Array:
+            kind = {"u": U64_TYPE, "i": I64, "f": F64}[dtype]
+            codec = fields.one("B")
+            return np.asarray(decode(fields.bytes(), codec, kind, count))
+
+        lane = self.lane.kind
+        counts, least, greatest, sums = (packed(kind) for kind in ("u", lane, lane, lane))
+        found = Vectors(counts, least, greatest, sums, None if lane == "f" else packed("i"))
+        fields.end("the statistics of vectors")
+        return found
+
+
+@dataclass
+class Segment:
+    entry: Entry
+    k: int
+    columns: dict[int, SegmentColumn]
+
+
+def read_segment(data: bytes, entry: Entry, salt: int) -> Segment:
+    """Sections 7.1 and 7.2. All payloads are compared with their checksums at once."""
+    need(entry.at + entry.length <= len(data), "an extent lies in the file")
+    extent = data[entry.at : entry.at + entry.length]
+    frame = read_frame(extent, entry.footer_at, b"CHLs", salt)
+    if frame is None:
+        raise Corrupt(f"the footer of segment {entry.id}")
+    need(frame.number == entry.id and frame.known == 0, "the footer's frame")
+    need(frame.end - frame.at == entry.footer_length, "the length of the footer's frame")
+    need(not any(extent[frame.end :]), "zeros behind the footer")
+
+    fields = Fields(frame.body)
+    rows, k, _, count = fields.many("IBBH")
+    need(rows == entry.rows and 10 <= k <= 16, "rows and k")
+    sizes = [min(1 << k, rows - at) for at in range(0, rows, 1 << k)]
+    columns: dict[int, SegmentColumn] = {}
+    end = 0
+    for _ in range(count):
+        number, kind, streams, _, nulls, nans = fields.many("IBBHII")
+        column = SegmentColumn(number, kind, nulls, nans, {}, {})
+        for _ in range(streams):
+            role, offset = fields.many("II")
+            at = offset * 64
+            need(at == end + -end % 64, "streams stand one behind the other")
+            blocks = []
+            for size in sizes:
+                length, codec, checksum = fields.many("IIQ")
+                payload = extent[at : at + length]
+                need(at + length <= entry.footer_at, "a payload before the footer")
+                need(xxh3_64_intdigest(payload) == checksum, f"payload at {entry.at + at}")
+                blocks.append(Block(size, codec, payload))
+                at += length
+            need(role not in column.streams, "a stream a role")
+            column.streams[role] = blocks
+            end = at
+        for _ in range(fields.one("B")):
+            tag = fields.one("B")
+            column.sections[tag] = fields.bytes()
+        columns[number] = column
+    fields.end("a footer")
+    need(entry.footer_at == end + -end % 64, "the footer behind the streams")
+    need(columns[TIMES].nulls == 0 and columns[ROW_NUMBERS].nulls == 0, "times are not null")
+    return Segment(entry, k, columns)
+
+
+# --- Rows ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Rows:
+    """Rows by column: times and row numbers, then values by column id."""
+
+    times: Array
+    numbers: Array
+    values: dict[int, Values]
+
+
+def read_row(body: bytes, table: TableDef) -> Rows:
+    """A record of kind 1, section 5.2."""
+    fields = Fields(body)
+    _, count, number, time = fields.many("IIQq")
+    bits = np.unpackbits(fields.array("u1", (count + 7) // 8), bitorder="little")
+    need(count <= len(table.columns) and not bits[count:].any(), "bits of a row")
+    values = {}
+    for at, column in enumerate(table.columns):
+        data = empty_data(column.type, 1)
+        there = at < count and not bits[at]
+        if there and isinstance(data, list):
+            data = [fields.bytes()]
+        elif there:
+            data = fields.array(DTYPES[column.type], 1)
+        values[column.id] = Values(data, np.array([there], np.bool_))
+    fields.end("a row")
+    return Rows(np.array([time]), np.array([number], np.uint64), values)
+
+
+def read_rows(body: bytes, table: TableDef) -> Rows:
+    """A record of kind 2: its chunks one behind the other."""
+    fields = Fields(body)
+    _, count, first, chunks, _ = fields.many("IIQII")
+    need(count <= len(table.columns), "columns of rows")
+    times: list[Array] = []
+    parts: dict[int, list[Values]] = {column.id: [] for column in table.columns}
+    for _ in range(chunks):
+        rows, _ = fields.many("II")
+        times.append(fields.array("<i8", rows))
+        for at, column in enumerate(table.columns):
+            data, valid = empty_data(column.type, rows), np.zeros(rows, np.bool_)
+            if at < count:
+                data, valid = read_chunk_column(fields, column.type, rows)
+            parts[column.id].append(Values(data, valid))
+    fields.end("rows")
+    stamps = np.concatenate(times)
+    numbers = np.arange(len(stamps), dtype=np.uint64) + np.uint64(first)
+    return Rows(stamps, numbers, {c.id: joined(c.type, parts[c.id]) for c in table.columns})
+
+
+def read_chunk_column(
+    fields: Fields, kind: int, rows: int
+) -> tuple[Array | list[bytes], npt.NDArray[np.bool_]]:
+    has_validity = fields.one("Q")
+    need(has_validity <= 1, "1 if validity bits follow")
+
+    def bits() -> Array:
+        found = np.unpackbits(fields.array("u1", (rows + 7) // 8), bitorder="little")[:rows]
+        fields.pad()
+        return found
+
+    valid = bits().astype(np.bool_) if has_validity else np.ones(rows, np.bool_)
+    data: Array | list[bytes]
+    if kind == BOOL:
+        return bits(), valid
+    if kind in (UTF8, BINARY):
+        offsets = fields.array("<u4", rows + 1).tolist()
+        fields.pad()
+        data = slices(fields, offsets)
+    else:
+        data = fields.array(DTYPES[kind], rows)
+    fields.pad()
+    return data, valid
+
+
+@dataclass
+class Table:
+    definition: TableDef
+    segments: dict[int, Segment] = field(default_factory=dict)
+    logged: list[Rows] = field(default_factory=list)
+    flushed: int = 0
+
+    def rows(self) -> Rows:
+        """All rows, in the order of time, key and row number."""
+        columns = self.definition.columns
+        times: list[Array] = [np.zeros(0, np.int64)]
+        numbers: list[Array] = [np.zeros(0, np.uint64)]
+        parts: dict[int, list[Values]] = {column.id: [] for column in columns}
+        for segment in self.segments.values():
+            rows = segment_rows(segment, self.definition)
+            check_order(segment.entry, rows, self.definition)
+            times.append(rows.times)
+            numbers.append(rows.numbers)
+            for number, values in rows.values.items():
+                parts[number].append(values)
+        for rows in self.logged:
+            times.append(rows.times)
+            numbers.append(rows.numbers)
+            for number, values in rows.values.items():
+                parts[number].append(values)
+        whole = Rows(
+            np.concatenate(times),
+            np.concatenate(numbers),
+            {column.id: joined(column.type, parts[column.id]) for column in columns},
+        )
+        order = row_order(whole, self.definition)
+        return Rows(
+            whole.times[order],
+            whole.numbers[order],
+            {number: values.pick(order) for number, values in whole.values.items()},
+        )
+
+
+def segment_rows(segment: Segment, table: TableDef) -> Rows:
+    count, columns = segment.entry.rows, segment.columns
+    wanted = [(TIMES, I64), (ROW_NUMBERS, U64_TYPE), *((c.id, c.type) for c in table.columns)]
+    need([(c.id, c.type) for c in columns.values()] == wanted, "the columns of a segment")
+    times, numbers = (np.asarray(columns[at].values(count).data) for at in (TIMES, ROW_NUMBERS))
+    values = {column.id: columns[column.id].values(count) for column in table.columns}
+    return Rows(times, numbers + np.uint64(segment.entry.least_row), values)
+
+
+def sort_keys(rows: Rows, table: TableDef) -> list[bytes]:
+    listed = {at: rows.values[table.columns[at].id].listed() for at in table.key}
+    pick = [listed.get(at, []) for at in range(len(table.columns))]
+    return [
+        table.sort_key([column[row] if column else None for column in pick])
+        for row in range(len(rows.times))
+    ]
+
+
+def row_order(rows: Rows, table: TableDef) -> Array:
+    if not table.key:
+        return np.lexsort((rows.numbers, rows.times))
+    keys = sort_keys(rows, table)
+    rank = {key: at for at, key in enumerate(sorted(set(keys)))}
+    ranks = np.array([rank[key] for key in keys], np.int64)
+    return np.lexsort((rows.numbers, ranks, rows.times))
+
+
+def check_order(entry: Entry, rows: Rows, table: TableDef) -> None:
+    """What a segment's entry says of its rows."""
+    need(entry.order == 0, "order 0")
+    order = row_order(rows, table)
+    need(bool((order == np.arange(entry.rows)).all()), "the rows of a segment are in order")
+    need(entry.least_time == rows.times[0], "the least time")
+    need(entry.greatest_time == rows.times[-1], "the greatest time")
+    need(entry.least_row == rows.numbers.min(), "the least row number")
+    need(entry.greatest_row == rows.numbers.max(), "the greatest row number")
+    if entry.flags & 1:
+        keys = sort_keys(rows, table)
+        need((entry.least_key, entry.greatest_key) == (min(keys), max(keys)), "the key range")
+    else:
+        need(entry.least_key == entry.greatest_key == b"", "no key range")
+
+
+# --- The whole ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Database:
+    data: bytes
+    slots: list[Slot | None]
+    slot: Slot
+    manifest: list[Frame]
+    log: Log | None
+    tables: dict[int, Table]
+
+    def __getitem__(self, name: str) -> Table:
+        return next(t for t in self.tables.values() if t.definition.name == name)
+
+
+def read(path: Path) -> Database:
+    data = path.read_bytes()
+    slots = [read_slot(data, page) for page in (0, 1)]
+    slot = max((slot for slot in slots if slot), key=lambda s: s.generation, default=None)
+    if slot is None:
+        raise Corrupt("no slot is valid")
+    need(slot.length <= len(data), "the file has been cut")
+    database = Database(data, slots, slot, [], None, {})
+    read_manifest(database)
+    if None in slots:  # section 4.3
+        after = read_frame(data, slot.manifest_at + slot.manifest_length, b"CHLm", slot.salt)
+        need(after is None or after.number != slot.generation + 1, "a newer manifest")
+    wal = path.with_name(path.name + "-wal")
+    log = read_log(wal.read_bytes(), database) if wal.exists() else None
+    if slot.state & 1:  # section 5.4
+        if log is None:
+            raise Corrupt("a log must be there")
+        need(slot.epoch - 1 <= log.epoch <= slot.epoch, "a log of that epoch, or the one before")
+        if log.epoch == slot.epoch:
+            database.log = log
+            replay(database, log)
+    elif log is not None:
+        need(log.epoch <= slot.epoch or not log.records, "no newer log")
+    extents = [(slot.manifest_at, slot.manifest_room)]
+    for table in database.tables.values():
+        extents += [(s.entry.at, s.entry.length) for s in table.segments.values()]
+    for (begin, length), (after_it, _) in pairwise(sorted(extents)):
+        need(begin + length <= after_it, "extents apart from each other")
+    return database
+
+
+def read_manifest(database: Database) -> None:
+    slot, data = database.slot, database.data
+    need(slot.manifest_at % 64 == 0 and slot.manifest_room % 64 == 0, "the manifest's room")
+    need(slot.manifest_length <= slot.manifest_room, "the manifest in its room")
+    need(slot.manifest_at + slot.manifest_room <= slot.length, "the manifest in the file")
+    at, number = slot.manifest_at, 0
+    end = at + slot.manifest_length
+    while at < end:
+        frame = read_frame(data[:end], at, b"CHLm", slot.salt)
+        if frame is None:
+            raise Corrupt(f"the manifest at {at}")
+        need(frame.kind == (2 if database.manifest else 1), "a base, then deltas")
+        need(number < frame.number <= slot.generation and frame.known == 0, "generations ascend")
+        number, at = frame.number, frame.end
+        database.manifest.append(frame)
+        apply_edits(database, frame.body, in_manifest=True)
+    need(bool(database.manifest), "a base")
+
+
+def apply_edits(database: Database, body: bytes, in_manifest: bool) -> None:
+    fields = Fields(body)
+    while not fields.done():
+        tag = fields.one("B")
+        edit = Fields(fields.bytes())
+        if tag == 1:
+            table = read_table_def(edit)
+            need(table.id not in database.tables, "a table is created once")
+            database.tables[table.id] = Table(table)
+        elif tag == 2:
+            entry = read_entry(edit)
+            need(all(entry.id not in t.segments for t in database.tables.values()), "an id, once")
+            segment = read_segment(database.data, entry, database.slot.salt)
+            if in_manifest:
+                need(entry.at + entry.length <= database.slot.length, "an extent in the file")
+            database.tables[entry.table].segments[entry.id] = segment
+        elif tag == 3:
+            number = edit.one("Q")
+            for owner in database.tables.values():
+                owner.segments.pop(number, None)
+        elif tag == 4:
+            table_id, record = edit.many("IQ")
+            database.tables[table_id].flushed = record
+        else:
+            raise Corrupt(f"edit {tag} without its flag")
+        edit.end(f"edit {tag}")
+
+
+def read_log(data: bytes, database: Database) -> Log | None:
+    """Sections 5.1 and 5.3; None if there is no header, or one of another file."""
+    head, slot = data[:64], database.slot
+    if len(head) < 64 or head[:8] != b"CHLLOG\r\n":
+        return None
+    if xxh3_64_intdigest(head[:56]) != struct.unpack_from("<Q", head, 56)[0]:
+        return None
+    version, _, salt, epoch, generation, first_record, first_row = struct.unpack_from(
+        "<II5Q", head, 8
+    )
+    need(version == 1, f"version {version} of the log")
+    if salt != slot.salt:
+        return None
+    records: list[Frame] = []
+    in_force = slot.state & 1 and epoch == slot.epoch
+    at = slot.replay_at if in_force else 512
+    number = slot.next_record if in_force else first_record
+    salt = log_salt(salt, epoch)
+    while (frame := read_frame(data, at, b"CHLr", salt)) and frame.number == number:
+        if frame.kind == 4 and not whole_segments(database, frame.body):
+            break
+        records.append(frame)
+        at, number = frame.end, number + 1
+    known = max([slot.durable if in_force else 0, *known_behind(data, at, salt)])
+    need(known < number, f"the log at {at}: record {number} had been synced")
+    return Log(epoch, generation, first_record, first_row, records)
+
+
+def known_behind(data: bytes, at: int, salt: int) -> list[int]:
+    found = []
+    while (at := data.find(b"CHLr", at)) >= 0:
+        frame = read_frame(data, at, b"CHLr", salt)
+        found += [frame.known] if frame else []
+        at += 4
+    return found
+
+
+def segments_record(body: bytes) -> list[Entry]:
+    fields, entries = Fields(body), []
+    while not fields.done():
+        need(fields.one("B") == 2, "a segments record has edits 2")
+        entries.append(read_entry(Fields(fields.bytes())))
+    return entries
+
+
+def whole_segments(database: Database, body: bytes) -> bool:
+    try:
+        for entry in segments_record(body):
+            read_segment(database.data, entry, database.slot.salt)
+    except Corrupt:
+        return False
+    return True
+
+
+def replay(database: Database, log: Log) -> None:
+    next_row = database.slot.next_row
+    for frame in log.records:
+        if frame.kind == 3:
+            table = Table(read_table_def(Fields(frame.body)))
+            database.tables.setdefault(table.definition.id, table)
+        elif frame.kind == 4:
+            entries = segments_record(frame.body)
+            apply_edits(database, frame.body, in_manifest=False)
+            least, rows = min(e.least_row for e in entries), sum(e.rows for e in entries)
+            greatest = max(e.greatest_row for e in entries)
+            need((least, greatest) == (next_row, next_row + rows - 1), "row numbers of segments")
+            next_row += rows
+        elif frame.kind in (1, 2):
+            table = database.tables[Fields(frame.body).one("I")]
+            read_rows_of = read_row if frame.kind == 1 else read_rows
+            if table.flushed >= frame.number:
+                continue
+            found = read_rows_of(frame.body, table.definition)
+            need(int(found.numbers[0]) == next_row, "rows are numbered without a gap")
+            next_row += len(found.numbers)
+            table.logged.append(found)
+        else:
+            raise Corrupt(f"record {frame.kind} without its flag")
