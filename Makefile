@@ -8,6 +8,9 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Of `make proof`: the share of the full size, and the seed.
+SHARE ?= 1
+SEED ?= 20130101
 
 BIN := .venv/bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
@@ -20,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test format bench asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof format bench asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,9 +51,19 @@ python-lint: .venv/.installed .venv/.test-tools
 	$(BIN)/mypy
 	$(BIN)/stubtest chronolite._core --mypy-config-file pyproject.toml
 
-# With the examples of README.md and examples/ (test_readme.py) and of the stubs (test_face_stubs.py).
+# With the examples of README.md and examples/ (test_readme.py) and of the stubs (test_face_stubs.py),
+# and the short forms of tests/proof.
 python-test: .venv/.installed .venv/.test-tools
 	$(BIN)/python -m pytest $(ARGS)
+
+# Hours, on two cores; some of it by SHARE=0.01 or ARGS="-k kill". Figures go to tests/proof/results,
+# a file for each test that passed.
+proof: .venv/.installed .venv/.test-tools ## the tests of tests/proof in full size (options: SHARE=0.01, SEED=1, ARGS="-k kill")
+	mkdir -p tests/proof/results
+	CHRONOLITE_PROOF=$(SHARE) CHRONOLITE_PROOF_SEED=$(SEED) \
+	  CHRONOLITE_PROOF_RESULTS="$(CURDIR)/tests/proof/results" \
+	  CHRONOLITE_PROOF_COMMAND='make proof SHARE=$(SHARE) SEED=$(SEED) ARGS="$(ARGS)"' \
+	  $(BIN)/python -m pytest tests/proof $(ARGS)
 
 format: .venv/.test-tools ## format Rust and Python
 	cargo fmt

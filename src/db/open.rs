@@ -15,11 +15,11 @@ use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_r
 use crate::format::segment::verify;
 use crate::format::spec::TableDef;
 use crate::store::health::Health;
-use crate::store::log_file::LogFile;
+use crate::store::log_file::{LogFile, log_path};
 use crate::store::main_file::MainFile;
 use crate::store::recovery::{Found, FoundLog, find};
 use crate::store::replay::{LogEnd, Record, replay};
-use crate::store::storage::Storage;
+use crate::store::storage::{Storage, write_all_at};
 
 /// Opens the database.
 pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Core> {
@@ -69,13 +69,32 @@ pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -
         view,
     };
     let core = Core::new(opened);
-    if let Some(log) = log.filter(|_| write) {
-        resume_log(&core, log, end)?;
+    match log {
+        Some(log) if write => resume_log(&core, log, end)?,
+        None if write => remove_leftover_log(&core)?,
+        _ => {}
     }
     Ok(core)
 }
 
+/// Removes a log that counts for nothing, left by a writer that failed to close. Before it goes,
+/// the slot that does without it must be durable, whatever became of the sync that was to make it
+/// so.
+fn remove_leftover_log(core: &Core) -> Result<()> {
+    let path = log_path(&core.path);
+    let io = |e| Error::from_io("remove a log that is not needed", &path, e);
+    if !core.storage.exists(&path).map_err(io)? {
+        return Ok(());
+    }
+    if let Some(main) = core.main().as_ref() {
+        main.file.write_again(&[])?;
+    }
+    core.storage.remove(&path).map_err(io)?;
+    core.storage.sync_dir_of(&path).map_err(io)
+}
+
 /// Cuts a torn tail off the log, or finishes a reset that a crash cut short, and goes on with it.
+/// What was found is made durable first: later records lean on it.
 fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
     let io = |doing: &str, e| Error::from_io(doing, &log.path, e);
     let main = core.main();
@@ -84,19 +103,24 @@ fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
     let slot = main.file.slot();
     let (lsn, seq) = (writer.next_lsn, writer.next_seq);
     let health = Arc::clone(&core.health);
+    let pending: Vec<_> = writer.pending.iter().map(|(_, e)| (e.offset, e.len)).collect();
+    main.file.write_again(&pending)?;
     let file = match end {
         Some(end) => {
             if end.dirty {
                 log.file.set_len(end.at).map_err(|e| io("cut the log", e))?;
-                log.file.sync().map_err(|e| io("sync the log", e))?;
             }
+            let known = log.bytes.get(..end.at as usize).unwrap_or(&log.bytes);
+            write_all_at(&*log.file, known, 0).map_err(|e| io("write the log", e))?;
+            log.file.sync().map_err(|e| io("sync the log", e))?;
             LogFile::resume(log.file, log.path, health, log.header, end.at, lsn)
         }
         None => {
             let header = LogHeader::new(core.salt, slot.epoch, slot.generation, lsn, seq);
-            LogFile::create(&*core.storage, log.path, health, header)?
+            LogFile::restart(log.file, log.path, health, header, slot.log_start)?
         }
     };
+    core.syncer.note(lsn - 1);
     core.use_log(writer, file)
 }
 

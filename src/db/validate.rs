@@ -30,7 +30,7 @@ pub(crate) fn fit_row<'v, 'a>(
 #[inline]
 fn is_fit(ty: DataType, value: Value<'_>) -> bool {
     match value {
-        Value::Float(_) => ty.is_float(),
+        Value::Float(v) => ty == DataType::F64 || (ty == DataType::F32 && fits_f32(v)),
         Value::Int(_) => ty == DataType::I64,
         Value::Bool(_) => ty == DataType::Bool,
         Value::Null => true,
@@ -43,8 +43,7 @@ fn fit_value<'a>(column: &ColumnDef, value: Value<'a>, max_value: usize) -> Resu
     use DataType as T;
     let fitted = match (value, column.ty) {
         (Value::Float(_), T::F64) | (Value::Null, _) | (Value::Bool(_), T::Bool) => Some(value),
-        // A float given for an f32 column is rounded to it: Python has no other kind to give.
-        (Value::Float(_), T::F32) => Some(value),
+        (Value::Float(v), T::F32) => fits_f32(v).then_some(value),
         (Value::Int(v), T::F64) => {
             (v as f64 as i128 == i128::from(v)).then_some(Value::Float(v as f64))
         }
@@ -64,6 +63,12 @@ fn fit_value<'a>(column: &ColumnDef, value: Value<'a>, max_value: usize) -> Resu
         _ => None,
     };
     fitted.ok_or_else(|| misfit(column, value, max_value))
+}
+
+/// A float given for an f32 column is rounded to it, as callers may have no other kind to give, but
+/// a finite one must not become infinite.
+fn fits_f32(v: f64) -> bool {
+    !v.is_finite() || (v as f32).is_finite()
 }
 
 fn fit_int<'a>(v: i128, ty: DataType) -> Option<Value<'a>> {
@@ -103,6 +108,9 @@ fn misfit(column: &ColumnDef, value: Value<'_>, max_value: usize) -> Error {
         }
         (None, Value::Int(v)) => format!("column {name:?}: {v} does not fit {ty}"),
         (None, Value::UInt(v)) => format!("column {name:?}: {v} does not fit {ty}"),
+        (None, Value::Float(v)) if ty.is_float() => {
+            format!("column {name:?}: {v} does not fit {ty}")
+        }
         (None, _) => format!("column {name:?} is {ty}, the value is {}", value.kind()),
     })
 }
@@ -161,6 +169,7 @@ mod tests {
             (DataType::F64, Value::Int((1 << 53) + 1)),
             (DataType::F32, Value::Int((1 << 24) + 1)),
             (DataType::F64, Value::Int(i64::MAX)),
+            (DataType::F32, Value::Float(1e300)),
             (DataType::I64, Value::Float(1.0)),
             (DataType::Bool, Value::Int(1)),
             (DataType::I64, Value::Bool(true)),

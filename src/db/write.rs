@@ -272,7 +272,10 @@ impl Core {
             })?;
         }
         if receipt.flush {
-            self.flush()?;
+            // Whether this goes through or not, the rows are applied, and an error would say that
+            // they are not. A failure has poisoned the writer, and the next write says so; on a
+            // full disk the next write tries again.
+            let _ = self.flush();
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fork;
 use super::storage::{File, read_exact_at, write_all_at};
@@ -35,7 +36,7 @@ impl WriterLock {
     pub fn acquire(file: &Arc<dyn File>, path: &Path) -> Result<Self> {
         let generation = fork::generation();
         if !file.try_lock().map_err(|e| Error::from_io("lock the database", path, e))? {
-            return Err(locked(read_note(&**file), path));
+            return Err(locked(holder(&**file), path));
         }
         let lock = Self { file: Arc::clone(file), generation };
         if read_note(&*lock.file).is_some() {
@@ -70,6 +71,31 @@ impl Drop for WriterLock {
         // it goes with the handle.
         let _ = self.file.unlock();
     }
+}
+
+/// How long to wait for a holder that took the lock just now to say who it is.
+const WAIT_FOR_NOTE: (u32, Duration) = (100, Duration::from_millis(1));
+
+/// The process that holds the lock, as far as the note tells. A note of nobody, or of a process that
+/// is gone, is older than the lock.
+fn holder(file: &dyn File) -> Option<u32> {
+    let mut noted = None;
+    for _ in 0..WAIT_FOR_NOTE.0 {
+        noted = read_note(file);
+        match noted {
+            Some(pid) if pid == 0 || !is_alive(pid) => std::thread::sleep(WAIT_FOR_NOTE.1),
+            _ => break,
+        }
+    }
+    noted.filter(|&pid| is_alive(pid))
+}
+
+/// True if there is such a process, of this user or another.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| {
+        !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+    })
 }
 
 /// The process in the note, 0 if nobody; `None` if the file has no note.

@@ -51,7 +51,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Creates the log with `header`, or takes over what a crash left under its name, and makes it
+    /// Creates the log with `header`, in place of what a crash left under its name, and makes it
     /// durable.
     pub fn create(
         storage: &dyn Storage,
@@ -60,17 +60,38 @@ impl LogFile {
         header: LogHeader,
     ) -> Result<Self> {
         let io = |doing: &str, e| Error::from_io(doing, &path, e);
-        let mode = match storage.exists(&path).map_err(|e| io("look for the log", e))? {
-            true => OpenMode::Write,
-            false => OpenMode::CreateNew,
-        };
-        let file = storage.open(&path, mode).map_err(|e| io("create the log", e))?;
-        file.set_len(0).map_err(|e| io("empty the log", e))?;
+        // A new file and not the old one again: a failed sync of the folder may have left that
+        // with a name that no later sync makes durable.
+        if storage.exists(&path).map_err(|e| io("look for the log", e))? {
+            storage.remove(&path).map_err(|e| io("remove an old log", e))?;
+        }
+        let file = storage.open(&path, OpenMode::CreateNew);
+        let file = file.map_err(|e| io("create the log", e))?;
         write_all_at(&*file, &header.to_bytes(), 0).map_err(|e| io("write the log", e))?;
         file.set_len(LOG_START).map_err(|e| io("write the log", e))?;
         file.sync().map_err(|e| io("sync the log", e))?;
         storage.sync_dir_of(&path).map_err(|e| io("sync the folder of the log", e))?;
         Ok(Self::resume(file, path, health, header, LOG_START, header.first_lsn))
+    }
+
+    /// Takes over a log of an epoch before: a new header in place of the old one, and records from
+    /// `start` on. The header is written over, never cut off: a crash leaves one of the two. What
+    /// is behind it goes first: records of the new epoch may have reached the disk though their
+    /// header did not, and must not come back once recovery has done without them.
+    pub fn restart(
+        file: Arc<dyn File>,
+        path: PathBuf,
+        health: Arc<Health>,
+        header: LogHeader,
+        start: u64,
+    ) -> Result<Self> {
+        let io = |doing: &str, e| Error::from_io(doing, &path, e);
+        file.set_len(LOG_START).map_err(|e| io("cut the log", e))?;
+        file.sync().map_err(|e| io("sync the log", e))?;
+        write_all_at(&*file, &header.to_bytes(), 0).map_err(|e| io("write the log", e))?;
+        file.set_len(start).map_err(|e| io("write the log", e))?;
+        file.sync().map_err(|e| io("sync the log", e))?;
+        Ok(Self::resume(file, path, health, header, start, header.first_lsn))
     }
 
     /// The log as recovery found it: records up to `end`, the next one `next_lsn`. What was behind

@@ -171,6 +171,19 @@ impl MainFile {
         Ok(())
     }
 
+    /// Writes the slot in force and the `extents` again, as they are, and syncs. What recovery read
+    /// may be in memory only, because the process before was killed or a sync of its failed; a
+    /// sync alone would pass over pages that a failed one has marked as clean.
+    pub fn write_again(&self, extents: &[(u64, u64)]) -> Result<()> {
+        for &(offset, len) in extents {
+            let bytes = self.file.map(offset, len as usize);
+            let bytes = bytes.map_err(|e| Error::from_io("read", &self.path, e))?;
+            self.write_at(&bytes, offset)?;
+        }
+        self.write_slot(&self.slot)?;
+        self.sync()
+    }
+
     /// Appends a delta, or folds the manifest where there is no room for one; says which.
     fn write_manifest(
         &mut self,

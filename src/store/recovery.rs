@@ -47,7 +47,7 @@ pub struct FoundLog {
     pub header: LogHeader,
     /// Its bytes; empty if the log was about to be reset when the writer died.
     pub bytes: Buffer,
-    /// The header is of the epoch before: it is to be reset before anything is appended.
+    /// The header is of an epoch before: it is to be reset before anything is appended.
     pub stale: bool,
 }
 
@@ -91,7 +91,11 @@ fn create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, WriterLo
     let temporary = PathBuf::from(name);
     let made = write_new(storage, &temporary).and_then(|(file, lock)| {
         storage.publish(&temporary, path)?;
-        storage.sync_dir_of(path)?;
+        if let Err(e) = storage.sync_dir_of(path) {
+            // A later sync may wrongly succeed, so a name that may never last is taken back.
+            let _ = storage.remove(path);
+            return Err(e);
+        }
         Ok((file, lock))
     });
     match made {
@@ -101,8 +105,10 @@ fn create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, WriterLo
         }
         Err(e) => {
             let _ = storage.remove(&temporary);
-            // Somebody else was quicker: theirs is the database now.
-            if storage.exists(path).unwrap_or(false) {
+            // Somebody else was quicker: theirs is the database now. After any other error it may
+            // be ours, under a name that is not durable.
+            let taken = e.kind() == io::ErrorKind::AlreadyExists;
+            if taken && storage.exists(path).unwrap_or(false) {
                 let file = storage.open(path, OpenMode::Write);
                 let file = file.map_err(|e| Error::from_io("open the database", path, e))?;
                 let lock = WriterLock::acquire(&file, path)?;
@@ -295,7 +301,9 @@ fn find_log(
         (true, epoch) if epoch == slot.epoch => {
             Ok(Some(FoundLog { file, path, header, bytes, stale: false }))
         }
-        (true, epoch) if epoch.checked_add(1) == Some(slot.epoch) => {
+        // The header of a new epoch is not synced for itself, so several resets may be lost at
+        // once. A sync of any record would have taken the header along: nothing durable is lost.
+        (true, epoch) if epoch < slot.epoch && slot.durable_lsn < slot.next_lsn => {
             let bytes = Buffer::from_vec(Vec::<u8>::new());
             Ok(Some(FoundLog { file, path, header, bytes, stale: true }))
         }

@@ -1,0 +1,417 @@
+//! What the crash, fault and damage tests share: tables whose rows are a function of their id, a
+//! ledger of what was asked for and answered, and the oracle that compares a database with it.
+//!
+//! The oracle is exact. Attempts have one order, that of the log; what a database holds must be
+//! what some prefix of them makes, to the bit and in the order of reading. The prefix may not be
+//! shorter than what was acknowledged as durable, nor longer than what was attempted. That a batch
+//! is whole, that nothing is there twice and that no row is wrong follows.
+
+#![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its own part of this
+
+pub mod hooks;
+pub mod work;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_buffer::NullBuffer;
+use chronolite::store::sim::SimStorage;
+use chronolite::{
+    Batch, Column, Data, DataType, Db, DbOptions, Durability, Error, ErrorKind, ScanSpec, Table,
+    TableSpec, Value,
+};
+
+/// Where the database of every test is.
+pub const PATH: &str = "/data/plant.chl";
+
+pub fn path() -> &'static Path {
+    Path::new(PATH)
+}
+
+pub fn log_path() -> PathBuf {
+    PathBuf::from(format!("{PATH}-wal"))
+}
+
+/// True if the sizes of PROOF.md are asked for.
+pub fn full() -> bool {
+    std::env::var_os("CHRONOLITE_PROOF").is_some_and(|v| v != "0")
+}
+
+/// The short or the full size.
+pub fn size(short: usize, proof: usize) -> usize {
+    if full() { proof } else { short }
+}
+
+/// The seed that everything random of a test comes from.
+pub fn seed() -> u64 {
+    std::env::var("CHRONOLITE_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+}
+
+/// Splitmix64.
+#[derive(Clone)]
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        mix(self.0)
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.next()) * end as u128) >> 64) as usize
+    }
+}
+
+pub fn mix(z: u64) -> u64 {
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+// ---- Tables and rows ----------------------------------------------------------------------------
+
+/// A cell, comparable by bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    Null,
+    Bool(bool),
+    I64(i64),
+    U32(u32),
+    /// The bits of a float.
+    F64(u64),
+    Text(Vec<u8>),
+    Bytes(Vec<u8>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub ts: i64,
+    pub cells: Vec<Cell>,
+}
+
+pub const TABLES: [&str; 3] = ["plain", "texts", "keyed"];
+
+pub fn spec(table: usize) -> TableSpec {
+    match table {
+        0 => TableSpec::new([("id", DataType::I64), ("v", DataType::F64)]),
+        1 => TableSpec::new([
+            ("id", DataType::I64),
+            ("s", DataType::Utf8),
+            ("b", DataType::Binary),
+            ("on", DataType::Bool),
+        ]),
+        _ => TableSpec::new([
+            ("id", DataType::I64),
+            ("tag", DataType::Utf8),
+            ("n", DataType::U32),
+            ("v", DataType::F64),
+        ])
+        .key(&["tag"])
+        .expect("the key is a column"),
+    }
+}
+
+/// The row of that number in that table: everything but the number is a function of it.
+pub fn row(table: usize, id: i64) -> Row {
+    let h = mix(id as u64 ^ 0x5EED);
+    // Late rows and equal times, over a range that slowly moves on.
+    let ts = id / 4 * 3 + (h % 40) as i64;
+    let null = |shift: u32| (h >> shift).is_multiple_of(5);
+    let float = match h % 7 {
+        0 => f64::NAN.to_bits(),
+        1 => (-0.0f64).to_bits(),
+        2 => (h as f64).to_bits(),
+        _ => ((h % 1000) as f64 / 100.0).to_bits(),
+    };
+    let or_null = |null: bool, cell: Cell| if null { Cell::Null } else { cell };
+    let cells = match table {
+        0 => vec![Cell::I64(id), or_null(null(8), Cell::F64(float))],
+        1 => {
+            let text = ["", "å", "on", "a text of some length", "off"][(h >> 40) as usize % 5];
+            let bytes = h.to_le_bytes()[..(h >> 50) as usize % 9].to_vec();
+            vec![
+                Cell::I64(id),
+                or_null(null(9), Cell::Text(text.into())),
+                or_null(null(10), Cell::Bytes(bytes)),
+                or_null(null(11), Cell::Bool(h.is_multiple_of(3))),
+            ]
+        }
+        _ => vec![
+            Cell::I64(id),
+            Cell::Text(["north", "south", "east"][(h >> 30) as usize % 3].into()),
+            or_null(null(12), Cell::U32(h as u32)),
+            Cell::F64(float),
+        ],
+    };
+    Row { ts, cells }
+}
+
+pub fn value(cell: &Cell) -> Value<'_> {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Bool(v) => Value::Bool(*v),
+        Cell::I64(v) => Value::Int(*v),
+        Cell::U32(v) => Value::UInt((*v).into()),
+        Cell::F64(bits) => Value::Float(f64::from_bits(*bits)),
+        Cell::Text(v) => Value::Str(std::str::from_utf8(v).expect("the text is text")),
+        Cell::Bytes(v) => Value::Bytes(v),
+    }
+}
+
+pub fn batch(table: usize, rows: &[Row]) -> Batch {
+    let spec = spec(table);
+    let columns = spec.columns.iter().enumerate().map(|(at, def)| {
+        let cells: Vec<&Cell> = rows.iter().map(|row| &row.cells[at]).collect();
+        column(def.ty, &cells)
+    });
+    let ts: Vec<i64> = rows.iter().map(|row| row.ts).collect();
+    Batch { ts: ts.into(), columns: columns.collect() }
+}
+
+fn column(ty: DataType, cells: &[&Cell]) -> Column {
+    let values = cells.iter();
+    let column = match ty {
+        DataType::I64 => Column::from_vec(
+            values.map(|c| if let Cell::I64(v) = c { *v } else { 0 }).collect::<Vec<i64>>(),
+        ),
+        DataType::U32 => Column::from_vec(
+            values.map(|c| if let Cell::U32(v) = c { *v } else { 0 }).collect::<Vec<u32>>(),
+        ),
+        DataType::F64 => Column::from_vec(
+            values.map(|c| if let Cell::F64(v) = c { *v } else { 0 }).collect::<Vec<u64>>(),
+        ),
+        DataType::Bool => Column {
+            data: Data::Bool(values.map(|c| matches!(c, Cell::Bool(true))).collect()),
+            validity: None,
+        },
+        _ => Column::from_texts(values.map(|c| match c {
+            Cell::Text(bytes) | Cell::Bytes(bytes) => bytes.as_slice(),
+            _ => &[],
+        })),
+    };
+    let valid: Vec<bool> = cells.iter().map(|c| !matches!(c, Cell::Null)).collect();
+    column.with_validity(Some(NullBuffer::from(valid)))
+}
+
+fn cell(column: &Column, ty: DataType, at: usize) -> Cell {
+    if !column.is_valid(at) {
+        return Cell::Null;
+    }
+    match ty {
+        DataType::I64 => Cell::I64(column.values::<i64>()[at]),
+        DataType::U32 => Cell::U32(column.values::<u32>()[at]),
+        DataType::F64 => Cell::F64(column.values::<f64>()[at].to_bits()),
+        DataType::Bool => match &column.data {
+            Data::Bool(bits) => Cell::Bool(bits.value(at)),
+            other => panic!("not a column of bools: {other:?}"),
+        },
+        DataType::Utf8 => Cell::Text(column.bytes_at(at).to_vec()),
+        _ => Cell::Bytes(column.bytes_at(at).to_vec()),
+    }
+}
+
+/// The rows of a scan, in order.
+pub fn rows_of(table: &Table, scan: &chronolite::Scan) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for piece in scan.batches(1000)? {
+        let columns = piece?;
+        let ts = columns[0].values::<i64>();
+        for (at, &ts) in ts.iter().enumerate() {
+            let defs = columns[1..].iter().zip(&table.spec().columns);
+            rows.push(Row { ts, cells: defs.map(|(c, def)| cell(c, def.ty, at)).collect() });
+        }
+    }
+    Ok(rows)
+}
+
+/// What a database holds: for each of [`TABLES`] that exists, its rows in the order of reading.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Content(pub [Option<Vec<Row>>; 3]);
+
+pub fn content(db: &Db) -> Result<Content, Error> {
+    let mut content = Content::default();
+    for name in db.tables()? {
+        let index = TABLES.iter().position(|known| *known == name);
+        let index = index.unwrap_or_else(|| panic!("a table {name:?} out of nowhere"));
+        let table = db.table(&name)?;
+        assert_eq!(*table.spec(), spec(index), "the schema of {name}");
+        let rows = rows_of(&table, &table.scan(ScanSpec::default())?)?;
+        assert_eq!(table.len()?, rows.len() as u64, "rows counted and rows read");
+        content.0[index] = Some(rows);
+    }
+    Ok(content)
+}
+
+// ---- The ledger ---------------------------------------------------------------------------------
+
+/// What was answered to an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Applied,
+    /// An error that promises that nothing was done.
+    Refused,
+    /// `Indeterminate`, or nothing was answered at all.
+    Unknown,
+}
+
+/// The creation of a table, if it has no ids, or rows for it.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub table: usize,
+    pub ids: Range<i64>,
+    pub outcome: Outcome,
+    /// Operations of the disk before it began.
+    pub begun: usize,
+    /// Operations of the disk when it was answered.
+    pub answered: usize,
+    /// From this operation of the disk on it must survive; `usize::MAX` if that was never said.
+    pub durable_at: usize,
+}
+
+/// All attempts in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub attempts: Vec<Attempt>,
+    pub next_id: i64,
+}
+
+impl Ledger {
+    pub fn new() -> Self {
+        Self { attempts: vec![], next_id: 1 }
+    }
+
+    /// Ids for new rows.
+    pub fn take(&mut self, rows: usize) -> Range<i64> {
+        self.next_id += rows as i64;
+        self.next_id - rows as i64..self.next_id
+    }
+
+    pub fn begin(&mut self, table: usize, ids: Range<i64>, ops: usize) -> usize {
+        let (outcome, durable_at) = (Outcome::Unknown, usize::MAX);
+        self.attempts.push(Attempt { table, ids, outcome, begun: ops, answered: ops, durable_at });
+        self.attempts.len() - 1
+    }
+
+    pub fn answer<T>(&mut self, attempt: usize, result: &Result<T, Error>, ops: usize) {
+        let attempt = &mut self.attempts[attempt];
+        attempt.answered = ops;
+        attempt.outcome = match result {
+            Ok(_) => Outcome::Applied,
+            Err(e) if e.kind() == ErrorKind::Indeterminate => Outcome::Unknown,
+            Err(_) => Outcome::Refused,
+        };
+    }
+
+    /// Everything applied so far is durable from operation `ops` on.
+    pub fn all_durable(&mut self, ops: usize) {
+        for attempt in &mut self.attempts {
+            if attempt.outcome == Outcome::Applied {
+                attempt.durable_at = attempt.durable_at.min(ops);
+            }
+        }
+    }
+
+    /// What the first `count` attempts make of an empty database.
+    pub fn model(&self, count: usize) -> Content {
+        let mut content = Content::default();
+        for attempt in &self.attempts[..count] {
+            if attempt.outcome != Outcome::Refused {
+                let rows = content.0[attempt.table].get_or_insert_default();
+                rows.extend(attempt.ids.clone().map(|id| row(attempt.table, id)));
+            }
+        }
+        for rows in content.0.iter_mut().flatten() {
+            // Stable: rows are in the order of arrival. Only the keyed table has a key: its tag.
+            let key = |row: &Row| match &row.cells[1] {
+                Cell::Text(tag) if row.cells.len() == 4 && matches!(row.cells[3], Cell::F64(_)) => {
+                    tag.clone()
+                }
+                _ => vec![],
+            };
+            rows.sort_by_cached_key(|row| (row.ts, key(row)));
+        }
+        content
+    }
+
+    fn counts(&self, count: usize) -> [Option<usize>; 3] {
+        let mut counts = [None; 3];
+        for attempt in &self.attempts[..count] {
+            if attempt.outcome != Outcome::Refused {
+                *counts[attempt.table].get_or_insert(0) += attempt.ids.clone().count();
+            }
+        }
+        counts
+    }
+
+    /// How many attempts must be there if the power went just after operation `ops`.
+    pub fn least(&self, ops: usize) -> usize {
+        let last = self.attempts.iter().rposition(|attempt| attempt.durable_at <= ops);
+        last.map_or(0, |at| at + 1)
+    }
+
+    /// How many attempts may be there then.
+    pub fn most(&self, ops: usize) -> usize {
+        self.attempts.partition_point(|attempt| attempt.begun <= ops)
+    }
+
+    /// The prefix, of `least` to `most` attempts, whose model is `found`.
+    pub fn prefix(&self, found: &Content, least: usize, most: usize) -> Result<usize, String> {
+        let counts = found.0.each_ref().map(|rows| rows.as_ref().map(Vec::len));
+        let fits = |&count: &usize| self.counts(count) == counts && self.model(count) == *found;
+        if let Some(count) = (least..=most).rev().find(fits) {
+            return Ok(count);
+        }
+        let shorter = (0..least).rev().find(fits);
+        let longer = (most..=self.attempts.len()).find(fits);
+        Err(match (shorter, longer) {
+            (Some(count), _) => format!("lost: {count} attempts are there, {least} must be"),
+            (_, Some(count)) => format!("too much: {count} attempts are there, {most} were made"),
+            _ => {
+                let want = (self.counts(least), self.counts(most));
+                format!("wrong rows: {counts:?} rows a table, between {want:?} expected")
+            }
+        })
+    }
+}
+
+// ---- Looking at a disk --------------------------------------------------------------------------
+
+/// Options under which nothing happens behind one's back.
+pub fn options(durability: Durability) -> DbOptions {
+    let mut options = DbOptions::default().durability(durability);
+    options.sync_interval = std::time::Duration::from_secs(3600);
+    options.flush_bytes = 6000;
+    options.direct_bytes = 3000;
+    options
+}
+
+pub fn open(disk: &SimStorage, durability: Durability) -> Result<Db, Error> {
+    Db::open_with(Arc::new(disk.clone()), PATH, options(durability))
+}
+
+/// Opens what is on `disk`, reads and checks all of it, and says which prefix of the attempts it
+/// is.
+pub fn inspect(
+    disk: &SimStorage,
+    ledger: &Ledger,
+    (least, most): (usize, usize),
+) -> Result<usize, String> {
+    let db = open(disk, Durability::None).map_err(|e| format!("cannot open: {e:?}"))?;
+    let found = content(&db).map_err(|e| format!("cannot read: {e:?}"))?;
+    let report = db.verify().map_err(|e| format!("cannot verify: {e:?}"))?;
+    if !report.ok() {
+        return Err(format!("verify: {:?}", report.problems));
+    }
+    ledger.prefix(&found, least, most)
+}
+
+/// Appends the row of that id, or creates the table if there is no id.
+pub fn write_one(db: &Db, table: usize, ids: Range<i64>) -> Result<(), Error> {
+    if ids.is_empty() {
+        return db.create_table(TABLES[table], spec(table)).map(drop);
+    }
+    let row = row(table, ids.start);
+    let values: Vec<_> = row.cells.iter().map(value).collect();
+    db.table(TABLES[table])?.append_row(row.ts, &values).map(drop)
+}

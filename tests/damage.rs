@@ -1,0 +1,306 @@
+//! Files that are cut, flipped, overwritten and taken back in time (PROOF.md: truncate, old slot,
+//! bit flips).
+//!
+//! Damage is either found (a corruption error that names file and byte, or a problem that `verify`
+//! reports), or does not matter: what is read is what was written. Only what may be a torn tail of
+//! the log opens with less, and then with whole batches in their order.
+
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use chronolite::format::PAGE;
+use chronolite::format::frame::{Frame, LOG_MAGIC};
+use chronolite::format::log::LOG_START;
+use chronolite::format::slot::{SLOT_LEN, Slot, SlotState};
+use chronolite::store::sim::SimStorage;
+use chronolite::{Durability, Error, ErrorKind};
+use common::work::Work;
+use common::{Content, Ledger, Rng, content, log_path, mix, open, path, seed, size};
+
+/// A database as it lies on a disk.
+#[derive(Clone)]
+struct Lying {
+    name: &'static str,
+    main: Vec<u8>,
+    log: Option<Vec<u8>>,
+    ledger: Ledger,
+    present: Content,
+    /// Attempts that a torn log must still have.
+    flushed: usize,
+    /// Where the committed part of the main file ends; behind it is what only the log names.
+    committed: usize,
+}
+
+fn take(name: &'static str, work: &Work) -> Lying {
+    let ledger = work.ledger().clone();
+    let present = ledger.model(ledger.attempts.len());
+    let main = work.disk.contents(path()).expect("a database");
+    let committed = newest_slot(&main).1.file_len as usize;
+    let flushed = ledger.least(usize::MAX - 1);
+    Lying { name, main, log: work.disk.contents(&log_path()), ledger, present, flushed, committed }
+}
+
+/// Where the newest slot is, and its fields.
+fn newest_slot(main: &[u8]) -> (usize, Slot) {
+    let slots = [0, PAGE as usize].into_iter().filter_map(|at| match Slot::parse(&main[at..]) {
+        SlotState::Valid(slot) => Some((at, slot)),
+        _ => None,
+    });
+    slots.max_by_key(|(_, slot)| slot.generation).expect("a slot")
+}
+
+/// Closed, and killed with rows in the log after flushes. About 64 KiB, three tables.
+fn databases(seed: u64) -> Vec<Lying> {
+    let mut work = Work::new(SimStorage::new(), Durability::None, seed);
+    while work.disk.contents(path()).is_none_or(|main| main.len() < 56_000) {
+        work.step().unwrap();
+    }
+    for _ in 0..6 {
+        work.append_row().unwrap();
+    }
+    work.flush().unwrap();
+    for _ in 0..4 {
+        work.append_row().unwrap();
+        work.append_batch(5).unwrap();
+    }
+    let live = take("killed", &work);
+    work.append_batch(210).unwrap();
+    work.append_row().unwrap();
+    let named = take("killed with a large batch", &work);
+    work.close().unwrap();
+    vec![take("closed", &work), live, named]
+}
+
+/// Which file was damaged, and from where on.
+#[derive(Clone, Copy)]
+enum Where {
+    Main(usize),
+    Log(usize),
+}
+
+#[derive(Default)]
+struct Tally {
+    cases: usize,
+    same: usize,
+    found: usize,
+    shorter: usize,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    /// Looks at the damaged files and judges.
+    fn judge(&mut self, was: &Lying, main: &[u8], log: Option<&[u8]>, at: Where, what: &str) {
+        self.cases += 1;
+        let result = catch_unwind(AssertUnwindSafe(|| look(main, log)));
+        let verdict = match result {
+            Err(_) => Err("a panic".into()),
+            Ok(Err(e)) if e.kind() == ErrorKind::Corruption && e.file().is_some() => {
+                self.found += 1;
+                e.offset().map(drop).ok_or(format!("no offset: {e}"))
+            }
+            Ok(Err(e)) => Err(format!("an error that is not of damage: {e:?}")),
+            Ok(Ok((Some(found), _))) if found == was.present => {
+                self.same += 1;
+                Ok(())
+            }
+            Ok(Ok((_, false))) => {
+                self.found += 1;
+                Ok(())
+            }
+            Ok(Ok((Some(found), true))) => {
+                // Only the log, and extents that the log alone names, may be torn.
+                let torn = match at {
+                    Where::Log(_) => true,
+                    Where::Main(at) => at >= was.committed,
+                };
+                self.shorter += usize::from(torn);
+                let least = if torn { was.flushed } else { was.ledger.attempts.len() };
+                was.ledger.prefix(&found, least, was.ledger.attempts.len()).map(drop)
+            }
+            Ok(Ok((None, true))) => Err("unreadable, and verify finds nothing".into()),
+        };
+        if let Err(e) = verdict {
+            let place = match at {
+                Where::Main(at) => format!("main file, byte {at}"),
+                Where::Log(at) => format!("log, byte {at}"),
+            };
+            self.wrong.push(format!("{}: {what}, {place}: {e}", was.name));
+        }
+    }
+
+    fn report(&self, test: &str) {
+        for text in self.wrong.iter().take(12) {
+            println!("{text}");
+        }
+        let Self { cases, same, found, shorter, wrong } = self;
+        let (seed, wrong) = (seed(), wrong.len());
+        println!(
+            "{test}: {cases} cases, seed {seed}, {found} found, {same} harmless, {shorter} torn, \
+             {wrong} wrong"
+        );
+        assert_eq!(wrong, 0);
+    }
+}
+
+/// What is read, and whether `verify` finds it whole. A corruption error of a read is one of the
+/// ways to find damage, but only if it says where.
+fn look(main: &[u8], log: Option<&[u8]>) -> Result<(Option<Content>, bool), Error> {
+    let disk = SimStorage::new();
+    disk.put(path(), main);
+    if let Some(log) = log {
+        disk.put(&log_path(), log);
+    }
+    let db = open(&disk, Durability::None)?;
+    let whole = db.verify()?.ok();
+    Ok((Some(content(&db)?), whole))
+}
+
+/// Every prefix of the main file and of the log.
+#[test]
+fn truncate() {
+    let mut tally = Tally::default();
+    let mut rng = Rng(seed());
+    for was in databases(mix(seed())) {
+        let step = size(23, 1);
+        for len in (0..was.main.len()).step_by(step) {
+            let (main, log) = (&was.main[..len], was.log.as_deref());
+            tally.judge(&was, main, log, Where::Main(len), "cut");
+        }
+        let Some(log) = &was.log else { continue };
+        let step = if step == 1 { 1 } else { 1 + rng.below(3) };
+        for len in (0..log.len()).step_by(step) {
+            tally.judge(&was, &was.main, Some(&log[..len]), Where::Log(len), "cut");
+        }
+        tally.judge(&was, &was.main, None, Where::Log(0), "removed");
+    }
+    tally.report("truncate");
+}
+
+/// The newest slot damaged, after any step: the one before must not pass for the present.
+#[test]
+fn old_slot() {
+    let mut tally = Tally::default();
+    let mut rng = Rng(seed());
+    for run in 0..size(3, 20) {
+        let run_seed = mix(seed() + 77 * run as u64);
+        let mut work = Work::new(SimStorage::new(), Durability::ALL[run % 3], run_seed);
+        for _ in 0..70 {
+            work.step().unwrap();
+            let was = take("after a step", &work);
+            let (slot, _) = newest_slot(&was.main);
+            let step = size(31, 1);
+            for byte in (rng.below(step)..SLOT_LEN).step_by(step) {
+                let mut main = was.main.clone();
+                main[slot + byte] ^= 1 << rng.below(8);
+                tally.judge(&was, &main, was.log.as_deref(), Where::Main(slot + byte), "bit");
+            }
+            for fill in [0, 0xFF] {
+                let mut main = was.main.clone();
+                main[slot..slot + PAGE as usize].fill(fill);
+                tally.judge(&was, &main, was.log.as_deref(), Where::Main(slot), "page");
+            }
+        }
+    }
+    tally.report("old slot");
+}
+
+/// Bits, and tails and blocks of both files.
+#[test]
+fn bit_flips() {
+    let mut tally = Tally::default();
+    let mut rng = Rng(seed());
+    for was in databases(mix(seed() + 1)) {
+        let log = was.log.clone().unwrap_or_default();
+        let bits = (was.main.len() + log.len()) * 8;
+        let flips: Box<dyn Iterator<Item = usize>> = if common::full() {
+            Box::new(0..bits)
+        } else {
+            let mut rng = Rng(rng.next());
+            Box::new((0..2500).map(move |_| rng.below(bits)))
+        };
+        for bit in flips {
+            alter(&mut tally, &was, bit / 8, "bit", |bytes, at| bytes[at] ^= 1 << (bit % 8));
+        }
+        for _ in 0..size(150, 5000) {
+            let at = rng.below(bits / 8);
+            alter(&mut tally, &was, at, "zeros to the end", |bytes, at| bytes[at..].fill(0));
+            alter(&mut tally, &was, at, "0xFF to the end", |bytes, at| bytes[at..].fill(0xFF));
+            let (other, len) = (rng.next() as usize, [64, 512, 4096][rng.below(3)]);
+            alter(&mut tally, &was, at, "swapped", |bytes, at| swap(bytes, at, other, len, true));
+            alter(&mut tally, &was, at, "doubled", |bytes, at| swap(bytes, at, other, len, false));
+        }
+    }
+    tally.report("bit flips");
+}
+
+/// Damages the byte `at` of both files behind each other.
+fn alter(
+    tally: &mut Tally,
+    was: &Lying,
+    at: usize,
+    what: &str,
+    damage: impl FnOnce(&mut [u8], usize),
+) {
+    let (mut main, mut log) = (was.main.clone(), was.log.clone());
+    let place = match log.as_mut().filter(|_| at >= main.len()) {
+        Some(log) => {
+            damage(log, at - main.len());
+            Where::Log(at - main.len())
+        }
+        None => {
+            damage(&mut main, at);
+            // The last: a swap may reach into extents that only the log names.
+            let changed = main.iter().zip(&was.main).rposition(|(now, before)| now != before);
+            Where::Main(changed.unwrap_or(at))
+        }
+    };
+    tally.judge(was, &main, log.as_deref(), place, what);
+}
+
+/// Swaps two blocks, or writes one over the other.
+fn swap(bytes: &mut [u8], at: usize, other: usize, len: usize, both: bool) {
+    let blocks = bytes.len() / len;
+    if blocks < 2 {
+        return;
+    }
+    let (a, b) = (at / len % blocks * len, other % blocks * len);
+    let (first, second) = (bytes[a..a + len].to_vec(), bytes[b..b + len].to_vec());
+    bytes[b..b + len].copy_from_slice(&first);
+    if both {
+        bytes[a..a + len].copy_from_slice(&second);
+    }
+}
+
+/// Damage that a checksum was made to agree with is seen by the oracle, and so is an old state.
+#[test]
+fn damage_control() {
+    let was = &databases(mix(seed()))[1];
+    let mut log = was.log.clone().expect("a live log");
+    let (_, slot) = newest_slot(&was.main);
+    let at = slot.log_start.max(LOG_START) as usize;
+    let (frame, body) = Frame::parse_record(&log[at..], LOG_MAGIC).expect("a record");
+    let mut body = body.to_vec();
+    // The time of a row, behind table, count of columns and row number.
+    assert_eq!(frame.kind, chronolite::format::log::kind::ROW);
+    body[16] ^= 1;
+    let Frame { kind, seq, durable, salt, .. } = frame;
+    let record = Frame::new(LOG_MAGIC, kind, seq, durable, salt, &body).record(&body);
+    log[at..at + record.len()].copy_from_slice(&record);
+    let mut tally = Tally::default();
+    tally.judge(was, &was.main, Some(&log), Where::Log(at), "blind checksum");
+    assert!(tally.wrong[0].contains("wrong rows"), "{}", tally.wrong[0]);
+
+    let mut work = Work::new(SimStorage::new(), Durability::None, seed());
+    work.append_row().unwrap();
+    work.flush().unwrap();
+    let old = take("old", &work);
+    work.append_row().unwrap();
+    work.flush().unwrap();
+    let new = take("new", &work);
+    let mut tally = Tally::default();
+    tally.judge(&new, &old.main, old.log.as_deref(), Where::Main(0), "taken back in time");
+    assert!(tally.wrong[0].contains("lost"), "{}", tally.wrong[0]);
+}

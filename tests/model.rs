@@ -1,0 +1,160 @@
+//! The database against a list of rows (PROOF.md: model): appends in every way, ranges, the newest
+//! rows, closing and opening, and opening what a power loss left.
+
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
+mod common;
+
+use chronolite::{Db, Durability, ScanSpec};
+use common::work::Work;
+use common::{TABLES, content, full, inspect, open, rows_of, seed};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Row,
+    Batch(usize),
+    /// Enough rows to be written as segments at once.
+    Direct(usize),
+    Flush,
+    Range(i64, i64, usize),
+    Last(usize),
+    Reopen,
+    /// Power loss now; the image's seed and piece.
+    Crash(u64, bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        10 => Just(Step::Row),
+        6 => (1usize..12).prop_map(Step::Batch),
+        1 => (200usize..260).prop_map(Step::Direct),
+        2 => Just(Step::Flush),
+        4 => (-5i64..600, -5i64..600, 1usize..400).prop_map(|(a, b, n)| Step::Range(a, b, n)),
+        3 => (0usize..40).prop_map(Step::Last),
+        1 => Just(Step::Reopen),
+        1 => (any::<u64>(), any::<bool>()).prop_map(|(seed, small)| Step::Crash(seed, small)),
+    ]
+}
+
+fn run(durability: Durability, seed: u64, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut work = Work::new(Default::default(), durability, seed);
+    for step in steps {
+        let done = match *step {
+            Step::Row => work.append_row(),
+            Step::Batch(rows) | Step::Direct(rows) => work.append_batch(rows),
+            Step::Flush => work.flush(),
+            Step::Reopen => work.close(),
+            Step::Range(a, b, n) => {
+                range(&mut work, (a, b), n)?;
+                Ok(())
+            }
+            Step::Last(n) => {
+                last(&mut work, n)?;
+                Ok(())
+            }
+            Step::Crash(image_seed, small) => {
+                work = crash(&work, image_seed, if small { 512 } else { 4096 })?;
+                Ok(())
+            }
+        };
+        done.map_err(|e| TestCaseError::fail(format!("{step:?}: {e:?}")))?;
+    }
+    let db = work.open().unwrap();
+    let ledger = work.ledger();
+    prop_assert_eq!(content(&db).unwrap(), ledger.model(ledger.attempts.len()));
+    prop_assert!(db.verify().unwrap().ok());
+    Ok(())
+}
+
+fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCaseError> {
+    let (db, model) = look(work);
+    for (name, rows) in TABLES.iter().zip(model.0) {
+        let Some(rows) = rows else { continue };
+        let table = db.table(name).unwrap();
+        // As it comes, ends before starts among them.
+        let spec = ScanSpec { start: Some(a), end: Some(b), ..ScanSpec::default() };
+        let within: Vec<_> = rows.into_iter().filter(|row| (a..b).contains(&row.ts)).collect();
+        let scan = table.scan(spec.clone()).unwrap();
+        prop_assert_eq!(scan.count().unwrap(), within.len() as u64);
+        prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &within);
+        let scan = table.scan(ScanSpec { limit: Some(limit as u64), ..spec }).unwrap();
+        let least = within.len().min(limit);
+        prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], &within[..least]);
+    }
+    Ok(())
+}
+
+fn last(work: &mut Work, n: usize) -> Result<(), TestCaseError> {
+    let (db, model) = look(work);
+    for (name, rows) in TABLES.iter().zip(model.0) {
+        let Some(rows) = rows else { continue };
+        let table = db.table(name).unwrap();
+        let newest = &rows[rows.len().saturating_sub(n)..];
+        let scan = table.last(n).unwrap();
+        prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], newest);
+        let ends = rows.first().zip(rows.last()).map(|(first, last)| (first.ts, last.ts));
+        let found = table.min_ts().unwrap().zip(table.max_ts().unwrap());
+        prop_assert_eq!(found, ends);
+    }
+    Ok(())
+}
+
+fn look(work: &mut Work) -> (Db, common::Content) {
+    let db = work.open().unwrap();
+    let ledger = work.ledger();
+    let model = ledger.model(ledger.attempts.len());
+    (db, model)
+}
+
+/// Goes on with what a power loss left, which is a prefix.
+fn crash(work: &Work, image_seed: u64, piece: usize) -> Result<Work, TestCaseError> {
+    let (ops, mut ledger) = (work.disk.op_count(), work.ledger().clone());
+    let image = || work.disk.crash_image(ops, image_seed, piece);
+    let found = inspect(&image(), &ledger, (ledger.least(ops), ledger.most(ops)));
+    let kept = found.map_err(TestCaseError::fail)?;
+    ledger.attempts.truncate(kept);
+    for attempt in &mut ledger.attempts {
+        (attempt.begun, attempt.answered, attempt.durable_at) = (0, 0, 0);
+    }
+    Ok(work.moved_to(image(), ledger, image_seed))
+}
+
+fn check(
+    run: impl Fn(Durability, u64, &[Step]) -> Result<(), TestCaseError>,
+) -> Result<(), String> {
+    let (cases, steps) = if full() { (10_000, 200) } else { (60, 60) };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed().to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let durability = prop::sample::select(Durability::ALL.to_vec());
+    let input = (durability, any::<u64>(), prop::collection::vec(step(), steps));
+    let test =
+        |(durability, seed, steps): (Durability, u64, Vec<Step>)| run(durability, seed, &steps);
+    TestRunner::new_with_rng(config, rng).run(&input, test).map_err(|e| e.to_string())?;
+    println!("model: {cases} cases of {steps} steps, seed {}, 0 wrong", seed());
+    Ok(())
+}
+
+#[test]
+fn the_database_is_the_model() {
+    check(run).unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// A database that lost its log is not the model, and that shows.
+#[test]
+fn model_control() {
+    let mut work = Work::new(Default::default(), Durability::None, seed());
+    for _ in 0..20 {
+        work.append_row().unwrap();
+    }
+    let lost = (0..50).any(|image_seed| {
+        let image = work.disk.crash_image(work.disk.op_count(), image_seed, 512);
+        let db = open(&image, Durability::None).unwrap();
+        let ledger = work.ledger();
+        content(&db).unwrap() != ledger.model(ledger.attempts.len())
+    });
+    assert!(lost);
+}
