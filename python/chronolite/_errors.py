@@ -59,14 +59,17 @@ class DatabaseLockedError(ChronoliteError):
 
 
 class CorruptionError(ChronoliteError):
-    """Bytes on disk are not what was written: in ``file``, at byte ``offset``."""
+    """Bytes on disk are not what was written: in ``file``, at byte ``offset``.
+
+    A file of another program is one too.
+    """
 
     file: str | None = None
     offset: int | None = None
 
 
 class FormatError(ChronoliteError):
-    """The file is whole, but a newer version or another program wrote it."""
+    """The file is whole, but a newer version of the library wrote it."""
 
 
 class ReadOnlyError(ChronoliteError):

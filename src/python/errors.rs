@@ -13,9 +13,11 @@ static BUILD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 impl From<Error> for PyErr {
     #[cold]
     fn from(error: Error) -> Self {
-        // The `Display` of an I/O error ends in the system's words, which `OSError` adds itself.
         let message = match error.kind() {
-            ErrorKind::Io => error.message().to_owned(),
+            // The exception of a system error adds the file and the system's words itself.
+            ErrorKind::Io if error.io().is_some_and(|io| io.raw_os_error().is_some()) => {
+                error.message().to_owned()
+            }
             _ => error.to_string(),
         };
         build(name(error.kind()), &message, Some(&error))

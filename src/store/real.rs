@@ -246,6 +246,11 @@ impl fmt::Debug for RealFile {
     }
 }
 
+/// The system's own error, with its number.
+fn is_a_folder() -> io::Error {
+    io::Error::from_raw_os_error(libc::EISDIR)
+}
+
 /// Opens a regular file, and nothing that only looks like one.
 fn open_file(path: &Path, mode: OpenMode) -> io::Result<fs::File> {
     let file = fs::OpenOptions::new()
@@ -256,12 +261,12 @@ fn open_file(path: &Path, mode: OpenMode) -> io::Result<fs::File> {
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
         .map_err(|e| match e.kind() {
-            io::ErrorKind::AlreadyExists if path.is_dir() => io::ErrorKind::IsADirectory.into(),
+            io::ErrorKind::AlreadyExists if path.is_dir() => is_a_folder(),
             _ => e,
         })?;
     let kind = file.metadata()?;
     if kind.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(is_a_folder());
     }
     if !kind.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));

@@ -786,7 +786,9 @@ def read(path: Path) -> Database:
     if slot.state & 1:  # section 5.4
         if log is None:
             raise Corrupt("a log must be there")
-        need(slot.epoch - 1 <= log.epoch <= slot.epoch, "a log of that epoch, or the one before")
+        need(log.epoch <= slot.epoch, "no newer log")
+        if log.epoch < slot.epoch:
+            need(slot.durable < slot.next_record, "a log that was not synced")
         if log.epoch == slot.epoch:
             database.log = log
             replay(database, log)
