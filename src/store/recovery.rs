@@ -89,32 +89,32 @@ fn create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, WriterLo
     let mut name = temporary_prefix(path);
     name.push(format!("{}-{count}", std::process::id()));
     let temporary = PathBuf::from(name);
-    let made = write_new(storage, &temporary).and_then(|(file, lock)| {
+    let fail = |e| Error::from_io("create the database", path, e);
+    let made = write_new(storage, &temporary).and_then(|made| {
         storage.publish(&temporary, path)?;
-        if let Err(e) = storage.sync_dir_of(path) {
-            // A later sync may wrongly succeed, so a name that may never last is taken back.
-            let _ = storage.remove(path);
-            return Err(e);
-        }
-        Ok((file, lock))
+        Ok(made)
     });
     match made {
         Ok((file, lock)) => {
-            let lock = lock.map_err(|e| e.in_file(path))?;
-            Ok((file, lock))
+            if let Err(e) = storage.sync_dir_of(path) {
+                // A later sync may wrongly succeed, so a name that may never last is taken back.
+                let _ = storage.remove(path);
+                return Err(fail(e));
+            }
+            Ok((file, lock.map_err(|e| e.in_file(path))?))
         }
         Err(e) => {
             let _ = storage.remove(&temporary);
-            // Somebody else was quicker: theirs is the database now. After any other error it may
-            // be ours, under a name that is not durable.
-            let taken = e.kind() == io::ErrorKind::AlreadyExists;
-            if taken && storage.exists(path).unwrap_or(false) {
-                let file = storage.open(path, OpenMode::Write);
-                let file = file.map_err(|e| Error::from_io("open the database", path, e))?;
-                let lock = WriterLock::acquire(&file, path)?;
-                return Ok((file, lock));
+            // Somebody else was quicker: the name is taken, or what we had made was taken for a
+            // leftover. Theirs is the database now.
+            let lost = matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound);
+            if !lost || !storage.exists(path).unwrap_or(false) {
+                return Err(fail(e));
             }
-            Err(Error::from_io("create the database", path, e))
+            let file = storage.open(path, OpenMode::Write);
+            let file = file.map_err(|e| Error::from_io("open the database", path, e))?;
+            let lock = WriterLock::acquire(&file, path)?;
+            Ok((file, lock))
         }
     }
 }

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from tests.python import spec_reader as spec
 from xxhash import xxh3_64_intdigest
 
 import chronolite as cl
+from tests.python import spec_reader as spec
 
 TYPES = [name for name in spec.NAMES.values() if name not in ("utf8", "binary")]
 FLOATS = {"f32": np.uint32, "f64": np.uint64}
