@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof format bench asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,14 +56,23 @@ python-lint: .venv/.installed .venv/.test-tools
 python-test: .venv/.installed .venv/.test-tools
 	$(BIN)/python -m pytest $(ARGS)
 
-# Hours, on two cores; some of it by SHARE=0.01 or ARGS="-k kill". Figures go to tests/proof/results,
-# a file for each test that passed.
-proof: .venv/.installed .venv/.test-tools ## the tests of tests/proof in full size (options: SHARE=0.01, SEED=1, ARGS="-k kill")
+# Hours, on two cores; less by SHARE=0.01. Figures go to tests/proof/results, a file for each test
+# that passed. `proof-kernel` is the part in Rust, `proof-processes` that in Python.
+PROOF = CHRONOLITE_PROOF=$(SHARE) CHRONOLITE_PROOF_SEED=$(SEED) \
+	CHRONOLITE_PROOF_RESULTS="$(CURDIR)/tests/proof/results" \
+	CHRONOLITE_PROOF_COMMAND='make $@ SHARE=$(SHARE) SEED=$(SEED) ARGS="$(ARGS)"' \
+	CHRONOLITE_PROOF_COMMIT=$$(git rev-parse HEAD) CHRONOLITE_PROOF_DATE=$$(date -u +%Y-%m-%dT%H:%M:%SZ)
+
+proof: proof-kernel proof-processes ## PROOF.md's tests in full size (options: SHARE=0.01, SEED=1)
+
+proof-kernel:
 	mkdir -p tests/proof/results
-	CHRONOLITE_PROOF=$(SHARE) CHRONOLITE_PROOF_SEED=$(SEED) \
-	  CHRONOLITE_PROOF_RESULTS="$(CURDIR)/tests/proof/results" \
-	  CHRONOLITE_PROOF_COMMAND='make proof SHARE=$(SHARE) SEED=$(SEED) ARGS="$(ARGS)"' \
-	  $(BIN)/python -m pytest tests/proof $(ARGS)
+	$(PROOF) cargo test --locked --release --features sim --test crash --test damage --test faults \
+	  --test model -- --nocapture $(ARGS)
+
+proof-processes: .venv/.installed .venv/.test-tools
+	mkdir -p tests/proof/results
+	$(PROOF) $(BIN)/python -m pytest tests/proof $(ARGS)
 
 format: .venv/.test-tools ## format Rust and Python
 	cargo fmt

@@ -9,7 +9,9 @@ use std::time::Duration;
 use chronolite::Durability;
 use chronolite::store::sim::SimStorage;
 use common::work::Work;
-use common::{Ledger, Rng, TABLES, content, full, inspect, log_path, mix, open, seed, size};
+use common::{
+    Ledger, Rng, TABLES, content, figures, full, inspect, log_path, mix, open, seed, size,
+};
 
 const STEPS: usize = 60;
 
@@ -63,8 +65,13 @@ fn report(test: &str, images: usize, wrong: &[String]) {
     for text in wrong.iter().take(10) {
         println!("{text}");
     }
-    println!("{test}: {images} images, seed {}, {} wrong", seed(), wrong.len());
-    assert!(wrong.is_empty());
+    assert!(
+        wrong.is_empty(),
+        "{test}: {} of {images} images are wrong, seed {}",
+        wrong.len(),
+        seed()
+    );
+    figures(test, &format!("{images} images, 0 wrong"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use chronolite::format::slot::{SLOT_LEN, Slot, SlotState};
 use chronolite::store::sim::SimStorage;
 use chronolite::{Durability, Error, ErrorKind};
 use common::work::Work;
-use common::{Content, Ledger, Rng, content, log_path, mix, open, path, seed, size};
+use common::{Content, Ledger, Rng, content, figures, log_path, mix, open, path, seed, size};
 
 /// A database as it lies on a disk.
 #[derive(Clone)]
@@ -136,12 +136,11 @@ impl Tally {
             println!("{text}");
         }
         let Self { cases, same, found, shorter, wrong } = self;
-        let (seed, wrong) = (seed(), wrong.len());
-        println!(
-            "{test}: {cases} cases, seed {seed}, {found} found, {same} harmless, {shorter} torn, \
-             {wrong} wrong"
+        assert!(wrong.is_empty(), "{} of {cases} cases are wrong, seed {}", wrong.len(), seed());
+        figures(
+            test,
+            &format!("{cases} cases, {found} found, {same} harmless, {shorter} torn, 0 wrong"),
         );
-        assert_eq!(wrong, 0);
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 
 use chronolite::{Db, Durability, ScanSpec};
 use common::work::Work;
-use common::{TABLES, content, full, inspect, open, rows_of, seed};
+use common::{TABLES, content, figures, full, inspect, open, rows_of, seed, size};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -124,7 +124,7 @@ fn crash(work: &Work, image_seed: u64, piece: usize) -> Result<Work, TestCaseErr
 fn check(
     run: impl Fn(Durability, u64, &[Step]) -> Result<(), TestCaseError>,
 ) -> Result<(), String> {
-    let (cases, steps) = if full() { (10_000, 200) } else { (60, 60) };
+    let (cases, steps) = (size(60, 10_000) as u32, if full() { 200 } else { 60 });
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed().to_le_bytes());
@@ -134,7 +134,7 @@ fn check(
     let test =
         |(durability, seed, steps): (Durability, u64, Vec<Step>)| run(durability, seed, &steps);
     TestRunner::new_with_rng(config, rng).run(&input, test).map_err(|e| e.to_string())?;
-    println!("model: {cases} cases of {steps} steps, seed {}, 0 wrong", seed());
+    figures("model", &format!("{cases} cases of {steps} steps, 0 wrong"));
     Ok(())
 }
 

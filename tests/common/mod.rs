@@ -33,19 +33,42 @@ pub fn log_path() -> PathBuf {
     PathBuf::from(format!("{PATH}-wal"))
 }
 
-/// True if the sizes of PROOF.md are asked for.
-pub fn full() -> bool {
-    std::env::var_os("CHRONOLITE_PROOF").is_some_and(|v| v != "0")
+/// The share of the full size that is asked for: 0 is the short form of `make test`.
+fn share() -> f64 {
+    std::env::var("CHRONOLITE_PROOF").ok().and_then(|share| share.parse().ok()).unwrap_or(0.0)
 }
 
-/// The short or the full size.
+/// True if the sizes of PROOF.md are asked for.
+pub fn full() -> bool {
+    share() >= 1.0
+}
+
+/// The short size, or a share of the full one.
 pub fn size(short: usize, proof: usize) -> usize {
-    if full() { proof } else { short }
+    short.max((proof as f64 * share()) as usize)
+}
+
+/// Prints the figures of a test that passed, and keeps them where `make proof` asks for it.
+pub fn figures(test: &str, text: &str) {
+    println!("{test}: {text}");
+    let Some(folder) = std::env::var_os("CHRONOLITE_PROOF_RESULTS") else { return };
+    let from = |name| std::env::var(name).unwrap_or_default();
+    let lines = [
+        ("figures", text.to_owned()),
+        ("command", from("CHRONOLITE_PROOF_COMMAND")),
+        ("seed", seed().to_string()),
+        ("size", if full() { "full".into() } else { format!("{} of full", share()) }),
+        ("commit", from("CHRONOLITE_PROOF_COMMIT")),
+        ("date", from("CHRONOLITE_PROOF_DATE")),
+    ];
+    let lines: String = lines.iter().map(|(name, text)| format!("{name}: {text}\n")).collect();
+    let file = Path::new(&folder).join(format!("kernel_{}.txt", test.replace(' ', "_")));
+    std::fs::write(file, lines).expect("the figures are kept");
 }
 
 /// The seed that everything random of a test comes from.
 pub fn seed() -> u64 {
-    std::env::var("CHRONOLITE_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+    std::env::var("CHRONOLITE_PROOF_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
 }
 
 /// Splitmix64.
