@@ -63,7 +63,6 @@ fn scan_100k(bencher: Bencher) {
 #[divan::bench(args = [1, 100, 1_000, 10_000], sample_count = 50, sample_size = 1)]
 fn flush_with_segments(bencher: Bencher, segments: i64) {
     let (_folder, db, table) = database(&["v"]);
-    // Many segments quickly: a flush a row syncs twice, so most of them come from large batches.
     for i in 0..segments {
         table.append_row(i * 1000, &[Value::Float(1.0)]).expect("appended");
         db.flush().expect("flushed");

@@ -362,7 +362,9 @@ class Db:
         """
 
     def verify(self) -> VerifyReport:
-        """Reads the whole file and compares every checksum.
+        """Reads every segment and compares every checksum.
+
+        Header, manifest and log were checked when the database was opened.
 
         >>> with cl.Db(path) as db:
         ...     db.verify().ok

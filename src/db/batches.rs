@@ -28,7 +28,7 @@ pub struct Batches {
     pending: VecDeque<Source>,
     merge: Merge<Part>,
     /// The runs that take part in the merge, by their heads.
-    open: Vec<Source>,
+    open: Vec<Option<Source>>,
     /// A run that nothing overlaps and whose turn it is.
     alone: Option<Source>,
     out: Vec<ColumnBuilder>,
@@ -145,17 +145,27 @@ impl Batches {
             let types = self.types();
             self.collect(&piece, &types, 0, len);
         }
-        if self.merge.is_used_up(stretch.head)
-            && let Some(part) = self.open[stretch.head].next(
-                MERGE_ROWS,
-                &self.plan.wanted,
-                true,
-                &self.plan.place(),
-            )?
-        {
-            self.merge.refill(stretch.head, part);
+        if self.merge.is_used_up(stretch.head) {
+            self.go_on(stretch.head)?;
         }
         Ok(true)
+    }
+
+    /// Hands the merge the next rows of a run, or lets go of all that it held.
+    fn go_on(&mut self, head: usize) -> Result<()> {
+        let place = self.plan.place();
+        let next = match &mut self.open[head] {
+            Some(source) => source.next(MERGE_ROWS, &self.plan.wanted, true, &place)?,
+            None => None,
+        };
+        match next {
+            Some(part) => self.merge.refill(head, part),
+            None => {
+                self.merge.end(head, Part::default());
+                self.open[head] = None;
+            }
+        }
+        Ok(())
     }
 
     /// Lets all runs into the merge whose time has come. `None` if there is nothing to merge;
@@ -180,7 +190,7 @@ impl Batches {
                 let place = self.plan.place();
                 if let Some(part) = source.next(MERGE_ROWS, &self.plan.wanted, true, &place)? {
                     self.merge.add(part);
-                    self.open.push(source);
+                    self.open.push(Some(source));
                 }
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! Lock order, outermost first: `main` (the main file: extents and commits), `writer` (the log and
 //! the memtables), `view` (what readers see). Whoever holds one takes only those after it. Readers
-//! take `view` alone, and for a moment; syncs of the log are waited for under no lock.
+//! take `view` alone, and for a moment. Syncs of the log are waited for under none of them: the
+//! syncer has locks of its own, under which none of these is taken.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

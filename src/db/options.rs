@@ -40,7 +40,7 @@ pub enum Mode {
     /// To read and write, created if it is missing. One handle at a time, over all processes.
     #[default]
     ReadWrite,
-    /// To read what is there now. The file must not be open for writing at the same time.
+    /// To read what is there now. It is refused while the file is open for writing.
     Read,
 }
 

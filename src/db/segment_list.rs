@@ -149,6 +149,7 @@ mod tests {
             len: 0,
             footer_at: 0,
             footer_len: 0,
+            footer_checksum: 0,
             key_range: None,
         };
         Segment::new(entry)

@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
 }
 
 /// A stretch of a sorted run, decoded.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) rows: usize,
     /// Empty if neither the result nor a merge needs times.

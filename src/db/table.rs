@@ -186,8 +186,8 @@ impl Db {
         })
     }
 
-    /// Reads everything and checks it: every block against its checksum, that it decodes, and that
-    /// the rows are in order.
+    /// Reads every segment and checks it: every block against its checksum, that it decodes, and
+    /// that the times are in order. Header, manifest and log were checked when it was opened.
     pub fn verify(&self) -> Result<VerifyReport> {
         self.core.check_open()?;
         let (view, _) = self.core.snapshot();
@@ -282,7 +282,8 @@ impl Table {
         Ok(receipt.rows)
     }
 
-    /// The first half of [`Table::append_row`], which never waits for a disk; the second is
+    /// The first half of [`Table::append_row`], which does not wait for its rows to be durable (it
+    /// waits for whoever holds the log: a commit, or its own making of it); the second is
     /// [`Db::settle`].
     #[inline]
     pub fn write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Receipt> {

@@ -21,7 +21,8 @@
 //! 40 u64 least row number, u64 greatest row number
 //! 56 u64 log number as of which deletes were applied to it
 //! 64 u64 offset of its extent, u64 length of it, u64 offset of the footer within it
-//! 88 key range: least key, greatest key, each u32 length and bytes (see `key`)
+//! 88 u64 checksum of the footer's frame, which holds those of the blocks
+//! 96 key range: least key, greatest key, each u32 length and bytes (see `key`)
 //! ```
 
 use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
@@ -71,6 +72,9 @@ pub struct SegmentEntry {
     pub footer_at: u64,
     /// Bytes of the footer's frame.
     pub footer_len: u32,
+    /// Checksum of the footer's frame, which holds those of the blocks: what stood in the same
+    /// place before is not taken for it.
+    pub footer_checksum: u64,
     /// Least and greatest key in it, as `key` encodes them.
     pub key_range: Option<(Vec<u8>, Vec<u8>)>,
 }
@@ -148,8 +152,15 @@ impl SegmentEntry {
         for ts in [self.min_ts, self.max_ts] {
             out.extend_from_slice(&ts.to_le_bytes());
         }
-        let rest =
-            [self.min_seq, self.max_seq, self.as_of_lsn, self.offset, self.len, self.footer_at];
+        let rest = [
+            self.min_seq,
+            self.max_seq,
+            self.as_of_lsn,
+            self.offset,
+            self.len,
+            self.footer_at,
+            self.footer_checksum,
+        ];
         for field in rest {
             out.extend_from_slice(&field.to_le_bytes());
         }
@@ -174,7 +185,7 @@ impl SegmentEntry {
         let (min_seq, max_seq) = (r.u64("least row")?, r.u64("greatest row")?);
         let as_of_lsn = r.u64("log number")?;
         let (offset, len) = (r.u64("extent")?, r.u64("extent length")?);
-        let footer_at = r.u64("footer")?;
+        let (footer_at, footer_checksum) = (r.u64("footer")?, r.u64("footer checksum")?);
         let (least, greatest) = (r.slice("least key")?.to_vec(), r.slice("greatest key")?.to_vec());
         let key_range = (flags & FLAG_KEY_RANGE != 0).then_some((least, greatest));
         let footer_end = footer_at.checked_add(u64::from(footer_len));
@@ -201,6 +212,7 @@ impl SegmentEntry {
             len,
             footer_at,
             footer_len,
+            footer_checksum,
             key_range,
         })
     }
@@ -226,6 +238,7 @@ mod tests {
             len: 640,
             footer_at: 512,
             footer_len: 128,
+            footer_checksum: 7,
             key_range: Some((b"a".to_vec(), b"b".to_vec())),
         }
     }

@@ -14,7 +14,7 @@ use crate::base::schema::{DataType, TableSpec};
 pub const MAX_KEPT_KEY: usize = 256;
 
 /// The key columns of a table: positions among its columns, and their types.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyColumns(Vec<(usize, DataType)>);
 
 impl KeyColumns {

@@ -106,6 +106,7 @@ pub fn build(spec: &TableSpec, new: NewSegment, rows: &SortedRows) -> (SegmentEn
         len: extent.len() as u64,
         footer_at,
         footer_len: record.len() as u32,
+        footer_checksum: checksum(&record),
         key_range: key_range(spec, rows),
     };
     (entry, extent)
@@ -201,8 +202,12 @@ fn key_range(spec: &TableSpec, rows: &SortedRows) -> Option<(Vec<u8>, Vec<u8>)> 
 /// Reads the footer out of an extent.
 pub fn read_footer(entry: &SegmentEntry, salt: u64, extent: &[u8]) -> Result<Footer, Malformed> {
     let frame = usize::try_from(entry.footer_at).ok().and_then(|at| extent.get(at..));
+    let frame = frame.and_then(|rest| rest.get(..entry.footer_len as usize));
     let frame = frame.ok_or(Malformed { what: "footer of a segment", at: 0 })?;
     let place = |bad: Malformed| Malformed { at: bad.at + entry.footer_at as usize, ..bad };
+    if checksum(frame) != entry.footer_checksum {
+        return Err(place(Malformed { what: "checksum of a footer", at: 0 }));
+    }
     let (frame, body) = Frame::parse_record(frame, FOOTER_MAGIC).map_err(place)?;
     if frame.seq != entry.id || frame.salt != salt {
         return Err(place(Malformed { what: "footer of another segment", at: 8 }));

@@ -58,7 +58,7 @@ impl<H: Head> Merge<H> {
 
     /// The next stretch, of at most `limit` rows; `None` when all heads are used up. If a head is
     /// used up afterwards (see [`Merge::is_used_up`]), its run's next part must be given by
-    /// [`Merge::refill`] before the next call, or the run has ended.
+    /// [`Merge::refill`] before the next call, or the run be ended by [`Merge::end`].
     pub fn next(&mut self, limit: usize) -> Option<Stretch> {
         let index = self.order.pop()?;
         let (head, start) = (&self.heads[index].0, self.heads[index].1);
@@ -90,6 +90,11 @@ impl<H: Head> Merge<H> {
     pub fn refill(&mut self, index: usize, head: H) {
         self.heads[index] = (head, 0);
         self.insert(index);
+    }
+
+    /// The run of a head that is used up has ended: `nothing` takes the place of what was at hand.
+    pub fn end(&mut self, index: usize, nothing: H) {
+        self.heads[index] = (nothing, 0);
     }
 
     /// A head, to copy rows from.
@@ -184,10 +189,11 @@ mod tests {
             while let Some(stretch) = merge.next(limit) {
                 let rows = &merge.head(stretch.head).0;
                 merged.extend_from_slice(&rows[stretch.start..stretch.start + stretch.len]);
-                if merge.is_used_up(stretch.head)
-                    && let Some(next) = parts[stretch.head].pop()
-                {
-                    merge.refill(stretch.head, Rows(next));
+                if merge.is_used_up(stretch.head) {
+                    match parts[stretch.head].pop() {
+                        Some(next) => merge.refill(stretch.head, Rows(next)),
+                        None => merge.end(stretch.head, Rows(vec![])),
+                    }
                 }
             }
             prop_assert_eq!(merged, expected);

@@ -4,7 +4,7 @@
 //! row's payload is, column cells here, is the caller's: `db` brings columns.
 //!
 //! - `append_vec`: a buffer that one writer fills while readers read what is there
-//! - `memtable`: chunks of rows as they arrive, and snapshots of them
+//! - `memtable`: chunks of rows as they arrive
 //! - `merge`: sorted runs into one sorted sequence
 
 pub mod append_vec;

@@ -178,7 +178,7 @@ impl Db {
         report::stats(py, &stats, table)
     }
 
-    /// Reads the whole file and compares every checksum.
+    /// Reads every segment and compares every checksum.
     fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let verified = py.detach(|| self.db.verify())?;
         report::verified(py, &verified)

@@ -31,23 +31,18 @@ impl WriterLock {
     /// Takes the lock of `file`, open for writing. If another holds it, this is
     /// [`ErrorKind::Locked`] and names its process where the file tells.
     ///
-    /// The note is written at once if the file has a place for one (see [`NOTE_EMPTY`]): what may
-    /// turn out not to be a database is never written to. See [`WriterLock::announce`].
+    /// Who holds it is noted by [`WriterLock::announce`], once the file is known to be a database:
+    /// what may turn out not to be one is never written to.
     pub fn acquire(file: &Arc<dyn File>, path: &Path) -> Result<Self> {
         let generation = fork::generation();
         if !file.try_lock().map_err(|e| Error::from_io("lock the database", path, e))? {
             return Err(locked(holder(&**file), path));
         }
-        let lock = Self { file: Arc::clone(file), generation };
-        if read_note(&*lock.file).is_some() {
-            // Only a message is lost if this fails; a sick disk shows at the next real write.
-            let _ = lock.announce();
-        }
-        Ok(lock)
+        Ok(Self { file: Arc::clone(file), generation })
     }
 
-    /// Writes the note, for a file that has just been created or was found to be a database
-    /// without one. A file too short to hold it is left as it is.
+    /// Notes this process in the file, which is a database. A file too short to hold the note is
+    /// left as it is.
     pub fn announce(&self) -> io::Result<()> {
         if self.file.len()? < NOTE_OFFSET + NOTE_LEN as u64 {
             return Ok(());
@@ -70,6 +65,15 @@ impl Drop for WriterLock {
         // The handle may live on in readers of the same process; the lock must not. If this fails,
         // it goes with the handle.
         let _ = self.file.unlock();
+    }
+}
+
+/// Fails if somebody has `file` open for writing, which a reader that takes no part in it must not
+/// read beside: what it finds may be of two moments.
+pub fn refuse_beside_writer(file: &dyn File, path: &Path) -> Result<()> {
+    match file.is_locked().map_err(|e| Error::from_io("look at the lock of", path, e))? {
+        true => Err(locked(holder(file), path)),
+        false => Ok(()),
     }
 }
 

@@ -206,6 +206,10 @@ impl File for RealFile {
         }
     }
 
+    fn is_locked(&self) -> io::Result<bool> {
+        system::is_locked(&self.file)
+    }
+
     fn try_lock(&self) -> io::Result<bool> {
         if !self.writable {
             return Err(io::Error::from_raw_os_error(libc::EBADF));

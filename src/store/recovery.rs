@@ -12,9 +12,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{Edit, KIND_BASE, KIND_DELTA, decode_edits};
 use crate::format::frame::{Frame, LOG_MAGIC, MANIFEST_MAGIC, log_salt};
 use crate::format::log::{LOG_START, LogHeader};
-use crate::format::slot::{FORMAT_VERSION, KNOWN_INCOMPATIBLE, SLOT_LEN, Slot, SlotState};
+use crate::format::slot::{
+    FORMAT_VERSION, KNOWN_INCOMPATIBLE, SLOT_LEN, SLOT_MAGIC, Slot, SlotState,
+};
 use crate::format::{HEADER_LEN, PAGE};
-use crate::store::lock::WriterLock;
+use crate::store::lock::{WriterLock, refuse_beside_writer};
 use crate::store::log_file::log_path;
 use crate::store::main_file::empty_file;
 use crate::store::storage::{File, OpenMode, Storage, read_exact_at, write_all_at};
@@ -57,14 +59,21 @@ pub fn find(storage: &dyn Storage, path: &Path, write: bool) -> Result<Found> {
     let path = storage.resolve(path).map_err(|e| Error::from_io("find the database", path, e))?;
     let (file, lock) = if write {
         let (file, lock) = open_or_create(storage, &path)?;
-        remove_temporaries(storage, &path);
         (file, Some(lock))
     } else {
         let file = storage.open(&path, OpenMode::Read);
-        (file.map_err(|e| Error::from_io("open the database", &path, e))?, None)
+        let file = file.map_err(|e| Error::from_io("open the database", &path, e))?;
+        refuse_beside_writer(&*file, &path)?;
+        (file, None)
     };
     let len = file.len().map_err(|e| Error::from_io("read", &path, e))?;
     let (slot, other_is_damaged) = choose_slot(&*file, &path, len)?;
+    // Only now is it known to be a database of ours that this library reads.
+    if let Some(lock) = &lock {
+        // Only a message is lost if this fails; a sick disk shows at the next real write.
+        let _ = lock.announce();
+        remove_temporaries(storage, &path);
+    }
     let edits = read_manifest(&*file, &path, len, &slot, other_is_damaged)?;
     let log = find_log(storage, &path, &slot, other_is_damaged)?;
     Ok(Found { file, path, lock, slot, edits, log })
@@ -135,12 +144,37 @@ fn temporary_prefix(path: &Path) -> std::ffi::OsString {
     name
 }
 
-/// What a crash while creating left behind. We hold the lock of the file that has the name.
+/// What a crash while creating left behind: files of such a name that are databases of ours, and
+/// nobody's yet. We hold the lock of the file that has the name.
 fn remove_temporaries(storage: &dyn Storage, path: &Path) {
     let prefix = PathBuf::from(temporary_prefix(path));
+    let Some(start) = prefix.file_name().map(|name| name.as_encoded_bytes().to_vec()) else {
+        return;
+    };
     for stale in storage.siblings(&prefix).unwrap_or_default() {
-        let _ = storage.remove(&stale);
+        let name = stale.file_name().map(|name| name.as_encoded_bytes().to_vec());
+        let rest = name.as_deref().and_then(|name| name.strip_prefix(start.as_slice()));
+        if rest.is_some_and(is_process_and_count) && is_new_database(storage, &stale) {
+            let _ = storage.remove(&stale);
+        }
     }
+}
+
+/// True for `<digits>-<digits>`.
+fn is_process_and_count(rest: &[u8]) -> bool {
+    let mut parts = rest.split(|byte| *byte == b'-');
+    let digits = |part: Option<&[u8]>| {
+        part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
+    };
+    digits(parts.next()) && digits(parts.next()) && parts.next().is_none()
+}
+
+/// True if the file begins as ours do, or was never written.
+fn is_new_database(storage: &dyn Storage, path: &Path) -> bool {
+    let Ok(file) = storage.open(path, OpenMode::Read) else { return false };
+    let mut magic = [0; SLOT_MAGIC.len()];
+    file.len().is_ok_and(|len| len == 0)
+        || (read_exact_at(&*file, &mut magic, 0).is_ok() && magic == SLOT_MAGIC)
 }
 
 /// A number that no other database has: from the system's hash seeds, the time and the process.
@@ -179,12 +213,7 @@ fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
     };
     let unknown = slot.incompatible & !KNOWN_INCOMPATIBLE;
     if slot.version > FORMAT_VERSION || unknown != 0 {
-        let message = format!(
-            "format version {} with feature flags {unknown:#x} is newer than this library reads \
-             (version {FORMAT_VERSION}); use a newer chronolite",
-            slot.version
-        );
-        return Err(Error::new(ErrorKind::Format, message).in_file(path));
+        return Err(newer_version(slot.version, unknown).in_file(path));
     }
     if len < slot.file_len {
         let message =
@@ -192,6 +221,25 @@ fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
         return Err(Error::corruption(message).at(path, len));
     }
     Ok((slot, other_is_damaged))
+}
+
+#[cold]
+fn newer_version(version: u32, flags: u64) -> Error {
+    let message = format!(
+        "format version {version} with feature flags {flags:#x} is newer than this library reads \
+         (version {FORMAT_VERSION}); use a newer chronolite"
+    );
+    Error::new(ErrorKind::Format, message)
+}
+
+/// Reads `len` bytes; a file that claims more than there is memory for is an error, not the end.
+fn read_whole(file: &dyn File, at: u64, len: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.resize(len, 0);
+    read_exact_at(file, &mut bytes, at)?;
+    Ok(bytes)
 }
 
 /// Reads base and deltas into one list of edits.
@@ -209,8 +257,7 @@ fn read_manifest(
         return corrupt("the header names a manifest outside the file".into(), at);
     }
     // Read, not mapped: what is behind the deltas is written later.
-    let mut bytes = vec![0; room as usize];
-    read_exact_at(file, &mut bytes, at).map_err(|e| Error::from_io("read", path, e))?;
+    let bytes = read_whole(file, at, room).map_err(|e| Error::from_io("read", path, e))?;
     let (records, behind) = bytes.split_at(slot.manifest_len as usize);
     let (mut edits, mut position, mut last) = (Vec::new(), 0, 0);
     while position < records.len() {
@@ -278,11 +325,9 @@ fn find_log(
     };
     let file = file.map_err(io)?;
     let len = file.len().map_err(io)?;
-    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(1 << 40)];
-    read_exact_at(&*file, &mut bytes, 0).map_err(io)?;
-    let bytes = Buffer::from_vec(bytes);
+    let head = read_whole(&*file, 0, len.min(LOG_START)).map_err(io)?;
     let corrupt = |message: String, at: u64| Err(Error::corruption(message).at(&path, at));
-    let header = match LogHeader::parse(&bytes) {
+    let header = match LogHeader::parse(&head) {
         Ok(header) => header,
         // A crash while the log was being made or removed leaves anything.
         Err(_) if !slot.log_expected && !other_is_damaged => return Ok(None),
@@ -295,6 +340,12 @@ fn find_log(
             false => Ok(None),
         };
     }
+    if header.version > FORMAT_VERSION {
+        return Err(newer_version(header.version, 0).in_file(&path));
+    }
+    let needed = header.epoch >= slot.epoch;
+    let bytes = if needed { read_whole(&*file, 0, len).map_err(io)? } else { vec![] };
+    let bytes = Buffer::from_vec(bytes);
     let newer = "the log is newer than the newest whole header slot: a later slot is damaged, and \
                  opening the one before it would lose a commit";
     match (slot.log_expected, header.epoch) {

@@ -94,6 +94,11 @@ pub trait File: Send + Sync + fmt::Debug {
     /// lock goes with this handle or by [`File::unlock`]; views do not keep it.
     fn try_lock(&self) -> io::Result<bool>;
 
+    /// True if another handle holds the lock, as far as that can be told without taking it.
+    fn is_locked(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Gives the lock up before the handle goes. Nothing happens if it is not held.
     fn unlock(&self) -> io::Result<()> {
         Ok(())

@@ -235,12 +235,13 @@ class Entry:
     at: int
     length: int
     footer_at: int
+    footer_checksum: int
     least_key: bytes
     greatest_key: bytes
 
 
 def read_entry(fields: Fields) -> Entry:
-    numbers = struct.unpack("<QIIBBHIqqQQQQQQ", fields.take(88))
+    numbers = struct.unpack("<QIIBBHIqqQQQQQQQ", fields.take(96))
     entry = Entry(*numbers, *(fields.bytes() for _ in range(2)))
     fields.end("a segment's entry")
     need(1 <= entry.rows <= 1 << 20, "rows of a segment")
@@ -557,6 +558,8 @@ def read_segment(data: bytes, entry: Entry, salt: int) -> Segment:
     frame = read_frame(extent, entry.footer_at, b"CHLs", salt)
     if frame is None:
         raise Corrupt(f"the footer of segment {entry.id}")
+    whole = extent[entry.footer_at : entry.footer_at + entry.footer_length]
+    need(xxh3_64_intdigest(whole) == entry.footer_checksum, "the footer that the entry names")
     need(frame.number == entry.id and frame.known == 0, "the footer's frame")
     need(frame.end - frame.at == entry.footer_length, "the length of the footer's frame")
     need(not any(extent[frame.end :]), "zeros behind the footer")

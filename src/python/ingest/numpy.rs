@@ -1,9 +1,7 @@
-//! NumPy arrays. Contiguous ones of a plain type become Arrow arrays over the same memory; all
-//! others are copied or taken element by element.
+//! NumPy arrays: those of a plain type are copied as a whole, all others taken element by element.
 
 #![allow(unsafe_code)]
 
-use std::panic::RefUnwindSafe;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -13,7 +11,7 @@ use arrow_array::types::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array, PrimitiveArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -23,9 +21,6 @@ use super::{Columns, Target, elements};
 use crate::base::{DataType, TimeUnit};
 use crate::python::errors::schema;
 use crate::python::timestamps::{Step, Unfit};
-
-/// Arrays smaller than this are copied: a view costs more to set up than a copy.
-const SHARE_FROM: usize = 64 * 1024;
 
 /// True for a NumPy array. NumPy is not imported to find out: without it there are none.
 pub(super) fn is_array(values: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -164,24 +159,15 @@ fn contiguous<'py>(array: &Bound<'py, PyAny>, dtype: impl IntoPyObject<'py>) -> 
     let Some(start) = NonNull::new(start).filter(|_| len > 0) else {
         return Ok(Buffer::from_vec(Vec::<u64>::new()));
     };
-    if len < SHARE_FROM || !start.cast::<u64>().is_aligned() {
-        // SAFETY: the view is contiguous and `len` bytes long, and nobody else runs Python code
-        // while this copies.
-        let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), len) };
-        return Ok(arrow_buffer::MutableBuffer::from(bytes.to_vec()).into());
-    }
-    // SAFETY: the view pins the memory and is kept by the buffer. That nobody writes to the array
-    // while it is appended is for the caller to see to, as with every library that reads arrays
-    // without a copy; a torn value is then the worst, as nothing is derived from the values twice.
-    Ok(unsafe { Buffer::from_custom_allocation(start, len, Arc::new(View(view))) })
+    // Copied, however large: while the rows are written other threads run, and one that writes to
+    // the array would make its order and its statistics lie.
+    // SAFETY: the view is contiguous and `len` bytes long, and nobody else runs Python code while
+    // this copies.
+    let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), len) };
+    let mut copy = MutableBuffer::with_capacity(len);
+    copy.extend_from_slice(bytes);
+    Ok(copy.into())
 }
-
-/// A view of Python's memory. It is given back by whoever drops it last, which the caller of the
-/// append sees to being a thread that holds no lock.
-struct View(#[allow(dead_code, reason = "it keeps the memory alive")] PyUntypedBuffer);
-
-// A view is only ever dropped.
-impl RefUnwindSafe for View {}
 
 fn validity(mask: &[u8]) -> NullBuffer {
     NullBuffer::new(BooleanBuffer::collect_bool(mask.len(), |row| mask[row] == 0))

@@ -122,6 +122,30 @@ fn set_lock(file: &fs::File, exclusive: bool) -> io::Result<()> {
     }
 }
 
+/// True if another open file holds the exclusive lock.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)] // as in `set_lock`
+pub(super) fn is_locked(file: &fs::File) -> io::Result<bool> {
+    let mut range = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // SAFETY: an open descriptor and a struct that lives through the call and is all its own.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &mut range) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(range.l_type != libc::F_UNLCK as libc::c_short),
+    }
+}
+
+/// Not to be told without taking the lock, which a reader cannot.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_locked(_file: &fs::File) -> io::Result<bool> {
+    Ok(false)
+}
+
 #[cfg(not(target_os = "linux"))]
 fn set_lock(file: &fs::File, exclusive: bool) -> io::Result<()> {
     use rustix::fs::{FlockOperation, flock};

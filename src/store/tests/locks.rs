@@ -20,7 +20,9 @@ fn database(scratch: &Scratch) -> PathBuf {
 fn acquire(storage: &dyn Storage, path: &Path) -> crate::Result<WriterLock> {
     let path = storage.resolve(path).unwrap();
     let file = storage.open(&path, OpenMode::Write).unwrap();
-    WriterLock::acquire(&file, &path)
+    let lock = WriterLock::acquire(&file, &path)?;
+    lock.announce().unwrap();
+    Ok(lock)
 }
 
 fn note(path: &Path) -> [u8; NOTE_LEN] {
@@ -51,7 +53,8 @@ fn helper_that_holds_a_lock() {
     let Some(path) = std::env::var_os(LOCK_THIS) else { return };
     let path = PathBuf::from(path);
     let file = RealStorage.open(&path, OpenMode::Write).unwrap();
-    let _lock = WriterLock::acquire(&file, &path).unwrap();
+    let lock = WriterLock::acquire(&file, &path).unwrap();
+    lock.announce().unwrap();
     // What keeps an open file alive, and must not keep the lock: a view, in a fork child too.
     let _view = file.map(0, 4096).unwrap();
     // That it runs is told, as `fork` may return here before the child has done its part.
