@@ -638,6 +638,8 @@ def salted(data: bytes) -> spec.Array:
         for found in re.finditer(magic, data):
             mask[found.start() + 24 : found.start() + 32] = True
             mask[found.start() + 36 : found.start() + 48] = True
+    # The entry's checksum of the footer's frame, which holds the salt.
+    mask[0x4100:0x4108] = True
     return mask
 
 
