@@ -426,3 +426,47 @@ def test_damage_in_a_column_is_found_when_it_is_read(path):
         db["t"].append_row(50_000, [1.0, "new"])
     with cl.Db(path) as db:
         assert len(db["t"]) == 20_001
+
+
+def test_files_of_others_beside_it_stay(tmp_path):
+    """Names like those of a database being created, and a file that is one."""
+    make(tmp_path / "a.chl")
+    own = {"a.chl", "a.chl-new-77-0"}
+    shutil.copy(tmp_path / "a.chl", tmp_path / "a.chl-new-77-0")
+    others = {"a.chl-new-york.csv", "a.chl-new-1-2", "a.chl-new-1-2-3", "a.chl-newer"}
+    for name in others:
+        (tmp_path / name).write_text("somebody's")
+    with cl.Db(tmp_path / "a.chl") as db:
+        assert len(db["t"]) == 100
+    assert {at.name for at in tmp_path.iterdir()} == others | own - {"a.chl-new-77-0"}
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    draft = tmp_path / "notes.txt-new-1-1"
+    shutil.copy(tmp_path / "a.chl", draft)
+    with pytest.raises(cl.CorruptionError):
+        cl.Db(notes)
+    assert draft.exists()
+
+
+def test_a_leftover_log_of_any_size(path):
+    """A sparse one larger than memory is looked at, and goes."""
+    make(path)
+    log = Path(f"{path}-wal")
+    log.touch()
+    os.truncate(log, 1 << 42)
+    with cl.Db(path) as db:
+        assert len(db["t"]) == 100
+    assert not log.exists()
+
+
+def test_reading_beside_a_writer_is_refused(path):
+    make(path)
+    with cl.Db(path) as db:
+        with pytest.raises(cl.DatabaseLockedError) as caught:
+            cl.Db(path, mode="r")
+        assert caught.value.pid == os.getpid()
+        db["t"].append_row(1000, [1.0, None])
+    with cl.Db(path, mode="r") as reader:
+        assert len(reader["t"]) == 101
+        with pytest.raises(cl.ReadOnlyError):
+            reader["t"].append_row(1001, [1.0, None])
