@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) health: Arc<Health>,
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) recovery: Recovery,
+    /// Number of the next segment.
+    pub(crate) next_segment: AtomicU64,
     /// `None` when it is open for reading only, or closed.
     main: Ranked<Option<Main>>,
     /// `None` when it is open for reading only, or closed.
@@ -56,7 +58,6 @@ pub(crate) struct Core {
 #[derive(Debug)]
 pub(crate) struct Main {
     pub(crate) file: MainFile,
-    pub(crate) next_segment: u64,
     /// Tables from this number on are in no commit yet.
     pub(crate) next_table: TableId,
     /// Ends with the handle; taken last.
@@ -105,6 +106,7 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) recovery: Recovery,
+    pub(crate) next_segment: u64,
     pub(crate) main: Option<Main>,
     pub(crate) writer: Writer,
     pub(crate) view: View,
@@ -122,6 +124,7 @@ impl Core {
             health: parts.health,
             syncer: parts.syncer,
             recovery: parts.recovery,
+            next_segment: AtomicU64::new(parts.next_segment),
             main: Ranked::new(Rank::Main, parts.main),
             visible: AtomicU64::new(parts.writer.next_seq - 1),
             writer: Ranked::new(Rank::Writer, writable.then_some(parts.writer)),
@@ -136,13 +139,14 @@ impl Core {
     #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.fork_generation != fork::generation() || self.closed.load(Ordering::Acquire) {
-            return Err(self.refuse());
+            return Err(self.closed());
         }
         Ok(())
     }
 
+    /// The error for a handle that was closed or inherited.
     #[cold]
-    fn refuse(&self) -> Error {
+    pub(crate) fn closed(&self) -> Error {
         let message = if self.is_inherited() {
             "this handle was opened by the parent process before a fork; open the database again \
              in this process"

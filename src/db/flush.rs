@@ -5,6 +5,7 @@
 //! starts over; otherwise replay begins where the memtables were sealed.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::db::catalog::View;
 use crate::db::core::{Core, Main, Writer};
@@ -60,9 +61,7 @@ impl Core {
         let committed = flushed.and_then(|()| self.commit_sealed(main, writer, &sealed, &written));
         if committed.is_err() {
             // Nothing is lost: the rows are in the sealed chunks and in the log.
-            for entry in &written {
-                main.file.discard(entry.offset, entry.len);
-            }
+            main.discard(&written);
             let newer = std::mem::take(&mut writer.pending);
             writer.pending = sealed.pending.into_iter().chain(newer).collect();
         }
@@ -106,7 +105,9 @@ impl Core {
             let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
             let key = KeyColumns::of(&table.def.spec);
             let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
-            self.write_rows(main, &table.def, &rows, sealed.next_lsn - 1, written)?;
+            let as_of = sealed.next_lsn - 1;
+            let write = |extent: &[u8]| main.file.write_extent(extent);
+            self.write_parts(&table.def, &rows, as_of, written, write)?;
         }
         Ok(())
     }
@@ -161,7 +162,8 @@ impl Core {
         new.map(|table| Edit::CreateTable((*table.def).clone())).collect()
     }
 
-    /// Writes sorted rows as segments to free space; what was written is added to `written`.
+    /// Writes sorted rows as segments to free space; what was written is added to `written`. The
+    /// main file is locked for each write alone: encoding is what takes long.
     pub(crate) fn write_segments(
         &self,
         def: &TableDef,
@@ -169,74 +171,45 @@ impl Core {
         as_of_lsn: u64,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<()> {
-        for part in cut(rows, def) {
-            let id = match self.main().as_mut() {
-                Some(main) => main.take_segment_id(),
-                None => return Err(self.closed()),
-            };
-            // Encoded outside of the lock: that is what takes long.
-            let (entry, extent) = self.encode(def, &part, id, as_of_lsn);
-            match self.main().as_mut() {
-                Some(main) => place(main, entry, &extent, written)?,
-                None => return Err(self.closed()),
-            }
-        }
-        Ok(())
+        self.write_parts(def, rows, as_of_lsn, written, |extent| match self.main().as_mut() {
+            Some(main) => main.file.write_extent(extent),
+            None => Err(self.closed()),
+        })
     }
 
-    fn write_rows(
+    /// Encodes sorted rows as segments and has each written by `write`, which says where.
+    fn write_parts(
         &self,
-        main: &mut Main,
         def: &TableDef,
         rows: &SortedRows,
         as_of_lsn: u64,
         written: &mut Vec<SegmentEntry>,
+        mut write: impl FnMut(&[u8]) -> Result<u64>,
     ) -> Result<()> {
         for part in cut(rows, def) {
-            let id = main.take_segment_id();
-            let (entry, extent) = self.encode(def, &part, id, as_of_lsn);
-            place(main, entry, &extent, written)?;
+            let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
+            let new = NewSegment { id, table: def.id, salt: self.salt, as_of_lsn };
+            let (mut entry, extent) = build(&def.spec, new, &part);
+            entry.offset = write(&extent)?;
+            written.push(entry);
         }
         Ok(())
-    }
-
-    fn encode(
-        &self,
-        def: &TableDef,
-        rows: &SortedRows,
-        id: u64,
-        as_of_lsn: u64,
-    ) -> (SegmentEntry, Vec<u8>) {
-        build(&def.spec, NewSegment { id, table: def.id, salt: self.salt, as_of_lsn }, rows)
     }
 
     /// Gives back the place of segments that nothing names.
     pub(crate) fn discard_segments(&self, written: &[SegmentEntry]) {
         if let Some(main) = self.main().as_mut() {
-            for entry in written {
-                main.file.discard(entry.offset, entry.len);
-            }
+            main.discard(written);
         }
     }
 }
 
 impl Main {
-    /// A number for a new segment.
-    pub(crate) fn take_segment_id(&mut self) -> u64 {
-        self.next_segment += 1;
-        self.next_segment - 1
+    fn discard(&mut self, written: &[SegmentEntry]) {
+        for entry in written {
+            self.file.discard(entry.offset, entry.len);
+        }
     }
-}
-
-fn place(
-    main: &mut Main,
-    mut entry: SegmentEntry,
-    extent: &[u8],
-    written: &mut Vec<SegmentEntry>,
-) -> Result<()> {
-    entry.offset = main.file.write_extent(extent)?;
-    written.push(entry);
-    Ok(())
 }
 
 /// Cuts sorted rows into segments, where it can between two times, so that they do not touch.

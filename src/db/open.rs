@@ -52,7 +52,7 @@ pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -
             let file = file.ok_or_else(|| {
                 Error::corruption("segments overlap in the file").at(&path, slot.manifest_at)
             })?;
-            Some(Main { file, next_segment, next_table, _lock: lock })
+            Some(Main { file, next_table, _lock: lock })
         }
     };
     let opened = Parts {
@@ -64,6 +64,7 @@ pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -
         health: Arc::clone(&health),
         syncer: Arc::new(syncer),
         recovery,
+        next_segment,
         main,
         writer,
         view,

@@ -67,7 +67,7 @@ impl Core {
         let mut main = self.main();
         let mut guard = self.writer();
         let (Some(main), Some(writer)) = (main.as_mut(), guard.as_mut()) else {
-            return Err(Error::new(ErrorKind::Closed, "the database is closed").in_file(&self.path));
+            return Err(self.closed());
         };
         if writer.log.is_none() {
             let slot = *main.file.slot();
@@ -293,11 +293,6 @@ impl Core {
             )));
         }
         Ok(())
-    }
-
-    #[cold]
-    pub(crate) fn closed(&self) -> Error {
-        Error::new(ErrorKind::Closed, "the database is closed; open it again").in_file(&self.path)
     }
 
     #[cold]
