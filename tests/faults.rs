@@ -5,9 +5,10 @@
 
 mod common;
 
+use chronolite::base::Column;
 use chronolite::store::Storage;
 use chronolite::store::sim::{Fault, SimStorage};
-use chronolite::{Db, Durability, Error, ErrorKind};
+use chronolite::{Batch, DataType, Db, Durability, Error, ErrorKind, ScanSpec, TableSpec, Value};
 use common::work::Work;
 use common::{Ledger, Outcome, Rng, content, figures, inspect, mix, open, path, seed, size};
 
@@ -216,4 +217,34 @@ fn disk_full() {
     }
     assert!(wrong.is_empty() && refused > cycles, "{} wrong, seed {}", wrong.len(), seed());
     figures("disk full", &format!("{cycles} cycles, {refused} refusals, 0 wrong"));
+}
+
+/// A batch of several segments is written on several threads; whichever of the writes fails, none
+/// of its rows are there, and the place is free for the next.
+#[test]
+fn a_batch_of_several_segments_is_all_or_nothing() {
+    const ROWS: usize = 3 << 20;
+    let spec = TableSpec::new([("v", DataType::I8)]);
+    let batch = || Batch {
+        ts: (0..ROWS as i64).collect::<Vec<_>>().into(),
+        columns: vec![Column::from_vec(vec![7i8; ROWS])],
+    };
+    for failing in 1..=3 {
+        let disk = SimStorage::new();
+        let db = open(&disk, Durability::Interval).unwrap();
+        let table = db.create_table("t", spec.clone()).unwrap();
+        table.append_row(-1, &[Value::Int(1)]).unwrap();
+        let before = disk.contents(path()).unwrap().len();
+        disk.fail_at(disk.op_count() + failing, Fault::Enospc, false);
+        assert!(table.append(vec![batch()]).unwrap_err().is_out_of_space());
+        assert_eq!(table.len().unwrap(), 1);
+        assert_eq!(table.append(vec![batch()]).unwrap(), ROWS as u64);
+        assert_eq!(table.scan(ScanSpec::default()).unwrap().count().unwrap(), ROWS as u64 + 1);
+        drop((table, db));
+        let db = open(&disk, Durability::Interval).unwrap();
+        assert_eq!(db.table("t").unwrap().len().unwrap(), ROWS as u64 + 1);
+        assert!(db.verify().unwrap().ok());
+        let grown = disk.contents(path()).unwrap().len() - before;
+        assert!(grown < 1 << 20, "{grown} bytes: the places of the failed batch were not reused");
+    }
 }

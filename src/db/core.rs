@@ -204,6 +204,12 @@ impl Core {
         self.writer.lock()
     }
 
+    /// The writer, locked, unless somebody else has it.
+    #[inline]
+    pub(crate) fn try_writer(&self) -> Option<RankedGuard<'_, Option<Writer>>> {
+        self.writer.try_lock()
+    }
+
     /// What readers see now, and up to which row number: one moment of the whole database.
     pub(crate) fn snapshot(&self) -> (Arc<View>, u64) {
         let view = self.view.read();

@@ -5,19 +5,23 @@
 //! starts over; otherwise replay begins where the memtables were sealed.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::db::catalog::View;
 use crate::db::core::{Core, Main, Writer};
+use crate::db::parallel;
 use crate::db::sorted::{Pieces, sort_pieces};
 use crate::error::Result;
 use crate::format::edit::{Edit, SegmentEntry};
 use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::format::key::KeyColumns;
 use crate::format::log::LOG_START;
-use crate::format::segment::{NewSegment, SortedRows, build};
+use crate::format::rows::SortedRows;
+use crate::format::segment::{NewSegment, build};
 use crate::format::spec::{TableDef, TableId};
-use crate::store::main_file::NewState;
+use crate::store::main_file::{ExtentWriter, NewState};
 
 /// How many flushes' worth of log there may be before a flush keeps others from appending.
 const MAX_LOG_FLUSHES: u64 = 4;
@@ -106,8 +110,9 @@ impl Core {
             let key = KeyColumns::of(&table.def.spec);
             let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
             let as_of = sealed.next_lsn - 1;
-            let write = |extent: &[u8]| main.file.write_extent(extent);
-            self.write_parts(&table.def, &rows, as_of, written, write)?;
+            let (writer, space) = (main.file.writer(), Mutex::new(&mut main.file));
+            let reserve = |len| Ok((space.lock().reserve(len), writer.clone()));
+            self.write_parts(&table.def, &rows, as_of, written, reserve)?;
         }
         Ok(())
     }
@@ -163,7 +168,7 @@ impl Core {
     }
 
     /// Writes sorted rows as segments to free space; what was written is added to `written`. The
-    /// main file is locked for each write alone: encoding is what takes long.
+    /// main file is locked for a moment, to find a place for each.
     pub(crate) fn write_segments(
         &self,
         def: &TableDef,
@@ -171,29 +176,49 @@ impl Core {
         as_of_lsn: u64,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<()> {
-        self.write_parts(def, rows, as_of_lsn, written, |extent| match self.main().as_mut() {
-            Some(main) => main.file.write_extent(extent),
+        self.write_parts(def, rows, as_of_lsn, written, |len| match self.main().as_mut() {
+            Some(main) => Ok((main.file.reserve(len), main.file.writer())),
             None => Err(self.closed()),
         })
     }
 
-    /// Encodes sorted rows as segments and has each written by `write`, which says where.
+    /// Encodes sorted rows as segments, several at a time, and writes each to the place that
+    /// `reserve` finds for it. All places are added to `written`, also where a write failed.
     fn write_parts(
         &self,
         def: &TableDef,
         rows: &SortedRows,
         as_of_lsn: u64,
         written: &mut Vec<SegmentEntry>,
-        mut write: impl FnMut(&[u8]) -> Result<u64>,
+        reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
     ) -> Result<()> {
-        for part in cut(rows, def) {
-            let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
+        let parts = cut(rows, def);
+        let first_id = self.next_segment.fetch_add(parts.len() as u64, Ordering::Relaxed);
+        let failed = AtomicBool::new(false);
+        // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
+        let write = |extent: &mut Vec<u8>, index: usize| {
+            if failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let id = first_id + index as u64;
             let new = NewSegment { id, table: def.id, salt: self.salt, as_of_lsn };
-            let (mut entry, extent) = build(&def.spec, new, &part);
-            entry.offset = write(&extent)?;
-            written.push(entry);
+            let mut entry = build(&def.spec, new, &parts[index], extent);
+            let done = match reserve(entry.len) {
+                Ok((offset, writer)) => {
+                    entry.offset = offset;
+                    (Some(entry), writer.write(extent, offset))
+                }
+                Err(error) => (None, Err(error)),
+            };
+            failed.fetch_or(done.1.is_err(), Ordering::Relaxed);
+            Some(done)
+        };
+        let mut outcome = Ok(());
+        for (entry, result) in parallel::map(parts.len(), Vec::new, write).into_iter().flatten() {
+            written.extend(entry);
+            outcome = outcome.and(result);
         }
-        Ok(())
+        outcome
     }
 
     /// Gives back the place of segments that nothing names.

@@ -10,7 +10,7 @@
 //!   columns of a memtable
 //! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
 //! - `scan`, `plan`, `source`, `batches`, `newest`: the way out
-//! - `syncer`: when what is durable
+//! - `syncer`: when what is durable; `parallel`: work on several cores
 
 mod batches;
 pub(crate) mod catalog;
@@ -21,6 +21,7 @@ mod flush;
 mod newest;
 mod open;
 pub mod options;
+mod parallel;
 pub mod plan;
 mod ranked;
 pub mod scan;

@@ -40,6 +40,14 @@ impl<T> Ranked<T> {
         RankedGuard { rank: self.rank, inner: self.inner.lock() }
     }
 
+    /// Takes the lock if nobody has it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<RankedGuard<'_, T>> {
+        let inner = self.inner.try_lock()?;
+        held::enter(self.rank);
+        Some(RankedGuard { rank: self.rank, inner })
+    }
+
     /// What it guards, for whoever has it for himself.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.inner.get_mut()
@@ -124,6 +132,15 @@ mod tests {
         drop((inner, outer));
         assert_eq!(*writer.lock(), 2);
         let _outer = main.lock();
+    }
+
+    #[test]
+    fn a_lock_that_is_held_is_not_tried_for() {
+        let writer = Ranked::new(Rank::Writer, 2);
+        let held = writer.try_lock().unwrap();
+        assert!(std::thread::scope(|s| s.spawn(|| writer.try_lock().is_none()).join().unwrap()));
+        drop(held);
+        assert_eq!(*writer.try_lock().unwrap(), 2);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::base::builder::{ColumnBuilder, take};
 use crate::base::schema::{DataType, TableSpec};
 use crate::db::cells::Cells;
 use crate::format::key::KeyColumns;
-use crate::format::segment::SortedRows;
+use crate::format::rows::{RowNumbers, SortedRows};
 use crate::index::Chunk;
 
 /// Rows of a memtable: chunks in arrival order, and which of their rows.
@@ -39,14 +39,14 @@ pub(crate) fn sort_pieces(
     });
     let columns = columns.collect();
     let types: Vec<DataType> = positions.iter().map(|&position| types[position]).collect();
-    sort(SortedRows { ts: ts.into(), seq: seq.into(), columns }, &types, key)
+    let seq = RowNumbers::Each(seq.into());
+    sort(SortedRows { ts: ts.into(), seq, columns }, &types, key)
 }
 
 /// The rows of a batch, sorted, numbered from `first_seq` in the order they stand.
 pub(crate) fn sort_batch(batches: &[Batch], spec: &TableSpec, first_seq: u64) -> SortedRows {
     let types: Vec<DataType> = spec.columns.iter().map(|column| column.ty).collect();
     let rows = batches.iter().map(Batch::rows).sum::<usize>();
-    let seq: Vec<u64> = (first_seq..first_seq + rows as u64).collect();
     let (ts, columns) = match batches {
         [one] => (one.ts.clone(), one.columns.clone()),
         many => {
@@ -61,7 +61,8 @@ pub(crate) fn sort_batch(batches: &[Batch], spec: &TableSpec, first_seq: u64) ->
             (ScalarBuffer::from(ts), (0..types.len()).map(column).collect())
         }
     };
-    sort(SortedRows { ts, seq: seq.into(), columns }, &types, &KeyColumns::of(spec))
+    let seq = RowNumbers::Run(first_seq);
+    sort(SortedRows { ts, seq, columns }, &types, &KeyColumns::of(spec))
 }
 
 /// Sorts rows that stand in arrival order.
@@ -88,6 +89,6 @@ fn sort(rows: SortedRows, types: &[DataType], key: &KeyColumns) -> SortedRows {
     let columns: Vec<Column> =
         rows.columns.iter().zip(types).map(|(column, ty)| take(column, *ty, &order)).collect();
     let ts: Vec<i64> = order.iter().map(|&row| rows.ts[row as usize]).collect();
-    let seq: Vec<u64> = order.iter().map(|&row| rows.seq[row as usize]).collect();
-    SortedRows { ts: ts.into(), seq: seq.into(), columns }
+    let seq: Vec<u64> = order.iter().map(|&row| rows.seq.get(row as usize)).collect();
+    SortedRows { ts: ts.into(), seq: RowNumbers::Each(seq.into()), columns }
 }

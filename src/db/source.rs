@@ -12,7 +12,8 @@ use crate::db::segment::{Place, Segment};
 use crate::error::Result;
 use crate::format::footer::Footer;
 use crate::format::key::KeyColumns;
-use crate::format::segment::{SortedRows, read_column, read_seq, read_ts, rows_between};
+use crate::format::rows::SortedRows;
+use crate::format::segment::{read_column, read_seq, read_ts, rows_between};
 use crate::index::merge::Head;
 
 /// Which columns a scan reads, and the key among them.
@@ -158,7 +159,7 @@ fn memtable_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part 
     Part {
         rows: rows.len(),
         ts: Some(all.ts.slice(rows.start, rows.len())),
-        seq: Some(all.seq.slice(rows.start, rows.len())),
+        seq: Some(all.seq.relative(0, rows.clone())),
         columns: columns.map(|(c, def)| c.slice(def.ty, rows.start, rows.len())).collect(),
         key: wanted.key.clone(),
     }

@@ -285,9 +285,14 @@ impl Table {
     /// The first half of [`Table::append_row`], which does not wait for its rows to be durable (it
     /// waits for whoever holds the log: a commit, or its own making of it); the second is
     /// [`Db::settle`].
-    #[inline]
     pub fn write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Receipt> {
         self.core.append_row(self.id(), ts, values)
+    }
+
+    /// [`Table::write_row`] if that can be done at once: `None` where it would have to wait.
+    #[inline]
+    pub fn try_write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Option<Receipt>> {
+        self.core.try_append_row(self.id(), ts, values)
     }
 
     /// The first half of [`Table::append`]; the second is [`Db::settle`].

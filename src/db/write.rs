@@ -123,10 +123,37 @@ impl Core {
     }
 
     /// Appends one row.
-    #[inline]
     pub(crate) fn append_row(&self, id: TableId, ts: i64, values: &[Value<'_>]) -> Result<Receipt> {
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        self.put_row(writer, id, ts, values)
+    }
+
+    /// Appends one row if that can be done at once: `None` where the log has to be made, or somebody
+    /// has it, who may be waiting for a disk.
+    #[inline]
+    pub(crate) fn try_append_row(
+        &self,
+        id: TableId,
+        ts: i64,
+        values: &[Value<'_>],
+    ) -> Result<Option<Receipt>> {
+        self.check_writable()?;
+        let Some(mut guard) = self.try_writer() else { return Ok(None) };
+        match guard.as_mut().filter(|writer| writer.log.is_some()) {
+            Some(writer) => self.put_row(writer, id, ts, values).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn put_row(
+        &self,
+        writer: &mut Writer,
+        id: TableId,
+        ts: i64,
+        values: &[Value<'_>],
+    ) -> Result<Receipt> {
         let (seq, durable) = (writer.next_seq, self.syncer.durable());
         let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
             return Err(self.no_table(id));

@@ -8,7 +8,8 @@
 //! - `slot`: the two header slots of the main file
 //! - `log`: the log's header and its records
 //! - `edit`, `spec`: the manifest's records
-//! - `segment`, `footer`, `stats`: a segment's blocks, its index of them, its statistics
+//! - `rows`, `segment`, `footer`, `stats`: what goes into a segment, its blocks, its index of them, its
+//!   statistics
 //! - `key`: keys as bytes that sort like the keys
 
 pub mod edit;
@@ -16,6 +17,7 @@ pub mod footer;
 pub mod frame;
 pub mod key;
 pub mod log;
+pub mod rows;
 pub mod segment;
 pub mod slot;
 pub mod spec;

@@ -24,37 +24,9 @@ use crate::format::footer::{
 };
 use crate::format::frame::{FOOTER_MAGIC, Frame};
 use crate::format::key::{KeyColumns, MAX_KEPT_KEY};
+use crate::format::rows::{RowNumbers, SortedRows};
 use crate::format::spec::TableId;
 use crate::format::stats::{Lane, decode_vectors, encode_vectors, summarize};
-
-/// Rows of one table in the order they are read: by time, key, and arrival.
-#[derive(Debug, Clone)]
-pub struct SortedRows {
-    /// Times, ascending.
-    pub ts: ScalarBuffer<i64>,
-    /// Row numbers: the order of arrival.
-    pub seq: ScalarBuffer<u64>,
-    /// The value columns in the schema's order.
-    pub columns: Vec<Column>,
-}
-
-impl SortedRows {
-    /// How many rows.
-    pub fn rows(&self) -> usize {
-        self.ts.len()
-    }
-
-    /// `len` rows from `start` on, sharing the buffers.
-    #[must_use]
-    pub fn slice(&self, spec: &TableSpec, start: usize, len: usize) -> Self {
-        let columns = self.columns.iter().zip(&spec.columns);
-        Self {
-            ts: self.ts.slice(start, len),
-            seq: self.seq.slice(start, len),
-            columns: columns.map(|(column, def)| column.slice(def.ty, start, len)).collect(),
-        }
-    }
-}
 
 /// Who a new segment is.
 #[derive(Debug, Clone, Copy)]
@@ -69,30 +41,34 @@ pub struct NewSegment {
     pub as_of_lsn: u64,
 }
 
-/// Makes the extent of a segment of 1 to [`MAX_SEGMENT_ROWS`] rows, and its entry, whose `offset`
-/// is left 0 for whoever places it.
-pub fn build(spec: &TableSpec, new: NewSegment, rows: &SortedRows) -> (SegmentEntry, Vec<u8>) {
+/// Makes the extent of a segment of 1 to [`MAX_SEGMENT_ROWS`] rows in place of what `extent` holds,
+/// and its entry, whose `offset` is left 0 for whoever places it.
+pub fn build(
+    spec: &TableSpec,
+    new: NewSegment,
+    rows: &SortedRows,
+    extent: &mut Vec<u8>,
+) -> SegmentEntry {
     let count = rows.rows();
     assert!((1..=MAX_SEGMENT_ROWS).contains(&count), "a segment of {count} rows");
     let block_shift = if spec.storage == StoragePolicy::Size { 16 } else { 14 };
     let mut footer = Footer { rows: count as u32, block_shift, columns: Vec::new() };
-    let mut extent = Vec::new();
+    extent.clear();
     let raw = spec.storage == StoragePolicy::Raw;
     let ts = Column { data: Data::Fixed(rows.ts.inner().clone()), validity: None };
-    let min_seq = rows.seq.iter().copied().min().unwrap_or_default();
-    let relative = Column::from_vec(rows.seq.iter().map(|s| s - min_seq).collect::<Vec<u64>>());
-    put_column(&mut footer, &mut extent, (TIME_ID, DataType::I64), &ts, raw);
-    put_column(&mut footer, &mut extent, (SEQ_ID, DataType::U64), &relative, false);
+    let (min_seq, max_seq) = rows.seq.range(count);
+    put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, raw);
+    put_row_numbers(&mut footer, extent, &rows.seq, min_seq);
     for (column, def) in rows.columns.iter().zip(&spec.columns) {
-        put_column(&mut footer, &mut extent, (def.id, def.ty), column, raw);
+        put_column(&mut footer, extent, (def.id, def.ty), column, raw);
     }
-    pad_to(&mut extent, 0, EXTENT_ALIGN as usize);
+    pad_to(extent, 0, EXTENT_ALIGN as usize);
     let footer_at = extent.len() as u64;
     let body = footer.encode();
     let record = Frame::new(FOOTER_MAGIC, 0, new.id, 0, new.salt, &body).record(&body);
     extent.extend_from_slice(&record);
-    pad_to(&mut extent, 0, EXTENT_ALIGN as usize);
-    let entry = SegmentEntry {
+    pad_to(extent, 0, EXTENT_ALIGN as usize);
+    SegmentEntry {
         id: new.id,
         table: new.table,
         rows: count as u32,
@@ -100,7 +76,7 @@ pub fn build(spec: &TableSpec, new: NewSegment, rows: &SortedRows) -> (SegmentEn
         min_ts: rows.ts[0],
         max_ts: rows.ts[count - 1],
         min_seq,
-        max_seq: rows.seq.iter().copied().max().unwrap_or_default(),
+        max_seq,
         as_of_lsn: new.as_of_lsn,
         offset: 0,
         len: extent.len() as u64,
@@ -108,8 +84,25 @@ pub fn build(spec: &TableSpec, new: NewSegment, rows: &SortedRows) -> (SegmentEn
         footer_len: record.len() as u32,
         footer_checksum: checksum(&record),
         key_range: key_range(spec, rows),
+    }
+}
+
+/// Puts the row numbers as a column without statistics: nobody looks for them by value.
+fn put_row_numbers(footer: &mut Footer, extent: &mut Vec<u8>, numbers: &RowNumbers, least: u64) {
+    let part = |start, len| {
+        let values = numbers.relative(least, start..start + len).into_inner();
+        (DataType::U64, Column { data: Data::Fixed(values), validity: None })
     };
-    (entry, extent)
+    let streams = vec![put_stream(footer, extent, Role::Values, false, part)];
+    footer.columns.push(ColumnIndex {
+        id: SEQ_ID,
+        ty: DataType::U64,
+        nulls: 0,
+        nans: 0,
+        streams,
+        summary: None,
+        vectors: None,
+    });
 }
 
 fn put_column(
@@ -121,12 +114,11 @@ fn put_column(
 ) {
     let rows = footer.rows as usize;
     let nulls = column.null_count();
-    let statistics = if id == SEQ_ID { None } else { summarize(ty, column) };
-    let (summary, vectors) = match statistics {
+    let (summary, vectors) = match summarize(ty, column) {
         Some((summary, vectors)) => (Some(summary), vectors),
         None => (None, vec![]),
     };
-    let lane = Lane::of(ty).filter(|_| id != SEQ_ID && rows > VECTOR_ROWS && nulls < rows);
+    let lane = Lane::of(ty).filter(|_| rows > VECTOR_ROWS && nulls < rows);
     let packed = lane.map(|lane| {
         let mut bytes = Vec::new();
         encode_vectors(lane, &vectors, &mut bytes);
@@ -434,7 +426,7 @@ mod tests {
         let values: Vec<f64> = (0..count).map(|i| f64::from(i) * 0.25 + shift).collect();
         SortedRows {
             ts: (0..i64::from(count)).collect::<Vec<i64>>().into(),
-            seq: (1..=count as u64).collect::<Vec<u64>>().into(),
+            seq: RowNumbers::Run(1),
             columns: vec![Column::from_vec(values)],
         }
     }
@@ -443,7 +435,8 @@ mod tests {
     fn a_segment_reads_back_and_finds_times() {
         let spec = TableSpec::new([("v", DataType::F64)]);
         let new = NewSegment { id: 7, table: 1, salt: 9, as_of_lsn: 3 };
-        let (entry, extent) = build(&spec, new, &rows(0.0));
+        let mut extent = Vec::new();
+        let entry = build(&spec, new, &rows(0.0), &mut extent);
         let extent = Buffer::from_vec(extent);
         let footer = read_footer(&entry, 9, &extent).unwrap();
         let all = rows_between(&entry, &footer, &extent, 0, None).unwrap();
@@ -463,8 +456,9 @@ mod tests {
         for storage in StoragePolicy::ALL {
             let spec = TableSpec::new([("v", DataType::F64)]).storage(storage);
             let new = NewSegment { id: 7, table: 1, salt: 9, as_of_lsn: 3 };
-            let (entry, extent) = build(&spec, new, &rows(0.0));
-            let (_, stale) = build(&spec, new, &rows(1.0));
+            let (mut extent, mut stale) = (Vec::new(), Vec::new());
+            let entry = build(&spec, new, &rows(0.0), &mut extent);
+            build(&spec, new, &rows(1.0), &mut stale);
             assert!(read_footer(&entry, 9, &extent).is_ok());
             assert!(read_footer(&entry, 9, &stale).is_err(), "{}", storage.name());
         }

@@ -10,7 +10,7 @@ use super::scan::Scan;
 use super::schema::Schema;
 use super::{rows, timestamps};
 use crate::arrow::import;
-use crate::base::TimeUnit;
+use crate::base::{TimeUnit, Value};
 use crate::db::{self, Receipt, ScanSpec};
 use crate::error::Result;
 
@@ -90,7 +90,8 @@ impl Table {
     ) -> PyResult<u64> {
         let ts = timestamps::time(ts, self.unit)?;
         let table = self.table();
-        let receipt = rows::with_values(values, table.spec(), |row| Ok(table.write_row(ts, row)?))?;
+        let write = |row: &[Value<'_>]| write_row(py, table, ts, row);
+        let receipt = rows::with_values(values, table.spec(), write)?;
         settled(py, &self.handles.db, receipt)
     }
 
@@ -162,6 +163,20 @@ pub(super) fn append(py: Python<'_>, table: &db::Table, rows: &Rows) -> PyResult
         table.append(batches)
     })?;
     Ok(appended)
+}
+
+/// Writes a row, detached where that may take long.
+#[inline]
+pub(super) fn write_row(
+    py: Python<'_>,
+    table: &db::Table,
+    ts: i64,
+    row: &[Value<'_>],
+) -> PyResult<Receipt> {
+    match table.try_write_row(ts, row)? {
+        Some(receipt) => Ok(receipt),
+        None => Ok(py.detach(|| table.write_row(ts, row))?),
+    }
 }
 
 /// The sequence number of a row that was written, once what it left to be done is done.

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, KIND_BASE, KIND_DELTA, encode_edits};
@@ -24,11 +25,38 @@ const MIN_MANIFEST_ROOM: u64 = 1024;
 /// The main file, open for writing.
 #[derive(Debug)]
 pub struct MainFile {
-    file: Arc<dyn File>,
-    path: PathBuf,
-    health: Arc<Health>,
+    writer: ExtentWriter,
     slot: Slot,
     extents: Extents,
+}
+
+/// Writes extents that were reserved, on any thread and without the main file's lock.
+#[derive(Debug, Clone)]
+pub struct ExtentWriter {
+    file: Arc<dyn File>,
+    path: Arc<Path>,
+    health: Arc<Health>,
+    /// What was written ends at most here: the file is at least so long.
+    written: Arc<AtomicU64>,
+}
+
+impl ExtentWriter {
+    /// Writes the bytes of an extent where [`MainFile::reserve`] has put it. A full disk fails only
+    /// this write; whatever else goes wrong poisons the writer. The place is the caller's to
+    /// [discard](MainFile::discard) then.
+    pub fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let whole = (bytes.len() as u64).is_multiple_of(EXTENT_ALIGN);
+        assert!(whole, "an extent of {} bytes would leave the file's end unwritten", bytes.len());
+        self.write_at(bytes, offset)?;
+        self.written.fetch_max(offset + bytes.len() as u64, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.health.check()?;
+        write_all_at(&*self.file, bytes, offset)
+            .map_err(|e| self.health.judge(Error::from_io("write", &self.path, e)))
+    }
 }
 
 /// What a commit changes besides the manifest.
@@ -94,7 +122,9 @@ impl MainFile {
     ) -> Option<Self> {
         used.push((slot.manifest_at, slot.manifest_room));
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
-        Some(Self { file, path, health, slot, extents })
+        let written = Arc::new(AtomicU64::new(extents.end()));
+        let writer = ExtentWriter { file, path: path.into(), health, written };
+        Some(Self { writer, slot, extents })
     }
 
     /// The state in force.
@@ -104,26 +134,23 @@ impl MainFile {
 
     /// The file itself, to map and to sync.
     pub fn file(&self) -> &Arc<dyn File> {
-        &self.file
+        &self.writer.file
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.writer.path
     }
 
-    /// Writes an extent, of a multiple of [`EXTENT_ALIGN`] bytes, that no commit names yet and says
-    /// where. A full disk fails only this
-    /// write; whatever else goes wrong poisons the writer.
-    pub fn write_extent(&mut self, bytes: &[u8]) -> Result<u64> {
-        let whole = (bytes.len() as u64).is_multiple_of(EXTENT_ALIGN);
-        assert!(whole, "an extent of {} bytes would leave the file's end unwritten", bytes.len());
-        let offset = self.extents.place(bytes.len() as u64);
-        let written = self.write_at(bytes, offset);
-        if written.is_err() {
-            self.extents.discard(offset, bytes.len() as u64);
-        }
-        written.map(|()| offset)
+    /// What writes extents while others use the main file.
+    pub fn writer(&self) -> ExtentWriter {
+        self.writer.clone()
+    }
+
+    /// A place for an extent of `len` bytes, a multiple of [`EXTENT_ALIGN`], that no commit names
+    /// yet: to be written by [`ExtentWriter::write`], or else to be discarded.
+    pub fn reserve(&mut self, len: u64) -> u64 {
+        self.extents.place(len)
     }
 
     /// Gives back an extent that no commit will name.
@@ -145,7 +172,7 @@ impl MainFile {
         base: &dyn Fn() -> Vec<Edit>,
         state: NewState,
     ) -> Result<()> {
-        self.health.check()?;
+        self.writer.health.check()?;
         let generation = self.slot.generation + 1;
         let mut next = Slot {
             generation,
@@ -159,7 +186,8 @@ impl MainFile {
             ..self.slot
         };
         let folded = self.write_manifest(&mut next, edits, base)?;
-        next.file_len = self.extents.end();
+        // Places at the end may be reserved and not written yet: nothing committed is there.
+        next.file_len = self.extents.end().min(self.writer.written.load(Ordering::Acquire));
         self.sync()?;
         self.write_slot(&next)?;
         self.sync()?;
@@ -176,9 +204,9 @@ impl MainFile {
     /// sync alone would pass over pages that a failed one has marked as clean.
     pub fn write_again(&self, extents: &[(u64, u64)]) -> Result<()> {
         for &(offset, len) in extents {
-            let bytes = self.file.map(offset, len as usize);
-            let bytes = bytes.map_err(|e| Error::from_io("read", &self.path, e))?;
-            self.write_at(&bytes, offset)?;
+            let bytes = self.file().map(offset, len as usize);
+            let bytes = bytes.map_err(|e| Error::from_io("read", self.path(), e))?;
+            self.writer.write_at(&bytes, offset)?;
         }
         self.write_slot(&self.slot)?;
         self.sync()
@@ -196,7 +224,7 @@ impl MainFile {
         }
         let delta = self.record(KIND_DELTA, next.generation, edits);
         if next.manifest_len + delta.len() as u64 <= next.manifest_room {
-            self.write_at(&delta, next.manifest_at + next.manifest_len)?;
+            self.writer.write_at(&delta, next.manifest_at + next.manifest_len)?;
             next.manifest_len += delta.len() as u64;
             return Ok(false);
         }
@@ -206,8 +234,12 @@ impl MainFile {
             (2 * next.manifest_len).max(MIN_MANIFEST_ROOM).next_multiple_of(EXTENT_ALIGN);
         // The room is written too: a file that ends inside it could not be told from a cut one.
         base.resize(next.manifest_room as usize, 0);
-        next.manifest_at = self.write_extent(&base)?;
-        Ok(true)
+        next.manifest_at = self.reserve(next.manifest_room);
+        let written = self.writer.write(&base, next.manifest_at);
+        if written.is_err() {
+            self.discard(next.manifest_at, next.manifest_room);
+        }
+        written.map(|()| true)
     }
 
     fn record(&self, kind: u8, generation: u64, edits: &[Edit]) -> Vec<u8> {
@@ -217,25 +249,19 @@ impl MainFile {
     }
 
     fn write_slot(&self, slot: &Slot) -> Result<()> {
-        let written = write_all_at(&*self.file, &slot.to_bytes(), slot_offset(slot.generation));
+        let written = write_all_at(&**self.file(), &slot.to_bytes(), slot_offset(slot.generation));
         written.map_err(|e| {
             // Even a full disk: who knows which slot is there now?
-            let error = Error::from_io("write a header slot", &self.path, e);
-            self.health.poison(&error);
+            let error = Error::from_io("write a header slot", self.path(), e);
+            self.writer.health.poison(&error);
             error
         })
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.health.check()?;
-        write_all_at(&*self.file, bytes, offset)
-            .map_err(|e| self.health.judge(Error::from_io("write", &self.path, e)))
-    }
-
     fn sync(&self) -> Result<()> {
-        self.file.sync().map_err(|e| {
-            let error = Error::from_io("sync", &self.path, e);
-            self.health.poison(&error);
+        self.file().sync().map_err(|e| {
+            let error = Error::from_io("sync", self.path(), e);
+            self.writer.health.poison(&error);
             error
         })
     }
