@@ -51,8 +51,8 @@ python-lint: .venv/.installed .venv/.test-tools
 	$(BIN)/mypy
 	$(BIN)/stubtest chronolite._core --mypy-config-file pyproject.toml
 
-# With the examples of README.md and examples/ (test_readme.py) and of the stubs (test_face_stubs.py),
-# and the short forms of tests/proof.
+# With the examples of README.md (test_readme.py), of examples/ (test_examples.py) and of the stubs
+# (test_face_stubs.py), and the short forms of tests/proof.
 python-test: .venv/.installed .venv/.test-tools
 	$(BIN)/python -m pytest $(ARGS)
 

@@ -90,7 +90,9 @@ class Db:
     >>> with cl.Db(path) as db:
     ...     table = db.create_table("sensor", ["temp", "humidity"])
     ...     table.append_row("2024-01-01T00:00:00Z", [25.5, 60.0])
+    ...     "sensor" in db, db["sensor"].name
     1
+    (True, 'sensor')
     """
 
     def __new__(
@@ -587,6 +589,8 @@ class BatchIterator(Iterator[RecordBatch]):
     >>> batches = t.scan().batches()
     >>> next(batches).num_rows
     3
+    >>> [batch.num_rows for batch in t.scan().batches()]
+    [3]
     """
 
     def __iter__(self) -> Self: ...
@@ -599,8 +603,8 @@ class RecordBatch:
 
     >>> import pyarrow as pa
     >>> batch = next(t.scan().batches())
-    >>> pa.record_batch(batch).num_rows
-    3
+    >>> pa.record_batch(batch).num_rows, len(batch)
+    (3, 3)
     """
 
     @property
@@ -632,8 +636,10 @@ class Schema:
 
     >>> t.schema
     <chronolite.Schema ts timestamp[ms], temp f64, humidity f64>
-    >>> len(t.schema), "temp" in t.schema
-    (3, True)
+    >>> len(t.schema), "temp" in t.schema, t.schema["temp"], list(t.schema)
+    (3, True, 'f64', ['ts', 'temp', 'humidity'])
+    >>> t.schema == t.scan().schema
+    True
     """
 
     @property

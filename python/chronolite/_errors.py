@@ -1,5 +1,7 @@
 """What chronolite raises. Every class is a ``ChronoliteError`` and, where Python has a word for
 it, that too: a ``SchemaError`` is a ``ValueError``, a failed open is an ``OSError``.
+
+The examples run as those of ``_core.pyi`` do: ``db`` is open, with a table ``t``.
 """
 
 from __future__ import annotations
@@ -25,11 +27,25 @@ __all__ = [
 
 
 class ChronoliteError(Exception):
-    """Any failure of chronolite; catch it to catch them all."""
+    """Any failure of chronolite; catch it to catch them all.
+
+    >>> try:
+    ...     table = db["nothing"]
+    ... except cl.ChronoliteError as error:
+    ...     print(error)
+    no table "nothing"; the database has sensor
+    """
 
 
 class SchemaError(ChronoliteError, ValueError):
-    """A table, column, name, type or length does not fit the schema. Nothing was written."""
+    """A table, column, name, type or length does not fit the schema. Nothing was written.
+
+    >>> try:
+    ...     rows = t.append({"ts": [1], "temp": ["hot"], "humidity": [60.0]})
+    ... except cl.SchemaError as error:
+    ...     print(error)
+    column "temp", row 0: the table has f64, the value is text
+    """
 
 
 class SchemaTypeError(SchemaError, TypeError):
@@ -41,11 +57,21 @@ class SchemaOverflowError(SchemaError, OverflowError):
 
 
 class InvalidInputError(ChronoliteError, ValueError):
-    """An argument is out of its range or has no meaning here."""
+    """An argument is out of its range or has no meaning here.
+
+    >>> t.scan(limit=-1)
+    Traceback (most recent call last):
+    chronolite._errors.InvalidInputError: limit is at least 0, not -1
+    """
 
 
 class TableNotFoundError(ChronoliteError, KeyError):
-    """The database has no table of that name."""
+    """The database has no table of that name.
+
+    >>> db.table("nothing")
+    Traceback (most recent call last):
+    chronolite._errors.TableNotFoundError: no table "nothing"; the database has sensor
+    """
 
     def __str__(self) -> str:
         # KeyError would show the message in quotes.
@@ -53,7 +79,15 @@ class TableNotFoundError(ChronoliteError, KeyError):
 
 
 class DatabaseLockedError(ChronoliteError):
-    """Another handle or process has the database open for writing; ``pid`` says which."""
+    """Another handle or process has the database open for writing; ``pid`` says which.
+
+    >>> import os
+    >>> try:
+    ...     cl.Db(db.path)
+    ... except cl.DatabaseLockedError as error:
+    ...     print(error.pid == os.getpid())
+    True
+    """
 
     pid: int | None = None
 
@@ -62,6 +96,13 @@ class CorruptionError(ChronoliteError):
     """Bytes on disk are not what was written: in ``file``, at byte ``offset``.
 
     A file of another program is one too.
+
+    >>> size = path.write_bytes(b"something else")
+    >>> try:
+    ...     cl.Db(path)
+    ... except cl.CorruptionError as error:
+    ...     print(error.file == str(path), error.offset)
+    True 0
     """
 
     file: str | None = None
@@ -69,21 +110,45 @@ class CorruptionError(ChronoliteError):
 
 
 class FormatError(ChronoliteError):
-    """The file is whole, but a newer version of the library wrote it."""
+    """The file is whole, but a newer version of the library wrote it.
+
+    >>> try:
+    ...     cl.Db(path).close()
+    ... except cl.FormatError as error:
+    ...     print("get a newer chronolite:", error)
+    """
 
 
 class ReadOnlyError(ChronoliteError):
-    """A write to a database that was opened with ``mode="r"``."""
+    """A write to a database that was opened with ``mode="r"``.
+
+    >>> cl.Db(path).close()
+    >>> with cl.Db(path, mode="r") as reader:
+    ...     reader.create_table("sensor", ["temp"])
+    Traceback (most recent call last):
+    chronolite._errors.ReadOnlyError: ...
+    """
 
 
 class ClosedError(ChronoliteError):
-    """The database was closed, or the handle came through a fork; open it again."""
+    """The database was closed, or the handle came through a fork; open it again.
+
+    >>> db.close()
+    >>> t.scan()
+    Traceback (most recent call last):
+    chronolite._errors.ClosedError: ...
+    """
 
 
 class DurabilityError(ChronoliteError):
     """An earlier write or sync failed: reads go on, writes need the database reopened.
 
     ``errno`` is the operating system's error number where one is behind it.
+
+    >>> try:
+    ...     db.flush()
+    ... except cl.DurabilityError as error:
+    ...     print("close it, look at the disk, open it again:", error, error.errno)
     """
 
     errno: int | None = None
@@ -93,6 +158,11 @@ class IndeterminateError(ChronoliteError):
     """The write may or may not have been applied; read it back before writing it again.
 
     ``errno`` is the operating system's error number where one is behind it.
+
+    >>> try:
+    ...     number = t.append_row("2024-01-01T00:00:03Z", [25.8, None])
+    ... except cl.IndeterminateError:
+    ...     print(t.scan("2024-01-01T00:00:03Z").count(), "rows are there")
     """
 
     errno: int | None = None
@@ -103,6 +173,12 @@ class StorageError(ChronoliteError, OSError):
 
     Where Python has a closer class (``FileNotFoundError``, ``PermissionError``,
     ``IsADirectoryError``, ``NotADirectoryError``), it is that too.
+
+    >>> try:
+    ...     cl.Db(path / "no" / "such.chl")
+    ... except cl.StorageError as error:
+    ...     print(error.strerror, isinstance(error, FileNotFoundError))
+    No such file or directory True
     """
 
 

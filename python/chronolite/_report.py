@@ -18,7 +18,11 @@ class VerifyReport(dict[str, Any]):
 
     @property
     def ok(self) -> bool:
-        """True if nothing is wrong."""
+        """True if nothing is wrong.
+
+        >>> db.verify().ok
+        True
+        """
         return bool(self["ok"])
 
     def __repr__(self) -> str:

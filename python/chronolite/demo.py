@@ -13,6 +13,7 @@ import gzip
 import random
 import tempfile
 import time
+import zlib
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -130,6 +131,13 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 def read_weather(source: Path) -> list[Columns]:
     """The rows of the CSV file as batches of columns: times in seconds (UTC), `NA` as None."""
+    try:
+        return _read_rows(source)
+    except (UnicodeDecodeError, csv.Error, EOFError, zlib.error) as error:
+        raise DemoError(f"{source} is no CSV file in UTF-8: {error}") from None
+
+
+def _read_rows(source: Path) -> list[Columns]:
     opener = gzip.open if source.suffix == ".gz" else open
     with opener(source, "rt", encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)

@@ -101,7 +101,8 @@ impl Db {
         Ok(Table::new(self.db.clone(), table))
     }
 
-    /// Appends a value to a series, made at the first use, and returns its sequence number.
+    /// Appends a value to a series and returns its sequence number: 1, 2, 3 and so on, counting the
+    /// rows of all tables.
     fn append(
         &self,
         py: Python<'_>,
@@ -123,7 +124,7 @@ impl Db {
         nanots::append_row(py, &self.db, table, ts_ms, values)
     }
 
-    /// Appends the rows in a pair of Arrow capsules and returns how many.
+    /// Appends the rows of an Arrow record batch, all of them or none, and returns how many.
     fn append_rows_arrow_capsules(
         &self,
         py: Python<'_>,
@@ -134,7 +135,7 @@ impl Db {
         nanots::append_capsules(py, &self.db, table, schema_capsule, array_capsule)
     }
 
-    /// Times and values of a series with `start_ms <= time <= end_ms`.
+    /// Times and values of a series with `start_ms <= time <= end_ms`, in the order of time.
     fn query_range<'py>(
         &self,
         py: Python<'py>,
@@ -145,7 +146,7 @@ impl Db {
         nanots::range_pairs(py, &self.db, series, start_ms, end_ms)
     }
 
-    /// Times and columns of a table's rows with `start_ms <= time <= end_ms`.
+    /// Times and columns of the rows with `start_ms <= time <= end_ms`, in the order of time.
     fn query_table_range_columns<'py>(
         &self,
         py: Python<'py>,
@@ -156,7 +157,7 @@ impl Db {
         nanots::range_columns(py, &self.db, table, start_ms, end_ms)
     }
 
-    /// The rows with `start_ms <= time <= end_ms` as the capsules of a schema and an array.
+    /// The rows with `start_ms <= time <= end_ms` as one Arrow record batch, in two capsules.
     fn query_table_range_arrow_capsules<'py>(
         &self,
         py: Python<'py>,

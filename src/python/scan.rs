@@ -21,7 +21,8 @@ const STREAM_ROWS: usize = 65_536;
 /// Rows of a batch of a result that is wanted as a whole.
 pub(super) const WHOLE_ROWS: usize = 1 << 20;
 
-/// Rows of one table at one moment, read when asked for and as often as wanted.
+/// Rows of one table at one moment. Nothing is read until it is asked for, and it may be read as
+/// often as wanted: what is written after the scan was made is not in it.
 #[pyclass(frozen, module = "chronolite")]
 pub(super) struct Scan {
     scan: Detached<db::Scan>,

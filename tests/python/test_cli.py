@@ -105,6 +105,21 @@ def test_demo_names_what_is_wrong_with_a_csv(
     assert message in done.stderr
 
 
+@pytest.mark.parametrize("damage", ["cut", "changed", "not text"])
+def test_a_csv_that_cannot_be_read_is_named(tmp_path: Path, weather_csv: Path, damage: str) -> None:
+    packed = weather_csv.read_bytes()
+    source = tmp_path / "weather.csv.gz"
+    source.write_bytes(
+        {
+            "cut": packed[:5000],
+            "changed": packed[:10] + b"\xff" * 100,
+            "not text": gzip.compress(b"\xff\xfe"),
+        }[damage]
+    )
+    with pytest.raises(demo.DemoError, match=r"weather\.csv\.gz is no CSV file in UTF-8"):
+        demo.read_weather(source)
+
+
 def test_demo_says_when_the_csv_is_not_there(run_python: Run) -> None:
     done = run_python("-m", "chronolite", "demo", "--csv", "nowhere.csv")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""The examples of README.md and of examples/ run, and print what they say."""
+"""The examples of README.md run, and print what they say."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -61,18 +59,3 @@ def test_readme_output_belongs_to_the_block_before_it() -> None:
         "words\n\n```python\npass\n```\nmore\n```text\n2\n```\n"
     )
     assert list(examples(text)) == [Example("print(1)\n", "1\n", 1), Example("pass\n", None, 11)]
-
-
-@pytest.mark.parametrize(
-    "script", sorted((ROOT / "examples").glob("*.py")), ids=lambda script: script.name
-)
-def test_example(script: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr

@@ -1,0 +1,124 @@
+"""The files of examples/ run without arguments and print what they are there to show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+import chronolite as cl
+
+Run = Callable[..., "CompletedProcess[str]"]
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+TELLING = {
+    "late_rows.py": [r"^\['black', 'blue', 'white', 'red', 'green'\]$"],
+    "weather_frame.py": [r"^26115 rows appended$", r"^EWR +\d+\.0 +\d+\.\d"],
+    "sensors.py": [
+        r"^killed at message 900, [1-9]\d* rows in hand$",
+        r"^goes on after message [1-9]\d\d;",
+        r"^[1-9]\d* messages came twice .*'old': [1-9].*'full': [1-9]",
+        r"^2,000 messages published, 2,000 rows, in order of time$",
+        r"^plant/boiler/temp +\d+ readings, mean 69\.\d$",
+    ],
+    "ticks.py": [
+        r"^30,000 ticks appended$",
+        r"^ESM4 +2024-05-01 13:39:59\.\d{9} +\d+\.\d+$",
+        r"datetime\[ns\]",
+        r"^2024-05-01 13:30:00( +\d{4}\.\d+){4}$",
+    ],
+    "pandas_round_trip.py": [
+        r"^when +datetime64\[us, Europe/Berlin\] +now datetime64\[us\]$",
+        r"^site +category +now str$",
+        r"^doors +Int64 +as it was$",
+        r"^equal, value for value$",
+    ],
+}
+NOTEBOOK = EXAMPLES / "reader.ipynb"
+
+# As a notebook runs it: cell by cell in one namespace, the value of a last expression shown.
+RUN_CELLS = """
+import ast, json, sys
+
+names = {"__name__": "__main__"}
+for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
+    if cell["cell_type"] == "code":
+        tree = ast.parse("".join(cell["source"]))
+        shown = tree.body[-1:] if isinstance(tree.body[-1], ast.Expr) else []
+        tree.body = tree.body[: len(tree.body) - len(shown)]
+        exec(compile(tree, "cell", "exec"), names)
+        exec(compile(ast.Interactive(shown), "cell", "single"), names)
+"""
+
+
+def says(output: str, lines: list[str]) -> None:
+    for line in lines:
+        assert re.search(line, output, re.MULTILINE), f"no {line!r} in:\n{output}"
+
+
+def test_every_example_is_tested() -> None:
+    assert {file.name for file in EXAMPLES.glob("*.py")} == set(TELLING)
+    assert list(EXAMPLES.glob("*.ipynb")) == [NOTEBOOK]
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_example(run_python: Run, tmp_path: Path, name: str) -> None:
+    done = run_python(str(EXAMPLES / name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    says(done.stdout, TELLING[name])
+    assert list(tmp_path.iterdir()) == [], "it writes to a temporary folder"
+
+
+@pytest.mark.parametrize(("name", "rows"), [("sensors.py", 2_000), ("ticks.py", 30_000)])
+def test_a_file_that_is_named_is_kept(
+    run_python: Run, tmp_path: Path, name: str, rows: int
+) -> None:
+    kept = tmp_path / "kept.chl"
+    for attempt in range(2):
+        done = run_python(str(EXAMPLES / name), str(kept))
+        # The sensors go on where they were; the ticks are not imported twice.
+        told = (0, "") if attempt == 0 or name == "sensors.py" else (1, "already there")
+        assert done.returncode == told[0], done.stderr
+        assert told[1] in done.stderr
+        assert [file.name for file in tmp_path.iterdir()] == ["kept.chl"]
+        with cl.Db(kept, mode="r") as db:
+            assert [len(db[table]) for table in db.tables()] == [rows]
+
+
+def test_the_notebook_is_stored_without_outputs() -> None:
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert (cell["outputs"], cell["execution_count"]) == ([], None)
+
+
+def test_the_notebook(run_python: Run) -> None:
+    done = run_python("-c", RUN_CELLS, str(NOTEBOOK))
+    assert done.returncode == 0, done.stderr
+    says(
+        done.stdout,
+        [
+            r'^<chronolite.Table "climate": ts timestamp\[ms\], bed utf8, temp f64> 576 rows$',
+            r"^count .* 290\.0",  # a day of each bed, and the reading a day before the last
+            r"mode",
+        ],
+    )
+
+
+def test_the_notebook_reads_a_file_of_yours(
+    run_python: Run, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cl.Db(path) as db:
+        db.create_table("mine", {"x": "i8"}, time_unit="s").append({"ts": [1, 86_402], "x": [1, 2]})
+    before = path.read_bytes()
+    monkeypatch.setenv("CHRONOLITE_FILE", str(path))
+    done = run_python("-c", RUN_CELLS, str(NOTEBOOK))
+    assert done.returncode == 0, done.stderr
+    says(done.stdout, [r'^<chronolite.Table "mine": .*> 2 rows$', r"^count .* 1\.0"])
+    assert path.read_bytes() == before
