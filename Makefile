@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench bench-kernel bench-peers asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,17 +79,26 @@ format: .venv/.test-tools ## format Rust and Python
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: ## the Rust benches
+# ARGS go to the comparison; the Rust benches alone take theirs by `make bench-kernel ARGS=...`.
+bench: ## the Rust benches, and chronolite beside its peers (options: ARGS="--scale 0.1 --only sensor")
+	$(MAKE) bench-kernel ARGS=
+	$(MAKE) bench-peers ARGS="$(ARGS)"
+
+bench-kernel:
 	cargo bench --locked --bench '*' $(ARGS)
+
+# It makes an environment of its own, from a Python that is new enough for the peers: benches/.env.
+bench-peers:
+	$(PYTHON) benches/compare.py $(ARGS)
 
 asan: ## the Rust tests under AddressSanitizer, by hand (needs rustup's nightly toolchain)
 	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan cargo +nightly test --locked \
 	  --target $$(rustc -vV | sed -n 's/^host: //p') --features sim --lib --tests
 
 clean: ## remove what was built and the .venv
-	rm -rf target dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf target dist .venv benches/.env .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f python/chronolite/*.so
-	find python tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find python tests examples benches -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.created:
 	@command -v cargo >/dev/null || { \
