@@ -18,6 +18,8 @@ pub enum ErrorKind {
     TableNotFound,
     /// An argument is out of its range or has no meaning here.
     InvalidInput,
+    /// A result does not fit its type.
+    Overflow,
     /// Another handle or process holds the database open for writing.
     Locked,
     /// Bytes in the file or its log are not what was written.

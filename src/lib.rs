@@ -48,5 +48,6 @@ mod python;
 pub mod store;
 
 pub use base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};
+pub use db::{Aggregate, DownsampleSpec, Fill, Origin, Summary};
 pub use db::{Db, DbOptions, Durability, Mode, Scan, ScanSpec, Table};
 pub use error::{Error, ErrorKind, Result};

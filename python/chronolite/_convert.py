@@ -64,7 +64,7 @@ def _series(pandas: Any, parts: list[Any], kind: str) -> Any:
     if kind == "utf8":
         return _text_series(pandas, [part for part, _, _ in parts])
     values, nulls = _join([_values(part, kind) for part, _, _ in parts], kind), _nulls(parts)
-    if nulls is None or kind in ("f32", "f64", "binary"):
+    if nulls is None or kind in ("f32", "f64", "binary") or values.dtype.kind == "M":
         return _with_nulls(values, nulls)
     # Integers and bools have no NaN: pandas' nullable dtypes keep them exact.
     array = pandas.arrays.BooleanArray if kind == "bool" else pandas.arrays.IntegerArray
@@ -134,5 +134,9 @@ def _with_nulls(values: Any, nulls: Any) -> Any:
     if values.dtype.kind == "f":
         values = _writable(values)
         values[nulls] = np.nan
+        return values
+    if values.dtype.kind == "M":
+        values = _writable(values)
+        values[nulls] = np.datetime64("NaT")
         return values
     return np.ma.MaskedArray(values, mask=nulls)

@@ -12,7 +12,7 @@ exist yet, and, from ``Table`` on, with ``db`` an open database in which ``t`` i
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from typing import Any, Literal, Protocol, Self, SupportsFloat, SupportsIndex, TypeAlias, final
 
@@ -33,6 +33,9 @@ _TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 _TypeName: TypeAlias = str
 # A pandas.Timestamp is a datetime.
 _Time: TypeAlias = SupportsIndex | datetime | str | np.datetime64
+_Duration: TypeAlias = SupportsIndex | timedelta | np.timedelta64 | str
+_Aggregate: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "last", "std"]
+_Aggregates: TypeAlias = Mapping[str, _Aggregate | Sequence[_Aggregate]]
 _Row: TypeAlias = Sequence[Any] | Mapping[str, Any] | np.ndarray[Any, Any]
 
 class _ArrowSchema(Protocol):
@@ -499,6 +502,99 @@ class Table:
         array([61.])
         """
 
+    def asof(self, ts: _Time) -> Scan:
+        """The newest row at or before a time: of rows at the same time, the last in the order of a
+        scan. No row if there is none.
+
+        Args:
+            ts: The time: an int in the table's unit, or what ``append_row`` takes.
+
+        Raises:
+            TypeError: The time is a bool or a float.
+
+        >>> t.asof("2024-01-01T00:00:01.500Z").to_numpy()["temp"]
+        array([25.6])
+        >>> t.asof("2023-12-31").count()
+        0
+        """
+
+    def downsample(
+        self,
+        every: _Duration,
+        aggregates: _Aggregates,
+        start: _Time | None = None,
+        end: _Time | None = None,
+        *,
+        by: str | Iterable[str] = (),
+        where: None = None,
+        origin: Literal["epoch", "start"] | _Time = "epoch",
+        tz: str | tzinfo | None = None,
+        fill: Literal["null", "previous", "linear"] | float | None = None,
+    ) -> Scan:
+        """The rows with ``start <= time < end`` in buckets of time, and what each bucket comes to,
+        as of now.
+
+        The result is a scan, lazy as any: a row for each bucket that has rows (and each group in
+        it), in order of time, then of ``by``. Its columns are the time at which the bucket begins,
+        those of ``by``, and then ``temp_mean`` and so on in the order given.
+
+        Args:
+            every: The length of a bucket: an int in the table's unit, a ``timedelta``, or text such
+                as ``"250ms"``, ``"5m"`` (``ns us ms s m h d w``). A bucket holds its beginning and
+                not its end.
+            aggregates: Columns, and for each a name or a list of names.
+
+                - ``count``: how many values are not null (of the time column: how many rows); i64
+                - ``sum``: exact for integers (i64, or u64 of unsigned ones and of bools), f64 for
+                  floats, compensated: off by at most about 1.5e-14 times the sum of the magnitudes
+                - ``mean``: f64
+                - ``min``, ``max``: of the column's type; text and bytes compare by their bytes. NaN
+                  is passed over; if there is nothing else the result is null
+                - ``first``, ``last``: the first and last value that is not null, in order of rows
+                - ``std``: the sample's standard deviation (n - 1), f64; null for a single value
+
+                Nulls are passed over. Nothing but nulls comes to null, and to a count of 0. A NaN
+                makes sum, mean and std NaN. Text and bytes have no sum, mean or std.
+            start: The first time of the rows; None is open. It does not move the buckets.
+            end: The time to stop before; None is open.
+            by: A column, or a list of them, of text, bytes, bools or integers: their values make
+                groups, each with a row of its own. Null is one of the values, and comes first.
+            where: Not there yet; None.
+            origin: A time at which a bucket begins, the others following both ways: ``"epoch"`` is
+                1970-01-01 or, for whole weeks, a Monday; ``"start"`` is ``start`` or, without one,
+                the first row's time; or any time.
+            tz: A time zone: a name of the IANA database (the one built into chronolite), or a
+                ``ZoneInfo``. Days and weeks are then the calendar's there, as in pandas: they begin
+                at local midnight (``"epoch"``) or the origin's time of day, and have 23 or 25 hours
+                where clocks change. Shorter buckets are counted from there in time that passes, so
+                that they never join two hours of the same name; the last of a day ends with the
+                day. ``every`` is whole days, or goes into a day. The times of the result stay UTC.
+            fill: None gives only the buckets that have rows. Anything else gives every bucket, for
+                every group that occurs, from that of ``start`` (of the first row, if it is None) to
+                that of ``end`` (of the last row), and says what stands for a null, of a bucket
+                without rows as of one with nothing but nulls: ``"null"`` nothing;
+                ``"previous"`` the value of the bucket before; ``"linear"`` the value on the line in
+                time between those before and after (integers rounded), which does not reach beyond
+                the first and the last; or a number, that number. A count is never null, so it is 0.
+
+        It reads the range once, block by block, and keeps the open bucket's groups in memory; with
+        a ``fill`` it keeps what the result would be without. Reading raises for what only the rows
+        show: ``ResultOverflowError`` for a sum of integers past 64 bits, ``InvalidInputError`` if
+        filling makes more than 100 million rows.
+
+        Raises:
+            SchemaError: There is no such column, it has no such aggregate or cannot be filled so,
+                or two columns of the result are of one name.
+            InvalidInputError: ``every`` is not positive or not whole in the table's unit, is months
+                or years, or does not go with ``tz``; there is no such zone, aggregate or fill.
+            TypeError: An argument is of another type.
+
+        >>> t.downsample("2s", {"temp": ["mean", "count"], "humidity": "max"}).to_pandas()
+                           ts  temp_mean  temp_count  humidity_max
+        0 2024-01-01 00:00:00      25.55           2          60.0
+        1 2024-01-01 00:00:02        NaN           0          61.0
+        """
+
     def __getitem__(self, range: slice, /) -> Scan: ...
     def __len__(self) -> int: ...
     def __arrow_c_schema__(self) -> object: ...
@@ -506,8 +602,8 @@ class Table:
 
 @final
 class Scan:
-    """Rows of one table at one moment. Nothing is read until it is asked for, and it may be read
-    as often as wanted: what is written after the scan was made is not in it.
+    """Rows of one table, or buckets of them, at one moment. Nothing is read until it is asked for,
+    and it may be read as often as wanted: what is written after the scan was made is not in it.
 
     It is an Arrow stream: ``pyarrow.table(scan)``, ``polars.DataFrame(scan)`` and
     ``duckdb.from_arrow(scan)`` read it without a copy.
@@ -533,6 +629,28 @@ class Scan:
 
         >>> t.scan().count()
         3
+        """
+
+    def aggregate(self, aggregates: _Aggregates) -> dict[str, dict[str, Any]]:
+        """What the values of columns come to over all rows of the scan. Reads these columns only,
+        in bounded memory.
+
+        Args:
+            aggregates: Columns of the scan, and for each a name or a list of names: ``count``,
+                ``sum``, ``mean``, ``min``, ``max``, ``first``, ``last``, ``std``, as
+                ``Table.downsample`` has them.
+
+        Returns:
+            The values by column and name, as Python's own; None is null. Times are ints in the
+            table's unit.
+
+        Raises:
+            SchemaError: There is no such column in the scan, or it has no such aggregate.
+            ResultOverflowError: A sum of integers is past 64 bits; also an ``OverflowError``.
+            InvalidInputError: There is no such aggregate.
+
+        >>> t.scan().aggregate({"temp": ["min", "count"], "humidity": "mean"})
+        {'temp': {'min': 25.5, 'count': 2}, 'humidity': {'mean': 60.0}}
         """
 
     def batches(self, rows: int = 65536) -> BatchIterator:

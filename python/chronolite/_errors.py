@@ -18,6 +18,7 @@ __all__ = [
     "IndeterminateError",
     "InvalidInputError",
     "ReadOnlyError",
+    "ResultOverflowError",
     "SchemaError",
     "SchemaOverflowError",
     "SchemaTypeError",
@@ -63,6 +64,10 @@ class InvalidInputError(ChronoliteError, ValueError):
     Traceback (most recent call last):
     chronolite._errors.InvalidInputError: limit is at least 0, not -1
     """
+
+
+class ResultOverflowError(ChronoliteError, OverflowError):
+    """A result, such as a sum of integers, does not fit its type."""
 
 
 class TableNotFoundError(ChronoliteError, KeyError):
@@ -212,6 +217,7 @@ _BY_KIND: dict[str, type[ChronoliteError]] = {
     "schema_overflow": SchemaOverflowError,
     "table_not_found": TableNotFoundError,
     "invalid_input": InvalidInputError,
+    "overflow": ResultOverflowError,
     "locked": DatabaseLockedError,
     "corruption": CorruptionError,
     "format": FormatError,

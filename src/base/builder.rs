@@ -112,19 +112,23 @@ pub fn concat(ty: DataType, pieces: &[Column]) -> Result<Column> {
     if let [piece] = pieces {
         return Ok(piece.clone());
     }
-    let text: u64 = pieces.iter().map(text_bytes).sum();
-    if i32::try_from(text).is_err() {
-        return Err(Error::invalid(format!(
-            "{text} bytes of text do not fit one column, which holds less than 2 GiB; read them \
-             in pieces"
-        )));
-    }
+    check_text(pieces.iter().map(text_bytes).sum())?;
     let rows = || pieces.iter().map(|piece| piece.len(ty));
     let mut all = ColumnBuilder::new(ty, rows().sum());
     for (piece, rows) in pieces.iter().zip(rows()) {
         all.extend(piece, 0, rows);
     }
     Ok(all.finish())
+}
+
+fn check_text(bytes: u64) -> Result<()> {
+    if i32::try_from(bytes).is_err() {
+        return Err(Error::invalid(format!(
+            "{bytes} bytes of text do not fit one column, which holds less than 2 GiB; read them \
+             in pieces"
+        )));
+    }
+    Ok(())
 }
 
 fn text_bytes(column: &Column) -> u64 {
@@ -135,6 +139,17 @@ fn text_bytes(column: &Column) -> u64 {
         }
         Data::Fixed(_) | Data::Bool(_) => 0,
     }
+}
+
+/// The values of `column` at `rows`, in that order, for rows that may stand there many times.
+///
+/// # Errors
+/// `InvalidInput` if they hold 2 GiB of text, which no column can.
+pub fn repeat(column: &Column, ty: DataType, rows: &[u32]) -> Result<Column> {
+    if ty.is_bytes() {
+        check_text(rows.iter().map(|&row| column.bytes_at(row as usize).len() as u64).sum())?;
+    }
+    Ok(take(column, ty, rows))
 }
 
 /// The values of `column` at `rows`, in that order.

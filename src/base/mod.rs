@@ -11,7 +11,7 @@ pub mod time;
 pub mod value;
 
 pub use batch::{Batch, Column, Data};
-pub use builder::{ColumnBuilder, concat, take};
+pub use builder::{ColumnBuilder, concat, repeat, take};
 pub use schema::{ColumnDef, ColumnId, DataType, OnConflict, StoragePolicy, TableSpec};
 pub use time::TimeUnit;
 pub use value::Value;

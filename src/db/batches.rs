@@ -20,9 +20,9 @@ const MERGE_ROWS: usize = 16_384;
 /// Most text of a piece of the result.
 const MAX_PIECE_TEXT: usize = 512 << 20;
 
-/// The pieces of a scan's result, in order.
+/// The pieces of the rows of a table, in order.
 #[derive(Debug)]
-pub struct Batches {
+pub(crate) struct TableBatches {
     plan: Arc<Plan>,
     rows: usize,
     pending: VecDeque<Source>,
@@ -38,7 +38,7 @@ pub struct Batches {
     failed: bool,
 }
 
-impl Batches {
+impl TableBatches {
     pub(crate) fn new(plan: Arc<Plan>, rows: usize) -> Result<Self> {
         let pending = plan.sources();
         let (skip, left) = (plan.skip, plan.limit);
@@ -208,7 +208,7 @@ impl Batches {
     }
 }
 
-impl Iterator for Batches {
+impl Iterator for TableBatches {
     type Item = Result<Vec<Column>>;
 
     fn next(&mut self) -> Option<Self::Item> {

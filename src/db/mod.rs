@@ -9,14 +9,17 @@
 //! - `catalog`, `segment_list`, `segment`: what readers see, replaced as a whole; `cells`: the
 //!   columns of a memtable
 //! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
-//! - `scan`, `plan`, `source`, `batches`, `newest`: the way out
+//! - `scan`, `plan`, `source`, `batches`, `newest`: the way out; `aggregate` and `downsample`: what
+//!   rows come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 
+pub mod aggregate;
 mod batches;
 pub(crate) mod catalog;
 pub(crate) mod cells;
 mod close;
 pub(crate) mod core;
+pub mod downsample;
 mod flush;
 mod newest;
 mod open;
@@ -38,10 +41,11 @@ mod write;
 mod write_table;
 
 pub use self::core::Recovery;
-pub use batches::Batches;
+pub use aggregate::{Aggregate, Summary};
+pub use downsample::{DownsampleSpec, Fill, Origin};
 pub use options::{DbOptions, Durability, Mode};
 pub use plan::{ScanColumn, ScanSpec};
-pub use scan::Scan;
+pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats, VerifyReport};
 pub use table::{Db, Table};
 pub use write::Receipt;

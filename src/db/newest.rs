@@ -7,28 +7,38 @@ use std::collections::BinaryHeap;
 use crate::db::catalog::TableView;
 use crate::db::segment::Place;
 use crate::error::Result;
-use crate::format::segment::read_ts;
+use crate::format::segment::{read_ts, rows_between};
 
-/// The time of the `n`-th newest row: of the rows at or past it, the last `n` are the newest. `None`
-/// if there are fewer rows. Reads the last times of the runs that can matter, the latest first.
+/// The time of the `n`-th newest row before `end`: of those at or past it, the last `n` are the
+/// newest. `None` if there are fewer rows. Reads the last times of the runs that can matter, the
+/// latest first.
 pub(crate) fn nth_newest(
     table: &TableView,
     visible: u64,
     n: usize,
+    end: Option<i64>,
     at: &Place<'_>,
 ) -> Result<Option<i64>> {
     let newest = RefCell::new(Newest { n, heap: BinaryHeap::new() });
     for chunk in &table.chunks {
         let times = chunk.ts(chunk.visible(visible));
-        let sorted = chunk.is_ascending() || times.is_sorted();
-        let from = if sorted { times.len().saturating_sub(n) } else { 0 };
-        newest.borrow_mut().take(&times[from..]);
+        for rows in chunk.in_range(times.len(), i64::MIN, end) {
+            let sorted = chunk.is_ascending() || times[rows.clone()].is_sorted();
+            let from = if sorted { rows.len().saturating_sub(n) } else { 0 };
+            newest.borrow_mut().take(&times[rows][from..]);
+        }
     }
     let mut failed = Ok(());
     let visit = |segment: &std::sync::Arc<crate::db::segment::Segment>| {
-        let rows = segment.entry.rows as usize;
+        if end.is_some_and(|end| end <= segment.entry.min_ts) {
+            return;
+        }
         let times = segment.map(at).and_then(|(footer, extent)| {
-            read_ts(&footer, &extent, rows.saturating_sub(n)..rows)
+            rows_between(&segment.entry, &footer, &extent, i64::MIN, end)
+                .and_then(|rows| {
+                    let from = rows.end.saturating_sub(n).max(rows.start);
+                    read_ts(&footer, &extent, from..rows.end)
+                })
                 .map_err(|bad| segment.damage(at.path, bad))
         });
         match times {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::batch::{Column, Data};
-use crate::base::schema::ColumnDef;
+use crate::base::schema::{ColumnDef, DataType};
 use crate::base::time::TimeUnit;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
@@ -59,6 +59,14 @@ impl ScanColumn {
             Self::Value(def) => &def.name,
         }
     }
+
+    /// The type of its values in a [`Column`].
+    pub fn stored(&self) -> DataType {
+        match self {
+            Self::Time { .. } => DataType::I64,
+            Self::Value(def) => def.ty,
+        }
+    }
 }
 
 /// Rows and columns to read, and the moment as of which.
@@ -104,6 +112,14 @@ impl Plan {
     /// The same plan from `start` on, without the first `skip` rows of it.
     pub(crate) fn starting(self, start: i64, skip: u64) -> Self {
         Self { start, skip, ..self }
+    }
+
+    /// The same rows, with these columns of the table.
+    pub(crate) fn reading(&self, columns: Vec<ScanColumn>) -> Self {
+        let (wanted, places) = wanted_columns(&self.table, &columns);
+        let (table, core) = (Arc::clone(&self.table), Arc::clone(&self.core));
+        let Self { visible, start, end, skip, limit, .. } = *self;
+        Self { table, visible, core, start, end, skip, limit, columns, wanted, places }
     }
 
     /// How many rows the result has.

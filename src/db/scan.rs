@@ -1,17 +1,29 @@
-//! A scan: rows of a table as of one moment, to be read as often as wanted.
+//! A scan: rows of a table, or what they come to, as of one moment, to be read as often as wanted.
 
 use std::sync::Arc;
 
-use crate::db::batches::Batches;
+use crate::base::batch::Column;
+use crate::db::aggregate::{self, Aggregate, Summary};
+use crate::db::batches::TableBatches;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
+use crate::db::downsample::{Downsample, DownsampleBatches, DownsampleSpec};
 use crate::db::plan::{Plan, ScanColumn, ScanSpec};
 use crate::error::Result;
 
-/// Rows of a table as of the moment the scan was made. It can be read many times, until the
-/// database is closed; it keeps the database open as its handles do.
+/// Rows of a piece that is reduced to aggregates.
+const AGGREGATE_ROWS: usize = 65_536;
+
+/// Rows of a table, or buckets of them, as of the moment the scan was made. It can be read many
+/// times, until the database is closed; it keeps the database open as its handles do.
 #[derive(Debug, Clone)]
-pub struct Scan(Arc<Plan>);
+pub struct Scan(Rows);
+
+#[derive(Debug, Clone)]
+enum Rows {
+    Table(Arc<Plan>),
+    Downsample(Arc<Downsample>),
+}
 
 impl Scan {
     pub(crate) fn new(
@@ -20,36 +32,133 @@ impl Scan {
         core: Arc<Core>,
         spec: &ScanSpec,
     ) -> Result<Self> {
-        Ok(Self(Arc::new(Plan::new(table, visible, core, spec)?)))
+        Ok(Self(Rows::Table(Arc::new(Plan::new(table, visible, core, spec)?))))
     }
 
-    /// Rows at or past `ts`, however many the limit allows.
-    pub(crate) fn count_from(&self, ts: i64) -> Result<u64> {
-        self.0.count(ts)
+    /// The last rows of a scan, as many as its limit says: `least` is the time of the first of
+    /// them. `None` if there are not that many.
+    pub(crate) fn newest(
+        table: Arc<TableView>,
+        visible: u64,
+        core: Arc<Core>,
+        spec: &ScanSpec,
+        least: Option<i64>,
+    ) -> Result<Self> {
+        let plan = Plan::new(table, visible, core, spec)?;
+        let Some(least) = least else { return Ok(Self(Rows::Table(Arc::new(plan)))) };
+        // Rows at the least time may be more than are wanted: the first of them are left out.
+        let there = plan.count(least)?;
+        let skip = there.saturating_sub(plan.limit);
+        Ok(Self(Rows::Table(Arc::new(plan.starting(least, skip)))))
     }
 
-    /// The same scan from `start` on, without the first `skip` rows of it.
-    pub(crate) fn starting(self, start: i64, skip: u64) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(plan) => Self(Arc::new(plan.starting(start, skip))),
-            Err(shared) => Self(shared),
-        }
+    pub(crate) fn downsample(
+        table: Arc<TableView>,
+        visible: u64,
+        core: Arc<Core>,
+        spec: DownsampleSpec,
+    ) -> Result<Self> {
+        let all = Plan::new(table, visible, core, &Downsample::range(&spec))?;
+        Ok(Self(Rows::Downsample(Arc::new(Downsample::new(&all, spec)?))))
     }
 
     /// The columns of the result.
     pub fn columns(&self) -> &[ScanColumn] {
-        &self.0.columns
+        match &self.0 {
+            Rows::Table(plan) => &plan.columns,
+            Rows::Downsample(downsample) => &downsample.columns,
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match &self.0 {
+            Rows::Table(plan) => plan.core.check_open(),
+            Rows::Downsample(downsample) => downsample.scan.core.check_open(),
+        }
     }
 
     /// Reads the rows, in pieces of at most `rows`.
     pub fn batches(&self, rows: usize) -> Result<Batches> {
-        self.0.core.check_open()?;
-        Batches::new(Arc::clone(&self.0), rows.max(1))
+        self.check_open()?;
+        let rows = rows.max(1);
+        Ok(Batches(match &self.0 {
+            Rows::Table(plan) => {
+                Pieces::Table(Box::new(TableBatches::new(Arc::clone(plan), rows)?))
+            }
+            Rows::Downsample(downsample) => {
+                Pieces::Downsample(DownsampleBatches::new(Arc::clone(downsample), rows)?)
+            }
+        }))
     }
 
-    /// How many rows there are, without decoding more than the times at the ends of the range.
+    /// How many rows there are. Of a table, no more than the times at the ends of the range are
+    /// decoded; of buckets, all times and groups.
     pub fn count(&self) -> Result<u64> {
-        self.0.core.check_open()?;
-        self.0.result_rows()
+        self.check_open()?;
+        match &self.0 {
+            Rows::Table(plan) => plan.result_rows(),
+            Rows::Downsample(downsample) => downsample.count(),
+        }
+    }
+
+    /// What the values of columns come to, over all rows of the scan. Reads these columns only.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DataType, Db, DbOptions, ScanSpec, TableSpec, Value};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(1, &[20.0.into()])?;
+    /// sensor.append_row(2, &[21.0.into()])?;
+    /// let wanted = [("temp".into(), vec![Aggregate::Mean, Aggregate::Count])];
+    /// let summary = sensor.scan(ScanSpec::default())?.aggregate(&wanted)?;
+    /// assert_eq!(summary.get("temp", Aggregate::Mean), Some(Value::Float(20.5)));
+    /// assert_eq!(summary.get("temp", Aggregate::Count), Some(Value::Int(2)));
+    /// # drop(sensor);
+    /// db.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Schema` if the scan has no such column, or there is no such aggregate of its type;
+    /// `Overflow` if a sum of integers does not fit 64 bits.
+    pub fn aggregate(&self, wanted: &[(String, Vec<Aggregate>)]) -> Result<Summary> {
+        let (inputs, read) = match &self.0 {
+            Rows::Table(plan) => aggregate::inputs(wanted, &plan.columns, vec![])?,
+            Rows::Downsample(downsample) => {
+                let there = &downsample.columns;
+                aggregate::inputs(wanted, there, there.clone())?
+            }
+        };
+        if inputs.is_empty() {
+            return Summary::of(&inputs, std::iter::empty());
+        }
+        let scan = match &self.0 {
+            Rows::Table(plan) => Self(Rows::Table(Arc::new(plan.reading(read)))),
+            Rows::Downsample(_) => self.clone(),
+        };
+        Summary::of(&inputs, scan.batches(AGGREGATE_ROWS)?)
+    }
+}
+
+/// The pieces of a scan's result, in order.
+#[derive(Debug)]
+pub struct Batches(Pieces);
+
+#[derive(Debug)]
+enum Pieces {
+    Table(Box<TableBatches>),
+    Downsample(DownsampleBatches),
+}
+
+impl Iterator for Batches {
+    type Item = Result<Vec<Column>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Pieces::Table(batches) => batches.next(),
+            Pieces::Downsample(batches) => batches.next(),
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::base::schema::{OnConflict, TableSpec, check_name};
 use crate::base::value::Value;
 use crate::db::catalog::TableView;
 use crate::db::core::{Core, Recovery};
+use crate::db::downsample::DownsampleSpec;
 use crate::db::newest::nth_newest;
 use crate::db::options::DbOptions;
 use crate::db::plan::ScanSpec;
@@ -308,15 +309,52 @@ impl Table {
 
     /// The newest `n` rows, in order.
     pub fn last(&self, n: usize) -> Result<Scan> {
+        self.newest(n, None)
+    }
+
+    /// The newest row at or before `ts`: of rows at the same time, the last in the order of a scan.
+    /// No row if there is none.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(1000, &[20.5.into()])?;
+    /// assert_eq!(sensor.asof(5000)?.count()?, 1);
+    /// assert_eq!(sensor.asof(999)?.count()?, 0);
+    /// # drop(sensor);
+    /// db.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn asof(&self, ts: i64) -> Result<Scan> {
+        // Past the last time there is nothing to stop at.
+        self.newest(1, ts.checked_add(1))
+    }
+
+    /// The newest `n` rows before `end`, in order.
+    fn newest(&self, n: usize, end: Option<i64>) -> Result<Scan> {
         let (table, visible) = self.now()?;
-        let spec = ScanSpec { limit: Some(n as u64), ..ScanSpec::default() };
-        let scan = Scan::new(Arc::clone(&table), visible, Arc::clone(&self.core), &spec)?;
+        let spec = ScanSpec { end, limit: Some(n as u64), ..ScanSpec::default() };
         let at = self.core.place();
-        let least = if n == 0 { None } else { nth_newest(&table, visible, n, &at)? };
-        let Some(least) = least else { return Ok(scan) };
-        // Rows at the least time may be more than are wanted: the first of them are left out.
-        let there = scan.count_from(least)?;
-        Ok(scan.starting(least, there.saturating_sub(n as u64)))
+        let least = if n == 0 { None } else { nth_newest(&table, visible, n, end, &at)? };
+        Scan::newest(table, visible, Arc::clone(&self.core), &spec, least)
+    }
+
+    /// The rows of a range in buckets of time, and what each comes to, as of now. It is read as a
+    /// scan is: a row for each bucket that has rows (and each group in it), in order of time and
+    /// group; the columns are the time at which the bucket begins, those of `by`, and then the
+    /// aggregates. It reads in one pass, in memory for the open bucket's groups; with a `fill` it
+    /// holds what it would give without one.
+    ///
+    /// # Errors
+    /// `Schema` if there is no such column, aggregate of its type, or filling of that; `InvalidInput`
+    /// if `every` is no length, `tz` no zone, or both do not go together. Reading it, `Overflow` if a
+    /// sum of integers does not fit 64 bits; `InvalidInput` if filling makes over 100 million rows.
+    pub fn downsample(&self, spec: DownsampleSpec) -> Result<Scan> {
+        let (table, visible) = self.now()?;
+        Scan::downsample(table, visible, Arc::clone(&self.core), spec)
     }
 
     /// How many rows.

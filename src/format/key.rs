@@ -24,6 +24,11 @@ impl KeyColumns {
         Self(typed.collect())
     }
 
+    /// Columns at these positions, of these types, as a key.
+    pub fn new(columns: Vec<(usize, DataType)>) -> Self {
+        Self(columns)
+    }
+
     /// True for a table without a key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -29,6 +29,7 @@ fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Schema => "schema",
         ErrorKind::TableNotFound => "table_not_found",
         ErrorKind::InvalidInput => "invalid_input",
+        ErrorKind::Overflow => "overflow",
         ErrorKind::Locked => "locked",
         ErrorKind::Corruption => "corruption",
         ErrorKind::Format => "format",

@@ -10,11 +10,13 @@
 //! lock is held while Python code runs, and whoever hands the kernel memory that belongs to Python
 //! objects holds on to it until the call is over, so that it is never freed inside the kernel.
 
+mod aggregate;
 mod batch;
 mod capsule;
 mod create;
 mod db;
 mod detached;
+mod durations;
 mod errors;
 mod ingest;
 mod iso8601;

@@ -288,7 +288,11 @@ fn whole(columns: &[OutColumn], chunks: Vec<Vec<Column>>) -> Result<Vec<Column>,
 }
 
 /// A column as Python's own values; a null is None.
-fn list<'py>(py: Python<'py>, column: &Column, ty: DataType) -> PyResult<Bound<'py, PyList>> {
+pub(super) fn list<'py>(
+    py: Python<'py>,
+    column: &Column,
+    ty: DataType,
+) -> PyResult<Bound<'py, PyList>> {
     match ty {
         DataType::I8 => numbers::<i8>(py, column),
         DataType::I16 => numbers::<i16>(py, column),

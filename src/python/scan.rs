@@ -2,8 +2,9 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyList};
+use pyo3::types::{PyCapsule, PyDict, PyList};
 
+use super::aggregate;
 use super::batch::BatchIterator;
 use super::capsule;
 use super::detached::Detached;
@@ -82,6 +83,17 @@ impl Scan {
         }
         let batches = py.detach(|| self.scan.batches(rows))?;
         Ok(BatchIterator::new(batches, self.schema.clone()))
+    }
+
+    /// What the values of columns come to: `{column: {name: value}}`.
+    fn aggregate<'py>(
+        &self,
+        py: Python<'py>,
+        aggregates: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let wanted = aggregate::wanted(aggregates)?;
+        let summary = py.detach(|| self.scan.aggregate(&wanted))?;
+        aggregate::summary(py, &wanted, &summary)
     }
 
     /// The result as a `pyarrow.Table`; needs pyarrow.

@@ -8,10 +8,10 @@ use super::errors::{invalid, wrong_type};
 use super::ingest::{self, Rows};
 use super::scan::Scan;
 use super::schema::Schema;
-use super::{rows, timestamps};
+use super::{aggregate, durations, rows, timestamps};
 use crate::arrow::import;
 use crate::base::{TimeUnit, Value};
-use crate::db::{self, Receipt, ScanSpec};
+use crate::db::{self, DownsampleSpec, Origin, Receipt, ScanSpec};
 use crate::error::Result;
 
 /// A table of a database: a time column, and typed value columns that can hold nulls.
@@ -117,6 +117,49 @@ impl Table {
     fn last(&self, py: Python<'_>, n: i64) -> PyResult<Scan> {
         let n = usize::try_from(count("n", n)?).unwrap_or(usize::MAX);
         Ok(Scan::new(py.detach(|| self.table().last(n))?))
+    }
+
+    /// The newest row at or before a time.
+    fn asof(&self, py: Python<'_>, ts: &Bound<'_, PyAny>) -> PyResult<Scan> {
+        let ts = timestamps::time(ts, self.unit)?;
+        Ok(Scan::new(py.detach(|| self.table().asof(ts))?))
+    }
+
+    /// The rows of a range in buckets of time, and what each comes to.
+    #[pyo3(signature = (
+        every, aggregates, start=None, end=None, *, by=None, r#where=None, origin=None, tz=None,
+        fill=None
+    ), text_signature = "($self, every, aggregates, start=None, end=None, *, by=(), where=None, \
+        origin='epoch', tz=None, fill=None)")]
+    #[allow(clippy::too_many_arguments)]
+    fn downsample(
+        &self,
+        py: Python<'_>,
+        every: &Bound<'_, PyAny>,
+        aggregates: &Bound<'_, PyAny>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        by: Option<&Bound<'_, PyAny>>,
+        r#where: Option<&Bound<'_, PyAny>>,
+        origin: Option<&Bound<'_, PyAny>>,
+        tz: Option<&Bound<'_, PyAny>>,
+        fill: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Scan> {
+        if r#where.is_some() {
+            return Err(invalid("where is not there yet: downsample takes all rows of the range"));
+        }
+        let origin = origin.map(|origin| aggregate::origin(origin, self.unit)).transpose()?;
+        let spec = DownsampleSpec {
+            every: durations::duration("every", every, self.unit)?,
+            aggregates: aggregate::wanted(aggregates)?,
+            start: timestamps::bound(start, self.unit)?,
+            end: timestamps::bound(end, self.unit)?,
+            by: by.map(aggregate::names_of).transpose()?.unwrap_or_default(),
+            origin: origin.unwrap_or(Origin::Epoch),
+            tz: aggregate::tz(tz)?,
+            fill: aggregate::fill(fill)?,
+        };
+        Ok(Scan::new(py.detach(|| self.table().downsample(spec))?))
     }
 
     fn __getitem__(&self, py: Python<'_>, range: &Bound<'_, PyAny>) -> PyResult<Scan> {

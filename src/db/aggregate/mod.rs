@@ -1,0 +1,159 @@
+//! Aggregates: what a run of values comes to.
+//!
+//! A run is reduced to a partial *state* (`state`, `text`), and states of runs that follow each
+//! other are merged, so that it does not matter where a run was cut: into pieces of a scan, or into
+//! blocks whose state is known without decoding them. `accumulate` keeps the states of a column, a
+//! slot for each row of the result; `whole` has one slot for a whole scan, `db::downsample` one for
+//! each bucket and group.
+//!
+//! What holds of all: nulls are passed over, and nothing but nulls comes to null, except that
+//! `count` is 0 then. Integers are summed exactly. Floats are summed as the statistics of a segment
+//! are: up to 1,024 values in eight partial sums, these then with compensation (Neumaier 1974), so
+//! that the error is at most about 131 * 2^-53 times the sum of the magnitudes, however many values
+//! there are. The standard deviation is that of a sample (n - 1): each run in two passes, runs merged
+//! as in Chan, Golub and LeVeque 1979.
+
+mod accumulate;
+mod number;
+mod state;
+mod text;
+mod whole;
+
+pub(crate) use accumulate::{Accumulate, Run, accumulator};
+pub use whole::Summary;
+pub(crate) use whole::results;
+
+use crate::base::schema::{ColumnDef, DataType};
+use crate::db::plan::ScanColumn;
+use crate::error::{Error, Result};
+
+/// What to make of the values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    /// How many values are not null.
+    Count,
+    /// Their sum: an i64 of signed integers, a u64 of unsigned ones and of booleans, an f64 of
+    /// floats. A sum of integers that its type cannot hold is an error.
+    Sum,
+    /// Their arithmetic mean, an f64.
+    Mean,
+    /// The least; NaN is passed over.
+    Min,
+    /// The greatest; NaN is passed over.
+    Max,
+    /// The value of the first row that has one.
+    First,
+    /// The value of the last row that has one.
+    Last,
+    /// The standard deviation of the sample, an f64; null for fewer than two values.
+    Std,
+}
+
+impl Aggregate {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Count,
+        Self::Sum,
+        Self::Mean,
+        Self::Min,
+        Self::Max,
+        Self::First,
+        Self::Last,
+        Self::Std,
+    ];
+
+    /// The name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Mean => "mean",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Std => "std",
+        }
+    }
+
+    /// The aggregate of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|aggregate| aggregate.name() == name)
+    }
+
+    /// The type of the result for values of type `ty`; `None` if there is no such result.
+    pub fn result_type(self, ty: DataType) -> Option<DataType> {
+        match self {
+            Self::Count => Some(DataType::I64),
+            Self::Min | Self::Max | Self::First | Self::Last => Some(ty),
+            Self::Sum | Self::Mean | Self::Std if ty.is_bytes() => None,
+            Self::Mean | Self::Std => Some(DataType::F64),
+            Self::Sum if ty.is_float() => Some(DataType::F64),
+            Self::Sum if ty.is_signed_int() => Some(DataType::I64),
+            Self::Sum => Some(DataType::U64),
+        }
+    }
+
+    /// The column of the result, called `name`, for a column of the input.
+    fn result(self, input: &ScanColumn, name: String) -> Result<ScanColumn> {
+        let (ty, shown) = match (input, self) {
+            (ScanColumn::Value(def), _) => (self.result_type(def.ty), def.ty.name()),
+            (ScanColumn::Time { .. }, Self::Count) => (Some(DataType::I64), ""),
+            (ScanColumn::Time { .. }, Self::Sum | Self::Mean | Self::Std) => (None, "the time"),
+            (ScanColumn::Time { unit, .. }, _) => {
+                return Ok(ScanColumn::Time { name, unit: *unit });
+            }
+        };
+        let Some(ty) = ty else {
+            let (column, aggregate) = (input.name(), self.name());
+            return Err(Error::schema(format!(
+                "column {column:?} is {shown}, of which there is no {aggregate}; there are count, \
+                 min, max, first and last"
+            )));
+        };
+        Ok(ScanColumn::Value(ColumnDef { id: 0, name, ty }))
+    }
+}
+
+/// Aggregates of one column: where it stands among the columns read, and what comes of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    pub(crate) place: usize,
+    pub(crate) ty: DataType,
+    /// Each aggregate, and the column of the result.
+    pub(crate) outputs: Vec<(Aggregate, ScanColumn)>,
+}
+
+/// `wanted`, aggregates by column, checked against the columns there are. The places are those
+/// among the columns that are read, which come back too: `first`, then what else is wanted.
+pub(crate) fn inputs(
+    wanted: &[(String, Vec<Aggregate>)],
+    there: &[ScanColumn],
+    first: Vec<ScanColumn>,
+) -> Result<(Vec<Input>, Vec<ScanColumn>)> {
+    let (mut inputs, mut read) = (Vec::with_capacity(wanted.len()), first);
+    for (name, aggregates) in wanted {
+        let column = there.iter().find(|column| column.name() == name);
+        let column = column.ok_or_else(|| unknown(name, there))?;
+        if aggregates.is_empty() {
+            return Err(Error::invalid(format!("no aggregate is named for column {name:?}")));
+        }
+        let place = read.iter().position(|known| known == column).unwrap_or_else(|| {
+            read.push(column.clone());
+            read.len() - 1
+        });
+        let output = |&aggregate: &Aggregate| {
+            let output = aggregate.result(column, format!("{name}_{}", aggregate.name()))?;
+            Ok((aggregate, output))
+        };
+        let outputs = aggregates.iter().map(output).collect::<Result<_>>()?;
+        inputs.push(Input { place, ty: column.stored(), outputs });
+    }
+    Ok((inputs, read))
+}
+
+#[cold]
+pub(crate) fn unknown(name: &str, there: &[ScanColumn]) -> Error {
+    let has: Vec<_> = there.iter().map(ScanColumn::name).collect();
+    Error::schema(format!("no column {name:?}; there are {}", has.join(", ")))
+}

@@ -1,0 +1,108 @@
+//! Aggregates of all rows of a scan.
+
+use crate::base::batch::{Column, Data};
+use crate::base::schema::DataType;
+use crate::base::value::Value;
+use crate::db::aggregate::{Accumulate, Aggregate, Input, Run, accumulator};
+use crate::db::plan::ScanColumn;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the values of a scan come to.
+#[derive(Debug)]
+pub struct Summary {
+    columns: Vec<ScanColumn>,
+    values: Vec<Column>,
+}
+
+impl Summary {
+    /// What `aggregate` is for a column; `None` if it was not asked for. A time is an `Int` in the
+    /// table's unit.
+    pub fn get(&self, column: &str, aggregate: Aggregate) -> Option<Value<'_>> {
+        let name = format!("{column}_{}", aggregate.name());
+        let place = self.columns.iter().position(|column| column.name() == name)?;
+        Some(value(&self.values[place], self.columns[place].stored()))
+    }
+
+    /// The results as columns of one row, called `temp_mean` and so on, in the order asked for.
+    pub fn columns(&self) -> impl Iterator<Item = (&ScanColumn, &Column)> {
+        self.columns.iter().zip(&self.values)
+    }
+
+    /// The summary of `pieces`.
+    pub(crate) fn of(
+        inputs: &[Input],
+        pieces: impl Iterator<Item = Result<Vec<Column>>>,
+    ) -> Result<Self> {
+        let mut states: Vec<Box<dyn Accumulate>> = inputs.iter().map(accumulator).collect();
+        for (state, input) in states.iter_mut().zip(inputs) {
+            // There is a result even if there are no rows.
+            state.reduce(&Column::nulls(input.ty, 0), &[Run { slot: 0, start: 0, len: 0 }]);
+        }
+        for piece in pieces {
+            let piece = piece?;
+            for (state, input) in states.iter_mut().zip(inputs) {
+                let column = &piece[input.place];
+                let len = column.len(input.ty);
+                state.reduce(column, &[Run { slot: 0, start: 0, len }]);
+            }
+        }
+        let outputs = inputs.iter().flat_map(|input| &input.outputs);
+        let columns = outputs.map(|(_, column)| column.clone()).collect();
+        Ok(Self { columns, values: results(inputs, &states, &[0])? })
+    }
+}
+
+/// The results of these slots, in this order.
+///
+/// # Errors
+/// `Overflow` if a sum does not fit its type.
+pub(crate) fn results(
+    inputs: &[Input],
+    states: &[Box<dyn Accumulate>],
+    order: &[usize],
+) -> Result<Vec<Column>> {
+    let mut values = vec![];
+    for (input, state) in inputs.iter().zip(states) {
+        for (aggregate, output) in &input.outputs {
+            let result = state.finish(*aggregate, order);
+            values.push(result.ok_or_else(|| overflow(output))?);
+        }
+    }
+    Ok(values)
+}
+
+#[cold]
+fn overflow(output: &ScanColumn) -> Error {
+    let (name, ty) = (output.name(), output.stored());
+    if ty.is_bytes() {
+        let message = format!("{name:?}: 2 GiB of text and more do not fit one column");
+        return Error::new(ErrorKind::Overflow, message);
+    }
+    let message = format!("{name:?}: a sum does not fit {ty}; take the mean, or fewer rows");
+    Error::new(ErrorKind::Overflow, message)
+}
+
+/// The one value of a column of type `ty`.
+fn value(column: &Column, ty: DataType) -> Value<'_> {
+    if !column.is_valid(0) {
+        return Value::Null;
+    }
+    match (ty, &column.data) {
+        (DataType::I8, _) => Value::Int(column.values::<i8>()[0].into()),
+        (DataType::I16, _) => Value::Int(column.values::<i16>()[0].into()),
+        (DataType::I32, _) => Value::Int(column.values::<i32>()[0].into()),
+        (DataType::I64, _) => Value::Int(column.values::<i64>()[0]),
+        (DataType::U8, _) => Value::UInt(column.values::<u8>()[0].into()),
+        (DataType::U16, _) => Value::UInt(column.values::<u16>()[0].into()),
+        (DataType::U32, _) => Value::UInt(column.values::<u32>()[0].into()),
+        (DataType::U64, _) => Value::UInt(column.values::<u64>()[0]),
+        (DataType::F32, _) => Value::Float(column.values::<f32>()[0].into()),
+        (DataType::F64, _) => Value::Float(column.values::<f64>()[0]),
+        (_, Data::Bool(bits)) => Value::Bool(bits.value(0)),
+        (_, _) => {
+            let bytes = column.bytes_at(0);
+            let text = (ty == DataType::Utf8).then(|| std::str::from_utf8(bytes).ok()).flatten();
+            text.map_or(Value::Bytes(bytes), Value::Str)
+        }
+    }
+}
