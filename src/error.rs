@@ -184,6 +184,31 @@ impl std::error::Error for Error {
     }
 }
 
+/// The system's error, if there is one behind it: by its number, so that callers that decide on it
+/// still can. Otherwise the error itself, under the nearest kind that there is.
+impl From<Error> for io::Error {
+    #[cold]
+    fn from(error: Error) -> Self {
+        if let Some(errno) = error.io().and_then(io::Error::raw_os_error) {
+            return Self::from_raw_os_error(errno);
+        }
+        let kind = match error.kind() {
+            ErrorKind::Schema | ErrorKind::InvalidInput | ErrorKind::Overflow => {
+                io::ErrorKind::InvalidInput
+            }
+            ErrorKind::TableNotFound => io::ErrorKind::NotFound,
+            ErrorKind::Locked => io::ErrorKind::ResourceBusy,
+            ErrorKind::Corruption | ErrorKind::Format => io::ErrorKind::InvalidData,
+            ErrorKind::ReadOnly => io::ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::Closed
+            | ErrorKind::Durability
+            | ErrorKind::Indeterminate
+            | ErrorKind::Io => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,5 +223,16 @@ mod tests {
         let error = Error::corruption("bad block").at(Path::new("b.chl"), 77);
         assert_eq!(error.to_string(), "bad block [b.chl, byte 77]");
         assert_eq!((error.kind(), error.offset()), (ErrorKind::Corruption, Some(77)));
+    }
+
+    #[test]
+    fn as_an_io_error_it_keeps_its_number_or_its_words() {
+        let io = io::Error::from_raw_os_error(libc::ENOSPC);
+        let io = io::Error::from(Error::from_io("write", Path::new("a.chl"), io));
+        assert_eq!(io.raw_os_error(), Some(libc::ENOSPC));
+        let io = io::Error::from(Error::new(ErrorKind::TableNotFound, "no table \"t\""));
+        assert_eq!((io.kind(), io.to_string()), (io::ErrorKind::NotFound, "no table \"t\"".into()));
+        let inner = io.get_ref().and_then(|e| e.downcast_ref::<Error>());
+        assert_eq!(inner.map(Error::kind), Some(ErrorKind::TableNotFound));
     }
 }

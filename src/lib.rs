@@ -24,6 +24,7 @@
 //! | room | what it is | what does not belong there |
 //! | --- | --- | --- |
 //! | `python` | PyO3: names, types and conventions of Python | storage logic |
+//! | [`nanots`] | NanoTS's names on [`Db`], and the SQL of its `execute` | files, memtables |
 //! | [`db`] | tables over segments, memtables and a log; snapshots, flush, scan | bytes, system calls |
 //! | [`index`] | memtable and merge, generic over what they carry | I/O, columns |
 //! | [`store`] | the only I/O: files, mappings, locks, commit, recovery | what rows mean |
@@ -43,6 +44,7 @@ pub mod db;
 pub mod error;
 pub mod format;
 pub mod index;
+pub mod nanots;
 #[cfg(feature = "python")]
 mod python;
 pub mod store;

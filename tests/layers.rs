@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("arrow", &["base"]),
     ("db", &["arrow", "base", "codec", "format", "index", "store"]),
     ("chronomap", &["arrow", "base", "codec", "db", "format", "index", "store"]),
+    ("nanots", &["arrow", "base", "codec", "db", "format", "index", "store"]),
     ("series", &["arrow", "base", "codec", "db", "format", "index", "store"]),
     ("timelog", &["arrow", "base", "codec", "db", "format", "index", "store"]),
     (
@@ -33,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "db",
             "format",
             "index",
+            "nanots",
             "series",
             "store",
             "timelog",
@@ -48,6 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "db",
             "format",
             "index",
+            "nanots",
             "series",
             "store",
             "timelog",

@@ -73,13 +73,20 @@ class Db:
             is for ever. It hides nothing by itself: rows stay until ``compact_retention_now()`` or
             background maintenance removes them, which come with a later version.
         auto_maintenance: Whether packing and retention run in the background, or a dict of
-            options for that; None means yes. It is taken, and checked no further, so that code
-            for NanoTS runs: there is no background maintenance yet.
+            options for that, which are NanoTS's and ints of at least 0: ``wal_target_ratio``,
+            ``wal_min_bytes``, ``target_segment_points``, ``check_interval_ms``,
+            ``retention_check_interval_ms``, ``max_writes_per_sec``, ``write_load_window_ms``,
+            ``min_idle_ms``, ``max_segments_per_pack``; None means yes. They are checked and kept;
+            there is no background maintenance yet that would read them.
         mode: ``"rw"``, or ``"r"`` for reading only.
         durability: ``"sync"`` returns when the rows survive power loss; ``"interval"`` survives
             the process being killed at once, and power loss after at most the interval;
             ``"none"`` survives neither until ``flush()``. No level corrupts.
         sync_interval_ms: The interval, in milliseconds.
+
+    The environment's ``NANOTS_MAX_RECORD_SIZE`` is the most bytes that a row may have, 64 MiB if
+    it is not set: 8 for each value, and for text and bytes their length. A write of a larger row
+    raises ``SchemaError``.
 
     Close it, use it in ``with``, or drop the last reference to it and to its tables and scans:
     that closes it too. Everything used after the close raises ``ClosedError``.
@@ -88,7 +95,8 @@ class Db:
         DatabaseLockedError: Someone else has it open for writing (``.pid`` says who).
         CorruptionError, FormatError: The file is damaged, or not one of this library's.
         OSError: The file cannot be opened; always a ``ChronoliteError`` too.
-        InvalidInputError: ``retention_ms`` is negative, or an option has no such value.
+        InvalidInputError: ``retention_ms`` is negative, ``auto_maintenance`` or another option has
+            no such name or value, or ``NANOTS_MAX_RECORD_SIZE`` is not a number of bytes.
 
     >>> with cl.Db(path) as db:
     ...     table = db.create_table("sensor", ["temp", "humidity"])
@@ -193,6 +201,28 @@ class Db:
         ...     db.flush()
         """
 
+    def create_table_typed(self, table: str, columns: Sequence[tuple[str, str]]) -> Table:
+        """Makes a table with columns of these types, or returns the one that is there.
+
+        As in NanoTS, which returns None. Times are in milliseconds. ``create_table`` does the same
+        and more.
+
+        Args:
+            table: The table's name.
+            columns: Pairs of a name and a type: one of ``create_table``'s, or NanoTS's ``float``
+                and ``double`` (64 bits), ``int`` and ``integer`` (64 bits), ``boolean``,
+                ``string``, ``str``; in letters of either case.
+
+        Raises:
+            SchemaError: There is a table of that name with another schema, there are no columns,
+                two have one name, one is named ``ts``, or a type is unknown.
+            TypeError: Not a list of pairs of text.
+
+        >>> with cl.Db(path) as db:
+        ...     db.create_table_typed("pump", [("rpm", "int"), ("site", "string")]).schema
+        <chronolite.Schema ts timestamp[ms], rpm i64, site utf8>
+        """
+
     def append(self, series: str, ts_ms: _Time, value: SupportsFloat | SupportsIndex) -> int:
         """Appends a value to a series and returns its sequence number: 1, 2, 3 and so on, counting
         the rows of all tables.
@@ -239,6 +269,28 @@ class Db:
         >>> with cl.Db(path) as db:
         ...     table = db.create_table("sensor", ["temp", "humidity"])
         ...     db.append_row("sensor", 1704067200000, [25.5, 60.0])
+        1
+        """
+
+    def append_row_typed(self, table: str, ts_ms: _Time, values: _Row) -> int:
+        """Appends a row of values of any type to a table and returns its sequence number.
+
+        As in NanoTS, and the same as ``db[table].append_row(ts_ms, values)``.
+
+        Args:
+            table: The table's name.
+            ts_ms: The time: an int in the table's unit, or what ``Table.append_row`` takes.
+            values: The value columns in the table's order, or a mapping by name; None is null.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+            SchemaError: The values do not fit the columns.
+            TypeError: The time is a bool or a float, or a value is of no type that is kept.
+            OverflowError: The time does not fit int64, or an integer 64 bits.
+
+        >>> with cl.Db(path) as db:
+        ...     table = db.create_table_typed("pump", [("rpm", "int"), ("site", "string")])
+        ...     db.append_row_typed("pump", 1704067200000, [1450, None])
         1
         """
 
@@ -320,6 +372,17 @@ class Db:
         ([1704067201000, 1704067202000], [[25.6, None], [59.0, 61.0]])
         """
 
+    def query_table_range_typed(
+        self, table: str, start_ms: _Time, end_ms: _Time
+    ) -> tuple[list[int], list[list[Any]]]:
+        """The same as ``query_table_range_columns``, which reads columns of every type.
+
+        As in NanoTS.
+
+        >>> db.query_table_range_typed("sensor", 1704067201000, 1704067202000)
+        ([1704067201000, 1704067202000], [[25.6, None], [59.0, 61.0]])
+        """
+
     def query_table_range_arrow_capsules(
         self, table: str, start_ms: _Time, end_ms: _Time
     ) -> tuple[object, object]:
@@ -349,15 +412,86 @@ class Db:
         (3, ['ts_ms', 'temp', 'humidity'])
         """
 
+    def table_time_range(self, table: str) -> tuple[int, int] | None:
+        """The least and the greatest time of a table's rows, in its unit; None if it has none.
+
+        As in NanoTS, which leaves out rows that were not flushed.
+
+        Raises:
+            TableNotFoundError: There is no such table.
+
+        >>> db.table_time_range("sensor")
+        (1704067200000, 1704067202000)
+        """
+
+    def execute(self, sql: str) -> int:
+        """Carries out one SQL statement and returns how many rows it inserted.
+
+        The statements are ``CREATE TABLE [IF NOT EXISTS] name (column type, ...)``, after which
+        the same table again is no error, and ``INSERT INTO name [(column, ...)] VALUES (value,
+        ...), ...``, all of whose rows are appended or none. Names stand bare, in ``"double
+        quotes"`` or in backticks, and are taken as they are written.
+
+        The time is the first column if that is a ``TIMESTAMP``, in milliseconds or, with (0), (6)
+        or (9), in s, us or ns; or if it is a ``BIGINT`` called ``ts_ms`` or ``ts``. Without one
+        the table's time is called ``ts``. Other types are ``DOUBLE`` and ``FLOAT`` (64 bits),
+        ``REAL``, ``BIGINT`` and ``INTEGER`` (64 bits, as in NanoTS), ``SMALLINT``, ``TINYINT``,
+        these ``UNSIGNED``, ``BOOLEAN``, ``TEXT``, ``VARCHAR``, ``BLOB``, ``BYTEA``, and the names
+        that ``create_table_typed`` takes. Lengths, as in ``VARCHAR(10)``, limit nothing.
+
+        Values are numbers, ``'text'``, ``X'00ff'``, ``TRUE``, ``FALSE`` and ``NULL``; a time is an
+        integer in the table's unit or ISO 8601 text. Without a list of columns the time comes
+        first. In a list ``ts_ms``, whose integers are milliseconds, and ``ts`` name it too;
+        columns that are not in the list are null.
+
+        Raises:
+            InvalidInputError: The text is no such statement.
+            TableNotFoundError: There is no such table.
+            SchemaError: A column is not there, or a type or a value does not fit.
+
+        Each says at what line and column, and nothing was done.
+
+        >>> with cl.Db(path) as db:
+        ...     db.execute("CREATE TABLE pump (rpm DOUBLE, site TEXT)")
+        ...     db.execute("INSERT INTO pump VALUES (1000, 1450, 'north'), (2000, 1460, NULL)")
+        0
+        2
+        """
+
+    def diagnose(self) -> dict[str, Any]:
+        """How much waits to be flushed, and how much was written lately.
+
+        As in NanoTS: ``wal_bytes`` (records in the log), ``total_table_segment_bytes``,
+        ``wal_ratio`` (the one by the other; None without segments), ``pending_rows`` and
+        ``pending_tables`` (rows that are not in segments, and tables with such), ``writes_per_sec``
+        (rows, over the last ``write_load_window_ms``) and ``last_write_age_ms`` (since the open if
+        nothing was written).
+
+        >>> with cl.Db(path) as db:
+        ...     first = db.append("sensor_x", 1704067200000, 25.5)
+        ...     db.diagnose()["pending_rows"]
+        1
+        """
+
     def stats(self, table: str | None = None) -> dict[str, Any]:
         """Counts and sizes, in rows and bytes, of the whole database or of one table.
 
         The whole has ``path``, ``file_bytes``, ``log_bytes``, ``generation``, ``epoch``,
         ``next_seq`` and ``tables``, by name. A table has ``name``, ``rows``, ``memtable_rows``,
-        ``segments``, ``disk_bytes``, ``min_ts``, ``max_ts`` (in the table's unit), ``columns``, by
-        name, and ``row_numbers``. Of a column and of the row numbers there are ``type``,
+        ``segments``, ``disk_bytes``, ``min_ts``, ``max_ts`` (in the table's unit), ``by_column``,
+        by name, and ``row_numbers``. Of a column and of the row numbers there are ``type``,
         ``values``, ``nulls``, ``bytes``, ``bits_per_value`` and ``codecs`` (blocks by codec), as
         they are in segments: rows in the memtable are not counted.
+
+        A table also has what NanoTS tells of it, of its rows in segments: ``columns`` (how many);
+        ``raw_ts_bytes``, ``raw_value_bytes`` (at the width of the types, nulls too; text and bytes
+        count for nothing) and ``raw_total_bytes``; ``stored_ts_bytes``, ``stored_value_bytes`` and
+        ``stored_total_bytes`` (blocks); ``header_bytes`` (the rest of the segments);
+        ``ntt_file_bytes`` (the segments), ``idx_file_bytes`` (their entries in the manifest),
+        ``on_disk_bytes`` (both) and ``schema_file_bytes``; and if there are segments,
+        ``compression_ratio_total_x`` (raw by on disk), ``compression_ratio_ts_blob_x``,
+        ``compression_ratio_value_blob_x`` (raw by stored) and ``compression_ratio_values_x`` (raw
+        values by segments).
 
         >>> with cl.Db(path) as db:
         ...     sensor = db.create_table("sensor", ["temp"])

@@ -254,7 +254,7 @@ def _show_columns(stats: dict[str, Any], console: Console) -> None:
             f"{column['nulls']:,}",
             f"{column['bits_per_value']:.2f}",
         )
-        for name, column in stats["columns"].items()
+        for name, column in stats["by_column"].items()
     ]
     headings = ("column", "type", "codecs", "nulls", "bits a value")
     _table(console, "What each column takes", headings, rows, left=3)

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod builder;
 pub mod bytes;
+pub mod iso8601;
 pub mod schema;
 pub mod time;
 pub mod value;

@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 
 use crate::db::catalog::View;
 use crate::db::cells::Cells;
+use crate::db::load::Load;
 use crate::db::options::{DbOptions, Durability};
 use crate::db::ranked::{Rank, Ranked, RankedGuard};
 use crate::db::syncer::{Syncer, Ticker};
@@ -81,6 +82,8 @@ pub(crate) struct Writer {
     pub(crate) pending: Vec<(u64, SegmentEntry)>,
     /// Syncs the log now and then; started with the log.
     pub(crate) ticker: Option<Ticker>,
+    /// How much was written lately.
+    pub(crate) load: Load,
 }
 
 /// What opening found.

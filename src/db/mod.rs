@@ -3,7 +3,8 @@
 //! A row's way in: `table` (what callers hold) -> `write` (validated, logged, into the memtable) ->
 //! `flush` (sorted, encoded, committed). A row's way out: `scan` over `source`s. Placement:
 //!
-//! - `options`, `table`, `stats`, `scan`: what callers see; `series`: NanoTS's calls
+//! - `options`, `table`, `stats`, `diagnosis`, `scan`: what callers see; `load`: how much was written
+//!   lately
 //! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
 //!   begin and end it
 //! - `catalog`, `segment_list`, `segment`: what readers see, replaced as a whole; `cells`: the
@@ -19,8 +20,10 @@ pub(crate) mod catalog;
 pub(crate) mod cells;
 mod close;
 pub(crate) mod core;
+mod diagnosis;
 pub mod downsample;
 mod flush;
+mod load;
 mod newest;
 mod open;
 pub mod options;
@@ -30,20 +33,20 @@ mod ranked;
 pub mod scan;
 mod segment;
 mod segment_list;
-pub(crate) mod series;
 mod sorted;
 mod source;
 pub mod stats;
 mod syncer;
 pub mod table;
-mod validate;
+pub(crate) mod validate;
 mod write;
 mod write_table;
 
 pub use self::core::Recovery;
 pub use aggregate::{Aggregate, Summary};
+pub use diagnosis::Diagnosis;
 pub use downsample::{DownsampleSpec, Fill, Origin};
-pub use options::{DbOptions, Durability, Mode};
+pub use options::{AutoMaintenance, DbOptions, Durability, Mode};
 pub use plan::{ScanColumn, ScanSpec};
 pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats, VerifyReport};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::bytes::{Malformed, Reader};
 use crate::db::catalog::View;
 use crate::db::core::{Core, Main, Parts, Recovery, Writer};
+use crate::db::load::Load;
 use crate::db::options::{DbOptions, Mode};
 use crate::db::segment::{Place, Segment};
 use crate::db::syncer::Syncer;
@@ -43,6 +44,7 @@ pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -
     let next_segment = rebuilt.next_segment();
     let (next_table, extents) = (rebuilt.committed_tables, rebuilt.extents());
     let Rebuilt { view, mut writer, .. } = rebuilt;
+    writer.load = Load::new(options.auto_maintenance);
     writer.next_lsn = end.map_or(slot.next_lsn, |end| end.next_lsn);
     let main = match found.lock.take() {
         None => None,
@@ -156,6 +158,7 @@ impl Rebuilt {
             unflushed_from: slot.log_start.max(LOG_START),
             pending: Vec::new(),
             ticker: None,
+            load: Load::new(None),
         };
         for table in view.tables() {
             writer.add_table(Arc::clone(&table.def));

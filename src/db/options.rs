@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+
+/// The variable of the environment that [`DbOptions::from_env`] takes `max_record_size` from.
+pub const MAX_RECORD_SIZE_VARIABLE: &str = "NANOTS_MAX_RECORD_SIZE";
+
 /// When a write survives what. No level corrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Durability {
@@ -44,6 +49,85 @@ pub enum Mode {
     Read,
 }
 
+/// When background maintenance packs and applies the retention, in the words of NanoTS's options.
+/// It is kept with the database; there is no background maintenance yet that would read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AutoMaintenance {
+    /// A table is packed once the log is so many times the size of its segments.
+    pub wal_target_ratio: u64,
+    /// Bytes of log below which nothing is packed.
+    pub wal_min_bytes: u64,
+    /// Rows of a segment to aim at.
+    pub target_segment_points: u64,
+    /// Milliseconds between looks at whether there is something to pack.
+    pub check_interval_ms: u64,
+    /// Milliseconds between two applications of the retention.
+    pub retention_check_interval_ms: u64,
+    /// Rows a second above which maintenance waits for calmer times.
+    pub max_writes_per_sec: u64,
+    /// Milliseconds over which rows a second are counted.
+    pub write_load_window_ms: u64,
+    /// Milliseconds without a write after which maintenance may run at any load.
+    pub min_idle_ms: u64,
+    /// Most segments that are packed in one go.
+    pub max_segments_per_pack: u64,
+}
+
+impl Default for AutoMaintenance {
+    fn default() -> Self {
+        Self {
+            wal_target_ratio: 2,
+            wal_min_bytes: 32 << 20,
+            target_segment_points: 8192,
+            check_interval_ms: 5000,
+            retention_check_interval_ms: 60_000,
+            max_writes_per_sec: 100_000,
+            write_load_window_ms: 5000,
+            min_idle_ms: 1000,
+            max_segments_per_pack: 64,
+        }
+    }
+}
+
+impl AutoMaintenance {
+    /// The options' names, in the order of [`AutoMaintenance::option_mut`]'s.
+    pub const NAMES: [&str; 9] = [
+        "wal_target_ratio",
+        "wal_min_bytes",
+        "target_segment_points",
+        "check_interval_ms",
+        "retention_check_interval_ms",
+        "max_writes_per_sec",
+        "write_load_window_ms",
+        "min_idle_ms",
+        "max_segments_per_pack",
+    ];
+
+    /// The option of that name, to change.
+    ///
+    /// # Errors
+    /// `InvalidInput` if there is none.
+    pub fn option_mut(&mut self, name: &str) -> Result<&mut u64> {
+        Ok(match name {
+            "wal_target_ratio" => &mut self.wal_target_ratio,
+            "wal_min_bytes" => &mut self.wal_min_bytes,
+            "target_segment_points" => &mut self.target_segment_points,
+            "check_interval_ms" => &mut self.check_interval_ms,
+            "retention_check_interval_ms" => &mut self.retention_check_interval_ms,
+            "max_writes_per_sec" => &mut self.max_writes_per_sec,
+            "write_load_window_ms" => &mut self.write_load_window_ms,
+            "min_idle_ms" => &mut self.min_idle_ms,
+            "max_segments_per_pack" => &mut self.max_segments_per_pack,
+            _ => {
+                let names = Self::NAMES.join(", ");
+                return Err(Error::invalid(format!(
+                    "auto_maintenance has no option {name:?}; its options are {names}"
+                )));
+            }
+        })
+    }
+}
+
 /// How a database is opened; `DbOptions::default()` suits most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,7 +138,8 @@ pub struct DbOptions {
     pub durability: Durability,
     /// At [`Durability::Interval`], the time after which a write survives power loss.
     pub sync_interval: Duration,
-    /// Most bytes of one row in the log; a larger one is refused before anything is written.
+    /// Most bytes of one row: 8 for each value, and for text and bytes their length. A larger one is
+    /// refused before anything is written.
     pub max_record_size: usize,
     /// Bytes of log after which the rows of the memtables are flushed to segments.
     pub flush_bytes: u64,
@@ -64,6 +149,8 @@ pub struct DbOptions {
     /// itself: rows stay until `compact_retention_now` or background maintenance removes them, which
     /// come with a later version.
     pub retention: Option<Duration>,
+    /// How background maintenance runs; `None` is not at all.
+    pub auto_maintenance: Option<AutoMaintenance>,
 }
 
 impl Default for DbOptions {
@@ -76,11 +163,41 @@ impl Default for DbOptions {
             flush_bytes: 64 << 20,
             direct_bytes: 4 << 20,
             retention: None,
+            auto_maintenance: None,
         }
     }
 }
 
 impl DbOptions {
+    /// The defaults, but for `max_record_size` if the environment has `NANOTS_MAX_RECORD_SIZE`, a
+    /// number of bytes. Python's `Db` and [`crate::nanots::NanoTsDb`] are opened so.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the variable is not a number of bytes of at least 1.
+    pub fn from_env() -> Result<Self> {
+        let mut options = Self::default();
+        let Some(given) = std::env::var_os(MAX_RECORD_SIZE_VARIABLE) else { return Ok(options) };
+        let text = given.to_string_lossy();
+        if !text.is_empty() {
+            options.max_record_size = match text.trim().parse() {
+                Ok(bytes) if bytes > 0 => bytes,
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "{MAX_RECORD_SIZE_VARIABLE} is a number of bytes of at least 1, not {text:?}"
+                    )));
+                }
+            };
+        }
+        Ok(options)
+    }
+
+    /// The same options with another limit to the bytes of a row.
+    #[must_use]
+    pub fn max_record_size(mut self, bytes: usize) -> Self {
+        self.max_record_size = bytes;
+        self
+    }
+
     /// The same options with another mode.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
@@ -107,5 +224,30 @@ impl DbOptions {
     pub fn retention(mut self, retention: Option<Duration>) -> Self {
         self.retention = retention;
         self
+    }
+
+    /// The same options with other background maintenance.
+    #[must_use]
+    pub fn auto_maintenance(mut self, options: Option<AutoMaintenance>) -> Self {
+        self.auto_maintenance = options;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_of_maintenance_has_its_name() {
+        let mut options = AutoMaintenance::default();
+        for (value, name) in (1000..).zip(AutoMaintenance::NAMES) {
+            *options.option_mut(name).unwrap() = value;
+        }
+        let text = format!("{options:?}");
+        for (value, name) in (1000..).zip(AutoMaintenance::NAMES) {
+            assert!(text.contains(&format!("{name}: {value}")), "{text}");
+        }
+        assert!(options.option_mut("check_interval").is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::db::catalog::TableView;
 use crate::db::segment::{Place, Segment};
 use crate::error::{Error, Result};
-use crate::format::edit::SegmentEntry;
+use crate::format::edit::{Edit, SegmentEntry, encode_edits};
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};
 use crate::format::segment::{read_ts, verify};
 
@@ -45,6 +45,10 @@ pub struct TableStats {
     pub segments: u64,
     /// Bytes of its segments.
     pub disk_bytes: u64,
+    /// Bytes of what the manifest says of its segments.
+    pub index_bytes: u64,
+    /// Bytes of its schema.
+    pub schema_bytes: u64,
     /// Least time.
     pub min_ts: Option<i64>,
     /// Greatest time.
@@ -130,10 +134,11 @@ pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Re
         vec![(TIME_ID, column(&spec.time_column, &format!("timestamp[{}]", spec.unit)))];
     columns.extend(spec.columns.iter().map(|c| (c.id, column(&c.name, c.ty.name()))));
     let mut row_numbers = column("row numbers", "u64");
-    let mut disk_bytes = 0;
+    let (mut disk_bytes, mut entries) = (0, Vec::new());
     for segment in table.segments.iter() {
         let (footer, _) = segment.map(at)?;
         disk_bytes += segment.entry.len;
+        encode_edits(&[Edit::AddSegment(segment.entry.clone())], &mut entries);
         if let Some(column) = footer.column(SEQ_ID) {
             add_column(&mut row_numbers, column, &footer);
         }
@@ -149,12 +154,16 @@ pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Re
     }
     let memtable_rows = table.memtable_rows(visible);
     let (min_ts, max_ts) = table.time_range(visible).unzip();
+    let mut schema = Vec::new();
+    table.def.encode(&mut schema);
     Ok(TableStats {
         name: table.def.name.clone(),
         rows: table.segments.rows() + memtable_rows,
         memtable_rows,
         segments: table.segments.len() as u64,
         disk_bytes,
+        index_bytes: entries.len() as u64,
+        schema_bytes: schema.len() as u64,
         min_ts,
         max_ts,
         columns: columns.into_iter().map(|(_, stats)| stats).collect(),

@@ -38,7 +38,7 @@ use crate::store::storage::Storage;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Db {
-    core: Arc<Core>,
+    pub(in crate::db) core: Arc<Core>,
 }
 
 /// A table of an open database.
@@ -368,16 +368,20 @@ impl Table {
         Ok(self.len()? == 0)
     }
 
+    /// Least and greatest time of all rows; `None` if there are none.
+    pub fn time_range(&self) -> Result<Option<(i64, i64)>> {
+        let (table, visible) = self.now()?;
+        Ok(table.time_range(visible))
+    }
+
     /// Least time of all rows.
     pub fn min_ts(&self) -> Result<Option<i64>> {
-        let (table, visible) = self.now()?;
-        Ok(table.time_range(visible).map(|range| range.0))
+        Ok(self.time_range()?.map(|range| range.0))
     }
 
     /// Greatest time of all rows.
     pub fn max_ts(&self) -> Result<Option<i64>> {
-        let (table, visible) = self.now()?;
-        Ok(table.time_range(visible).map(|range| range.1))
+        Ok(self.time_range()?.map(|range| range.1))
     }
 
     /// Figures about it.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::base::batch::Batch;
 use crate::base::schema::{ColumnDef, DataType, TableSpec};
 use crate::base::value::Value;
+use crate::db::options::MAX_RECORD_SIZE_VARIABLE;
 use crate::error::{Error, Result};
 
 /// Checks a row and converts what widens: integers to wider ones, integers to floats where exact.
@@ -39,7 +40,11 @@ fn is_fit(ty: DataType, value: Value<'_>) -> bool {
 }
 
 #[inline]
-fn fit_value<'a>(column: &ColumnDef, value: Value<'a>, max_value: usize) -> Result<Value<'a>> {
+pub(crate) fn fit_value<'a>(
+    column: &ColumnDef,
+    value: Value<'a>,
+    max_value: usize,
+) -> Result<Value<'a>> {
     use DataType as T;
     let fitted = match (value, column.ty) {
         (Value::Float(_), T::F64) | (Value::Null, _) | (Value::Bool(_), T::Bool) => Some(value),
@@ -104,7 +109,7 @@ fn misfit(column: &ColumnDef, value: Value<'_>, max_value: usize) -> Error {
     };
     Error::schema(match (text, value) {
         (Some(len), _) => {
-            format!("column {name:?}: a value of {len} bytes; at most {max_value} are allowed")
+            format!("column {name:?}: a value of {len} bytes; {}", at_most(max_value))
         }
         (None, Value::Int(v)) => format!("column {name:?}: {v} does not fit {ty}"),
         (None, Value::UInt(v)) => format!("column {name:?}: {v} does not fit {ty}"),
@@ -115,9 +120,9 @@ fn misfit(column: &ColumnDef, value: Value<'_>, max_value: usize) -> Error {
     })
 }
 
-/// Checks that the columns of batches are as many and as long as they must be, and no value too
+/// Checks that the columns of batches are as many and as long as they must be, and no row too
 /// large.
-pub(crate) fn check_batches(spec: &TableSpec, batches: &[Batch], max_value: usize) -> Result<()> {
+pub(crate) fn check_batches(spec: &TableSpec, batches: &[Batch], max_row: usize) -> Result<()> {
     let mut first_row = 0;
     for batch in batches {
         if batch.columns.len() != spec.columns.len() {
@@ -133,24 +138,91 @@ pub(crate) fn check_batches(spec: &TableSpec, batches: &[Batch], max_value: usiz
                     "column {name:?} has {len} values for {rows} rows"
                 )));
             }
-            if def.ty.is_bytes()
-                && let Some(row) = (0..rows).find(|row| column.bytes_at(*row).len() > max_value)
-            {
-                let (row, len) = (first_row + row, column.bytes_at(row).len());
-                return Err(Error::schema(format!(
-                    "column {name:?}, row {row}: a value of {len} bytes; at most {max_value} are \
-                     allowed"
-                )));
-            }
         }
+        check_row_sizes(spec, batch, first_row, max_row)?;
         first_row += batch.rows();
     }
     Ok(())
 }
 
+/// Checks that no row of a batch whose columns fit is too large. Rows are looked at one by one only
+/// if all the text of the batch would not fit one row.
+fn check_row_sizes(
+    spec: &TableSpec,
+    batch: &Batch,
+    first_row: usize,
+    max_row: usize,
+) -> Result<()> {
+    let texts: Vec<_> = batch.columns.iter().zip(&spec.columns).collect();
+    let (texts, fixed): (Vec<_>, Vec<_>) =
+        texts.into_iter().partition(|(_, def)| def.ty.is_bytes());
+    let fixed = fixed.len() * VALUE_BYTES;
+    let all: usize = texts.iter().map(|(column, def)| column.byte_size(def.ty)).sum();
+    if batch.rows() == 0 || fixed + all <= max_row {
+        return Ok(());
+    }
+    for row in 0..batch.rows() {
+        let text: usize = texts.iter().map(|(column, _)| column.bytes_at(row).len()).sum();
+        if fixed + text > max_row {
+            let row = first_row + row;
+            let (size, at_most) = (fixed + text, at_most(max_row));
+            return Err(Error::schema(format!("row {row}: a row of {size} bytes; {at_most}")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a row is not too large.
+pub(crate) fn check_row_size(values: &[Value<'_>], max_row: usize) -> Result<()> {
+    let sizes = values.iter().map(|value| match value {
+        Value::Str(v) => v.len(),
+        Value::Bytes(v) => v.len(),
+        _ => VALUE_BYTES,
+    });
+    let size = sizes.sum::<usize>();
+    if size > max_row {
+        return Err(Error::schema(format!("a row of {size} bytes; {}", at_most(max_row))));
+    }
+    Ok(())
+}
+
+/// What a value other than text and bytes counts for in the size of a row.
+const VALUE_BYTES: usize = 8;
+
+#[cold]
+fn at_most(bytes: usize) -> String {
+    format!(
+        "at most {bytes} are allowed ({MAX_RECORD_SIZE_VARIABLE} in the environment says how many)"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::batch::Column;
+
+    #[test]
+    fn a_row_is_as_large_as_its_values_together() {
+        let spec =
+            TableSpec::new([("a", DataType::Utf8), ("b", DataType::F64), ("c", DataType::Binary)]);
+        let row = [Value::Str("1234"), Value::Float(0.0), Value::Bytes(b"12")];
+        assert!(check_row_size(&row, 14).is_ok());
+        let error = check_row_size(&row, 13).unwrap_err().to_string();
+        assert!(error.contains("14 bytes; at most 13") && error.contains("NANOTS_MAX_RECORD_SIZE"));
+        let batch = |ts: Vec<i64>, texts: [&str; 2]| Batch {
+            ts: ts.into(),
+            columns: vec![
+                Column::from_texts(texts),
+                Column::from_vec(vec![0.0, 1.0]),
+                Column::from_texts(["12", "12"]),
+            ],
+        };
+        let batches = [batch(vec![1, 2], ["1", "1234"]), batch(vec![3, 4], ["12", "12345"])];
+        assert!(check_batches(&spec, &batches, 15).is_ok());
+        let error = check_batches(&spec, &batches, 14).unwrap_err().to_string();
+        assert!(error.starts_with("row 3: a row of 15 bytes; at most 14"), "{error}");
+        assert!(check_batches(&spec, &[batch(vec![], ["", ""])], 0).is_err());
+    }
 
     #[test]
     fn values_widen_and_never_narrow() {

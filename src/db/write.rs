@@ -11,7 +11,7 @@ use crate::db::options::Durability;
 use crate::db::ranked::RankedGuard;
 use crate::db::sorted::sort_batch;
 use crate::db::syncer::Ticker;
-use crate::db::validate::{check_batches, fit_row};
+use crate::db::validate::{check_batches, check_row_size, fit_row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{Edit, SegmentEntry, encode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, put_row, put_rows};
@@ -159,7 +159,7 @@ impl Core {
             return Err(self.no_table(id));
         };
         let fitted = fit_row(&table.def.spec, values, self.options.max_record_size)?;
-        self.check_row_size(&fitted)?;
+        check_row_size(&fitted, self.options.max_record_size)?;
         let columns = &table.def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let lsn = log.append(kind::ROW, durable, |out| {
@@ -275,7 +275,10 @@ impl Core {
         Ok(self.receipt(writer, rows, lsn))
     }
 
-    fn receipt(&self, writer: &Writer, rows: u64, lsn: u64) -> Receipt {
+    fn receipt(&self, writer: &mut Writer, rows: u64, lsn: u64) -> Receipt {
+        if rows > 0 {
+            writer.load.note(rows);
+        }
         let log = writer.log.as_ref();
         let unflushed = log.map_or(0, |log| log.end().saturating_sub(writer.unflushed_from));
         let pending: u64 = writer.pending.iter().map(|(_, entry)| entry.len).sum();
@@ -303,21 +306,6 @@ impl Core {
             // they are not. A failure has poisoned the writer, and the next write says so; on a
             // full disk the next write tries again.
             let _ = self.flush();
-        }
-        Ok(())
-    }
-
-    fn check_row_size(&self, values: &[Value<'_>]) -> Result<()> {
-        let texts = values.iter().map(|value| match value {
-            Value::Str(v) => v.len(),
-            Value::Bytes(v) => v.len(),
-            _ => 8,
-        });
-        let (size, most) = (texts.sum::<usize>(), self.options.max_record_size);
-        if size > most {
-            return Err(Error::schema(format!(
-                "a row of {size} bytes; at most {most} are allowed"
-            )));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
 
 use super::errors::{invalid, type_name, wrong_type};
-use super::nanots::list;
+use super::lists::list;
 use super::timestamps;
 use crate::base::TimeUnit;
 use crate::db::{Aggregate, Fill, Origin, Summary};

@@ -35,7 +35,6 @@ impl Db {
         durability: &str,
         sync_interval_ms: i64,
     ) -> PyResult<Self> {
-        nanots::check_maintenance(auto_maintenance)?;
         let levels = [Durability::Sync, Durability::Interval, Durability::None];
         let options = DbOptions {
             mode: create::one_of("mode", mode, &[Mode::ReadWrite, Mode::Read], mode_name)?,
@@ -45,7 +44,9 @@ impl Db {
                 _ => return Err(invalid("sync_interval_ms is at least 1")),
             },
             retention: nanots::retention(retention_ms)?,
-            ..DbOptions::default()
+            auto_maintenance: nanots::maintenance(auto_maintenance)?,
+            // Read while no other thread of Python's can change the environment.
+            ..DbOptions::from_env()?
         };
         let db = py.detach(|| db::Db::open(path, options))?;
         Ok(Self { db: Detached::new(db) })
@@ -101,6 +102,17 @@ impl Db {
         Ok(Table::new(self.db.clone(), table))
     }
 
+    /// Makes a table of columns given as a list of pairs of name and type.
+    fn create_table_typed(
+        &self,
+        py: Python<'_>,
+        table: &str,
+        columns: &Bound<'_, PyAny>,
+    ) -> PyResult<Table> {
+        let table = nanots::create_typed(py, &self.db, table, columns)?;
+        Ok(Table::new(self.db.clone(), table))
+    }
+
     /// Appends a value to a series and returns its sequence number: 1, 2, 3 and so on, counting the
     /// rows of all tables.
     fn append(
@@ -122,6 +134,17 @@ impl Db {
         values: &Bound<'_, PyAny>,
     ) -> PyResult<u64> {
         nanots::append_row(py, &self.db, table, ts_ms, values)
+    }
+
+    /// Appends a row of values of any type to a table and returns its sequence number.
+    fn append_row_typed(
+        &self,
+        py: Python<'_>,
+        table: &str,
+        ts_ms: &Bound<'_, PyAny>,
+        values: &Bound<'_, PyAny>,
+    ) -> PyResult<u64> {
+        nanots::append_row_typed(py, &self.db, table, ts_ms, values)
     }
 
     /// Appends the rows of an Arrow record batch, all of them or none, and returns how many.
@@ -157,6 +180,17 @@ impl Db {
         nanots::range_columns(py, &self.db, table, start_ms, end_ms)
     }
 
+    /// The same as `query_table_range_columns`, which reads columns of every type.
+    fn query_table_range_typed<'py>(
+        &self,
+        py: Python<'py>,
+        table: &str,
+        start_ms: &Bound<'py, PyAny>,
+        end_ms: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
+        nanots::range_columns(py, &self.db, table, start_ms, end_ms)
+    }
+
     /// The rows with `start_ms <= time <= end_ms` as one Arrow record batch, in two capsules.
     fn query_table_range_arrow_capsules<'py>(
         &self,
@@ -166,6 +200,22 @@ impl Db {
         end_ms: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         nanots::range_capsules(py, &self.db, table, start_ms, end_ms)
+    }
+
+    /// The least and the greatest time of a table; None if it has no rows.
+    fn table_time_range(&self, py: Python<'_>, table: &str) -> PyResult<Option<(i64, i64)>> {
+        Ok(py.detach(|| self.db.table_time_range(table))?)
+    }
+
+    /// Carries out a `CREATE TABLE` or an `INSERT INTO ... VALUES`; returns the rows inserted.
+    fn execute(&self, py: Python<'_>, sql: &str) -> PyResult<u64> {
+        Ok(py.detach(|| self.db.execute(sql))?)
+    }
+
+    /// How much waits to be flushed, and how much was written lately.
+    fn diagnose<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let diagnosis = py.detach(|| self.db.diagnose())?;
+        nanots::diagnosis(py, &diagnosis)
     }
 
     /// Counts and sizes, in rows and bytes, of the whole database or of one table.

@@ -19,7 +19,7 @@ mod detached;
 mod durations;
 mod errors;
 mod ingest;
-mod iso8601;
+mod lists;
 mod memory;
 mod nanots;
 mod report;

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::nanots;
 use crate::db::{ColumnStats, DbStats, TableStats, VerifyReport};
 
 /// The statistics of the whole database, or of one of its tables.
@@ -43,8 +44,9 @@ fn table<'py>(py: Python<'py>, stats: &TableStats) -> PyResult<Bound<'py, PyDict
     for of in &stats.columns {
         columns.set_item(&of.name, column(py, of)?)?;
     }
-    out.set_item("columns", columns)?;
+    out.set_item("by_column", columns)?;
     out.set_item("row_numbers", column(py, &stats.row_numbers)?)?;
+    nanots::space(&out, stats)?;
     Ok(out)
 }
 

@@ -9,8 +9,7 @@ use pyo3::types::{
 };
 
 use super::errors::{invalid, type_name, wrong_type};
-use super::iso8601;
-use crate::base::TimeUnit;
+use crate::base::{TimeUnit, iso8601};
 
 const NANOS: i128 = 1_000_000_000;
 /// `date.toordinal()` of 1970-01-01.

@@ -31,5 +31,5 @@ pub mod storage;
 mod tests;
 
 pub use lock::WriterLock;
-pub use real::RealStorage;
+pub use real::{RealStorage, make_folder_of};
 pub use storage::{File, OpenMode, Storage, WritableMap, read_exact_at, write_all_at};

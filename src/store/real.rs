@@ -21,6 +21,7 @@ use super::map::{ReadMap, WritableMap};
 use super::storage::{File, OpenMode, Storage, end_of};
 
 mod paths;
+pub use paths::make_folder_of;
 mod system;
 
 /// The file system of this machine.

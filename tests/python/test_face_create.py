@@ -191,7 +191,7 @@ def test_stats_and_verify(db):
     assert set(stats["tables"]) == {"t"}
     assert stats["tables"]["t"] == db.stats("t")
     assert (db.stats("t")["rows"], db.stats("t")["min_ts"]) == (2, 1)
-    assert db.stats("t")["columns"]["s"]["type"] == "utf8"
+    assert db.stats("t")["by_column"]["s"]["type"] == "utf8"
     with pytest.raises(cl.TableNotFoundError):
         db.stats("nope")
     report = db.verify()

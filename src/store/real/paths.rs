@@ -17,6 +17,11 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// Makes the folder that holds `path`, and those above it, where they are missing.
+pub fn make_folder_of(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder_of(path))
+}
+
 /// See [`super::Storage::resolve`].
 pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();

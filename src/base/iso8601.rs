@@ -4,8 +4,11 @@
 
 use std::ops::RangeInclusive;
 
-/// The time a text names; without a zone it is UTC. The error says what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<i128, &'static str> {
+/// The time a text names; without a zone it is UTC.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse(text: &str) -> Result<i128, &'static str> {
     let mut cursor = Cursor { rest: text.trim_ascii().as_bytes() };
     let (days, extended) = cursor.date()?;
     let mut nanos = i128::from(days) * 86_400 * NANOS;

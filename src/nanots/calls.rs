@@ -1,11 +1,8 @@
-//! NanoTS's calls on a database: tables by name, closed ranges of time, values as `f64`. What they
-//! promise is written down in its README; what they do rests on [`Table`].
+//! NanoTS's calls on a database: tables by name, closed ranges of time, values as `f64`.
 
-use crate::base::schema::{DataType, TableSpec};
-use crate::base::value::Value;
-use crate::db::plan::ScanSpec;
-use crate::db::table::{Db, Table};
+use crate::base::{DataType, TableSpec, Value};
 use crate::db::validate::fit_row;
+use crate::db::{Db, ScanSpec, Table};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The column of a table that [`Db::append`] makes.

@@ -1,0 +1,52 @@
+//! How much waits to be flushed, and how much was written lately: cheap, as it reads no footer.
+
+use crate::db::table::Db;
+use crate::error::Result;
+use crate::format::log::LOG_START;
+
+/// What maintenance would decide on; see [`Db::diagnose`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// Bytes of records in the log.
+    pub wal_bytes: u64,
+    /// Bytes of the segments of all tables.
+    pub total_table_segment_bytes: u64,
+    /// `wal_bytes` by `total_table_segment_bytes`; `None` if there is no segment.
+    pub wal_ratio: Option<f64>,
+    /// Rows that are in memtables and the log alone.
+    pub pending_rows: u64,
+    /// Tables with such rows.
+    pub pending_tables: u64,
+    /// Rows written a second: over the last five seconds, unless the options say otherwise.
+    pub writes_per_sec: u64,
+    /// Milliseconds since the last write; since it was opened if there was none.
+    pub last_write_age_ms: u64,
+}
+
+impl Db {
+    /// How much waits to be flushed, and how much was written lately.
+    ///
+    /// # Errors
+    /// `Closed` if it was closed.
+    pub fn diagnose(&self) -> Result<Diagnosis> {
+        self.core.check_open()?;
+        let (view, visible) = self.core.snapshot();
+        let pending = || view.tables().map(|table| table.memtable_rows(visible));
+        let segments = view.tables().flat_map(|table| table.segments.iter());
+        let segment_bytes: u64 = segments.map(|segment| segment.entry.len).sum();
+        let guard = self.core.writer();
+        let writer = guard.as_ref();
+        let log = writer.and_then(|writer| writer.log.as_ref());
+        let wal_bytes = log.map_or(0, |log| log.end().saturating_sub(LOG_START));
+        Ok(Diagnosis {
+            wal_bytes,
+            total_table_segment_bytes: segment_bytes,
+            wal_ratio: (segment_bytes > 0).then(|| wal_bytes as f64 / segment_bytes as f64),
+            pending_rows: pending().sum(),
+            pending_tables: pending().filter(|&rows| rows > 0).count() as u64,
+            writes_per_sec: writer.map_or(0, |writer| writer.load.rows_per_second()),
+            last_write_age_ms: writer.map_or(0, |writer| writer.load.idle_ms()),
+        })
+    }
+}

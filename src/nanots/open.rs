@@ -1,0 +1,62 @@
+//! The types that NanoTS's Rust examples begin with.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::{DataType, TableSpec};
+use crate::db::{AutoMaintenance, Db, DbOptions};
+use crate::error::{Error, Result};
+use crate::store;
+
+/// How a [`NanoTsDb`] is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NanoTsOptions {
+    /// As [`DbOptions::retention`].
+    pub retention: Option<Duration>,
+    /// As [`DbOptions::auto_maintenance`].
+    pub auto_maintenance: Option<AutoMaintenance>,
+}
+
+/// A [`Db`] that is opened and given tables as NanoTS's is; all else is what `Db` does.
+#[derive(Debug, Clone)]
+pub struct NanoTsDb {
+    db: Db,
+}
+
+/// The same: every handle can be shared by cloning it.
+pub type NanoTsDbShared = NanoTsDb;
+
+impl NanoTsDb {
+    /// Opens the database at `path`; creates it, and the folder it is in, if they are missing.
+    ///
+    /// # Errors
+    /// As for [`Db::open`] and [`DbOptions::from_env`].
+    pub fn open(path: impl AsRef<Path>, options: NanoTsOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let defaults = DbOptions::from_env()?;
+        let io = |e| Error::from_io("make the folder of", path, e);
+        store::make_folder_of(path).map_err(io)?;
+        let NanoTsOptions { retention, auto_maintenance } = options;
+        let options = defaults.retention(retention).auto_maintenance(auto_maintenance);
+        Ok(Self { db: Db::open(path, options)? })
+    }
+
+    /// Creates a table of `f64` columns with times in milliseconds. If there is one of that name
+    /// with these columns, nothing is done.
+    ///
+    /// # Errors
+    /// As for [`Db::create_table`].
+    pub fn create_table(&self, table: &str, columns: &[&str]) -> Result<()> {
+        let columns = columns.iter().map(|&name| (name, DataType::F64));
+        self.db.create_table(table, TableSpec::new(columns)).map(drop)
+    }
+}
+
+impl Deref for NanoTsDb {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}

@@ -1,0 +1,44 @@
+//! What is told about a table and a database under NanoTS's names, as dicts.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::db::{Diagnosis, TableStats};
+use crate::nanots::Space;
+
+/// Adds what a table takes on disk. NanoTS's `rows` and `segments` are there already.
+pub(in crate::python) fn space(out: &Bound<'_, PyDict>, stats: &TableStats) -> PyResult<()> {
+    let space = Space::of(stats);
+    out.set_item("columns", space.columns)?;
+    out.set_item("raw_ts_bytes", space.raw_ts_bytes)?;
+    out.set_item("raw_value_bytes", space.raw_value_bytes)?;
+    out.set_item("raw_total_bytes", space.raw_total_bytes)?;
+    out.set_item("stored_ts_bytes", space.stored_ts_bytes)?;
+    out.set_item("stored_value_bytes", space.stored_value_bytes)?;
+    out.set_item("stored_total_bytes", space.stored_total_bytes)?;
+    out.set_item("header_bytes", space.header_bytes)?;
+    out.set_item("ntt_file_bytes", space.ntt_file_bytes)?;
+    out.set_item("idx_file_bytes", space.idx_file_bytes)?;
+    out.set_item("schema_file_bytes", space.schema_file_bytes)?;
+    out.set_item("on_disk_bytes", space.on_disk_bytes)?;
+    for (name, ratio) in space.ratios() {
+        out.set_item(name, ratio)?;
+    }
+    Ok(())
+}
+
+/// How much waits to be flushed, and how much was written lately.
+pub(in crate::python) fn diagnosis<'py>(
+    py: Python<'py>,
+    diagnosis: &Diagnosis,
+) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("wal_bytes", diagnosis.wal_bytes)?;
+    out.set_item("total_table_segment_bytes", diagnosis.total_table_segment_bytes)?;
+    out.set_item("wal_ratio", diagnosis.wal_ratio)?;
+    out.set_item("pending_rows", diagnosis.pending_rows)?;
+    out.set_item("pending_tables", diagnosis.pending_tables)?;
+    out.set_item("writes_per_sec", diagnosis.writes_per_sec)?;
+    out.set_item("last_write_age_ms", diagnosis.last_write_age_ms)?;
+    Ok(out)
+}
