@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from chronolite._core import Scan
+    from chronolite._core import Scan, Schema
 
 _DTYPES = {"bool": "?", "utf8": "O", "binary": "O"}
 _CODES = {
@@ -87,10 +87,20 @@ def _collect(scan: Scan) -> object:
 
 
 def _columns(scan: Scan) -> list[tuple[str, str, list[Any]]]:
+    return columns(scan.schema, scan._memory())  # type: ignore[attr-defined]
+
+
+def columns(schema: Schema, chunks: list[Any]) -> list[tuple[str, str, list[Any]]]:
     """Name, type and parts of every column; a part is (values, nulls or None, rows)."""
-    chunks = scan._memory()  # type: ignore[attr-defined]
-    schema = zip(scan.schema.names, scan.schema.types, strict=True)
-    return [(name, kind, [chunk[at] for chunk in chunks]) for at, (name, kind) in enumerate(schema)]
+    pairs = zip(schema.names, schema.types, strict=True)
+    return [(name, kind, [chunk[at] for chunk in chunks]) for at, (name, kind) in enumerate(pairs)]
+
+
+def cells(parts: list[Any], kind: str) -> list[Any]:
+    """The values one by one: times and numbers as NumPy's scalars, None for a null."""
+    values, nulls = _join([_values(part, kind) for part, _, _ in parts], kind), _nulls(parts)
+    absent = np.zeros(len(values), dtype="?") if nulls is None else nulls
+    return [None if null else value for value, null in zip(values, absent, strict=True)]
 
 
 def _dtype(kind: str) -> str:

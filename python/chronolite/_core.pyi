@@ -53,7 +53,7 @@ _Columns: TypeAlias = (
     | Mapping[str, _TypeName | _ArrowSchema]
     | _ArrowSchema
 )
-_Data: TypeAlias = (
+_Whole: TypeAlias = (
     _ArrowArray
     | _ArrowStream
     | pandas.DataFrame
@@ -61,6 +61,7 @@ _Data: TypeAlias = (
     | Sequence[Mapping[str, Any]]
     | np.ndarray[Any, Any]
 )
+_Data: TypeAlias = _Whole | Iterable[_Whole]
 
 @final
 class Db:
@@ -190,7 +191,7 @@ class Db:
         >>> with cl.Db(path) as db:
         ...     db.create_table("trades", {"symbol": "utf8", "price": "f64", "size": "i64"},
         ...                     time_unit="ns", key="symbol")
-        <chronolite.Table "trades": ts timestamp[ns], symbol utf8, price f64, size i64>
+        <chronolite.Table "trades": 0 rows; ts timestamp[ns], symbol utf8, price f64...; key symbol>
         """
 
     def flush(self) -> None:
@@ -523,7 +524,7 @@ class Table:
     itself is an Arrow stream of all of them.
 
     >>> t
-    <chronolite.Table "sensor": ts timestamp[ms], temp f64, humidity f64>
+    <chronolite.Table "sensor": 3 rows, 2024-01-01T00:00:00 to 2024-01-01T00:00:02; ts timestamp...>
     >>> len(t), t["2024-01-01T00:00:01Z":].count()
     (3, 2)
     """
@@ -572,23 +573,39 @@ class Table:
         """Appends rows, all of them or none, and returns how many.
 
         Args:
-            data: Anything with an Arrow capsule (pyarrow, polars, duckdb), a pandas DataFrame, a
-                dict of arrays or lists, a list of dicts, or a NumPy structured array. Columns are
-                matched by name and all must be there. Times are int64 in the table's unit, or
-                timestamps of any unit and zone. ``None``, ``NA``, ``NaT``, a mask, and a NaN in a
-                float column of pandas are null; every other NaN stays one. Integers widen, and
-                become floats where that is exact; nothing narrows in silence. A DataFrame's index
-                is left out unless it is named as the time column.
+            data: Anything with an Arrow capsule (pyarrow, polars, duckdb, arro3), a pandas
+                DataFrame, a dict of arrays or lists, a list of dicts (one a row), or a NumPy
+                structured array; or an iterable of such pieces, a generator of record batches
+                say, which are one append together. Columns are matched by name and all must be
+                there.
 
-        The data is read without a copy where it can be: do not write to its arrays from another
-        thread meanwhile. What is in the table afterwards is a copy.
+        Times are integers in the table's unit, dates, or timestamps of any unit and zone.
+        ``None``, ``NA``, ``NaT``, a mask, and a NaN in a float column of pandas are null; every
+        other NaN stays one. A DataFrame's index is left out unless it is named as the time column.
+
+        Nothing is lost in silence: integers and floats widen; integers and Arrow's decimals become
+        floats, and decimals integers, where that is exact. Text and bytes come in each of Arrow's
+        layouts; dictionaries and runs (also categories) are unfolded; an Arrow date goes into an
+        integer column as its days (date32) or milliseconds (date64). Lists, structs, durations and
+        times of day are refused.
+
+        All of it is read and checked before anything is written. Arrow's memory is read without a
+        copy where it can be: do not write to it before ``append`` returns, from another thread or
+        to fill the next piece of a generator. What is in the table afterwards is a copy.
 
         Raises:
-            SchemaError: A name, type, length or time does not fit; it says which column and row.
-                Nothing was written.
+            SchemaError: A name, type, length or time does not fit; it says which column and row
+                (over all pieces). Nothing was written.
+            TypeError: It is no data.
+            InvalidInputError: An Arrow stream failed midway.
+
+        What a generator raises is raised as it is, and nothing was written.
 
         >>> t.append({"ts": [1704067203000], "temp": [25.8], "humidity": [None]})
         1
+        >>> day, columns = 86400000, ("temp", "humidity")
+        >>> t.append({"ts": [day * n], **dict.fromkeys(columns, [0.5])} for n in range(3))
+        3
         """
 
     def append_row(self, ts: _Time, values: _Row) -> int:
@@ -740,7 +757,9 @@ class Scan:
     and it may be read as often as wanted: what is written after the scan was made is not in it.
 
     It is an Arrow stream: ``pyarrow.table(scan)``, ``polars.DataFrame(scan)`` and
-    ``duckdb.from_arrow(scan)`` read it without a copy.
+    ``duckdb.from_arrow(scan)`` read it without a copy. A reader that asks for another schema gets
+    as much of it as loses nothing: the columns it names, in its order, in wider types, other
+    layouts of text, or a finer unit of time or a zone. In a notebook its first rows are shown.
 
     >>> scan = t.scan()
     >>> scan

@@ -23,7 +23,10 @@ class Column(NamedTuple):
 def columns(frame: pd.DataFrame, time_column: str) -> list[tuple[Any, Any]]:
     """The columns by name; of the index, the level that is named as the time column."""
     found: list[tuple[Any, Any]] = list(frame.items())
-    if time_column in frame.index.names:
+    levels = list(frame.index.names).count(time_column)
+    if levels > 1:
+        raise SchemaError(f'{levels} levels of the index are named "{time_column}"')
+    if levels == 1:
         found.insert(0, (time_column, frame.index.get_level_values(time_column)))
     return found
 
@@ -40,6 +43,8 @@ def column(values: Any, name: str) -> Column:
         return Column(values.to_numpy(dtype=f"datetime64[{dtype.unit}]"), None, False)
     if isinstance(dtype, pd.CategoricalDtype):
         return _categories(values, dtype, name)
+    if isinstance(dtype, pd.SparseDtype):
+        return column(pd.Series(values).sparse.to_dense(), name)
     array = getattr(values, "array", values)
     if isinstance(dtype, pd.ArrowDtype) or getattr(dtype, "storage", None) == "pyarrow":
         return Column(array.__arrow_array__(), None, False)
@@ -50,7 +55,7 @@ def column(values: Any, name: str) -> Column:
         return Column(array.to_numpy(dtype=plain, na_value=plain.type(0)), mask, False)
     if isinstance(dtype, pd.StringDtype):
         return Column(np.asarray(values, dtype=object), mask, False)
-    raise SchemaError(f"column {name!r}: pandas' {dtype} is not taken: convert it first")
+    raise SchemaError(f'column "{name}": pandas\' {dtype} is not taken: convert it first')
 
 
 def _categories(values: Any, dtype: pd.CategoricalDtype, name: str) -> Column:

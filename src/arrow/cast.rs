@@ -7,7 +7,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray, RecordBatch,
     StringArray, StringViewArray,
 };
-use arrow_schema::{DataType as ArrowType, Schema, SchemaRef};
+use arrow_schema::{DataType as ArrowType, Field, FieldRef, Fields, Schema, SchemaRef};
 
 use crate::arrow::export::{self, OutColumn, OutType};
 use crate::arrow::import::{self, Place};
@@ -19,16 +19,32 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Cast {
     schema: SchemaRef,
-    changes: bool,
+    /// The native column of each column of `schema`; `None` if nothing changes.
+    from: Option<Vec<usize>>,
 }
 
 impl Cast {
-    /// From `native` to `requested`, if that names the same columns in the same order with types
-    /// that hold every value; else a cast that leaves everything as it is.
+    /// From `native` to `requested`, as far as that loses nothing: the columns it names, in its
+    /// order, each in the type it has there if that holds every value. A request that names a
+    /// column that is not there, or none at all, is left alone. It never fails: what comes out is
+    /// told by [`Cast::schema`], which a reader has to look at anyway.
     pub fn new(native: &SchemaRef, requested: Option<&SchemaRef>) -> Self {
-        let wanted = requested.filter(|wanted| reachable(native, wanted));
-        let schema = wanted.unwrap_or(native).clone();
-        Self { changes: wanted.is_some_and(|wanted| wanted != native), schema }
+        let unchanged = || Self { schema: native.clone(), from: None };
+        let Some(wanted) = requested else { return unchanged() };
+        let find = |field: &FieldRef| native.fields().find(field.name()).map(|(at, _)| at);
+        let Some(from) = wanted.fields().iter().map(find).collect::<Option<Vec<_>>>() else {
+            return unchanged();
+        };
+        if from.is_empty() {
+            return unchanged();
+        }
+        let pairs = from.iter().zip(wanted.fields());
+        let fields: Fields = pairs.map(|(&at, wanted)| granted(native.field(at), wanted)).collect();
+        let schema = Schema::new_with_metadata(fields, wanted.metadata().clone());
+        if schema == **native {
+            return unchanged();
+        }
+        Self { schema: Arc::new(schema), from: Some(from) }
     }
 
     /// The schema of the batches that come out.
@@ -38,23 +54,25 @@ impl Cast {
 
     /// `batch` under that schema.
     pub fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        if !self.changes {
-            return Ok(batch.clone());
-        }
-        let fields = self.schema.fields().iter().zip(batch.columns());
-        let arrays = fields.map(|(field, array)| convert(array, field.data_type(), field.name()));
+        let Some(from) = &self.from else { return Ok(batch.clone()) };
+        let fields = self.schema.fields().iter().zip(from);
+        let arrays =
+            fields.map(|(field, &at)| convert(batch.column(at), field.data_type(), field.name()));
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new(self.schema.clone(), arrays)
             .map_err(|error| Error::invalid(format!("the requested schema: {error}")))
     }
 }
 
-fn reachable(native: &Schema, wanted: &Schema) -> bool {
-    let pairs = || native.fields().iter().zip(wanted.fields());
-    native.fields().len() == wanted.fields().len()
-        && pairs().all(|(from, to)| {
-            from.name() == to.name() && lossless(from.data_type(), to.data_type())
-        })
+/// The wanted field, or the native one if its values could be lost. Only the time is known to hold
+/// no null, whatever is read.
+fn granted(native: &Field, wanted: &Field) -> Field {
+    if !lossless(native.data_type(), wanted.data_type()) {
+        return native.clone();
+    }
+    let is_time = matches!(native.data_type(), ArrowType::Timestamp(..));
+    let nullable = if is_time { wanted.is_nullable() } else { native.is_nullable() };
+    wanted.clone().with_nullable(nullable)
 }
 
 fn lossless(from: &ArrowType, to: &ArrowType) -> bool {
@@ -119,7 +137,7 @@ fn binaries(array: &ArrayRef) -> &BinaryArray {
 
 #[cfg(test)]
 mod tests {
-    use arrow_schema::{Field, TimeUnit as ArrowUnit};
+    use arrow_schema::TimeUnit as ArrowUnit;
 
     use super::*;
     use crate::base::{DataType, TimeUnit};
@@ -140,18 +158,22 @@ mod tests {
         (columns, batch)
     }
 
-    fn cast_to(types: [ArrowType; 3]) -> (SchemaRef, RecordBatch) {
-        let (columns, batch) = native();
+    fn cast_to(wanted: &SchemaRef) -> RecordBatch {
+        let (_, batch) = native();
+        Cast::new(&batch.schema(), Some(wanted)).batch(&batch).unwrap()
+    }
+
+    fn wanted(types: [ArrowType; 3]) -> SchemaRef {
+        let (columns, _) = native();
         let fields = columns.iter().zip(types).map(|(c, ty)| Field::new(&c.name, ty, true));
-        let wanted = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let cast = Cast::new(&batch.schema(), Some(&wanted));
-        (wanted, cast.batch(&batch).unwrap())
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     #[test]
     fn wider_types_are_given() {
         let zoned = ArrowType::Timestamp(ArrowUnit::Nanosecond, Some("UTC".into()));
-        let (wanted, batch) = cast_to([zoned, ArrowType::Float64, ArrowType::LargeUtf8]);
+        let wanted = wanted([zoned, ArrowType::Float64, ArrowType::LargeUtf8]);
+        let batch = cast_to(&wanted);
         assert_eq!(batch.schema(), wanted);
         let times = batch.column(0).as_primitive::<arrow_array::types::TimestampNanosecondType>();
         assert_eq!(times.value(0), 5_000_000);
@@ -159,10 +181,32 @@ mod tests {
     }
 
     #[test]
-    fn what_would_lose_something_is_left_native() {
+    fn what_would_lose_something_is_left_native_column_by_column() {
         let seconds = ArrowType::Timestamp(ArrowUnit::Second, None);
-        let (wanted, batch) = cast_to([seconds, ArrowType::Int16, ArrowType::Utf8]);
-        assert_ne!(batch.schema(), wanted);
-        assert_eq!(batch.schema(), native().1.schema());
+        let batch = cast_to(&wanted([seconds, ArrowType::Int64, ArrowType::Utf8]));
+        let native = native().1.schema();
+        assert_eq!(batch.schema().field(0), native.field(0));
+        assert_eq!(batch.schema().field(1).data_type(), &ArrowType::Int64);
+    }
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let all = wanted([ArrowType::Int8, ArrowType::Int16, ArrowType::LargeUtf8]);
+        let batch = cast_to(&Arc::new(all.project(&[2, 1]).unwrap()));
+        assert_eq!((batch.num_columns(), batch.column(0).as_string::<i64>().value(0)), (2, "x"));
+        let strange = Schema::new(vec![Field::new("y", ArrowType::Int16, true)]);
+        for unknown in [strange, Schema::empty()] {
+            assert_eq!(cast_to(&Arc::new(unknown)), native().1);
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_time_is_promised_to_have_no_nulls() {
+        let (columns, _) = native();
+        let fields = columns.iter().map(|c| Field::new(&c.name, c.ty.arrow(), false));
+        let wanted = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let schema = cast_to(&wanted).schema();
+        let nullable: Vec<_> = schema.fields().iter().map(|field| field.is_nullable()).collect();
+        assert_eq!(nullable, [false, true, true]);
     }
 }

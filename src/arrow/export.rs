@@ -11,6 +11,7 @@ use arrow_array::{ArrayRef, BinaryArray, BooleanArray, PrimitiveArray, RecordBat
 use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema, SchemaRef};
 
+use crate::arrow::import::{self, Place};
 use crate::arrow::types::{arrow_type, arrow_unit};
 use crate::base::{Column, Data, DataType, TimeUnit};
 use crate::error::{Error, Result};
@@ -110,6 +111,18 @@ pub fn array(column: Column, def: &OutColumn) -> Result<ArrayRef> {
             DataType::F64 => fixed::<Float64Type>(column, def),
             DataType::Bool | DataType::Utf8 | DataType::Binary => other(column, def),
         },
+    }
+}
+
+/// The column that an array of [`array`] was made of, sharing its buffers again.
+pub fn column(array: &ArrayRef, def: &OutColumn) -> Result<Column> {
+    let place = Place { column: &def.name, first_row: 0 };
+    match def.ty {
+        OutType::Time(unit) => {
+            let data = Data::Fixed(import::time(array, unit, &place)?.into_inner());
+            Ok(Column { data, validity: None })
+        }
+        OutType::Value(ty) => import::column(array, ty, &place),
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Stream {
 
 impl Stream {
     /// A stream of these columns. `requested` is the schema the reader would rather have: it gets
-    /// it if every column can be converted without loss, and the native one otherwise.
+    /// as much of it as loses nothing ([`Cast::new`]).
     pub fn new(columns: Vec<OutColumn>, chunks: Chunks, requested: Option<&SchemaRef>) -> Self {
         let native = export::schema(&columns);
         let cast = Cast::new(&native, requested);

@@ -43,6 +43,7 @@ pub fn column_type(ty: &ArrowType) -> Option<DataType> {
         | ArrowType::BinaryView
         | ArrowType::FixedSizeBinary(_) => DataType::Binary,
         ArrowType::Dictionary(_, values) => column_type(values)?,
+        ArrowType::RunEndEncoded(_, values) => column_type(values.data_type())?,
         _ => return None,
     })
 }

@@ -22,6 +22,25 @@ pub fn parse(text: &str) -> Result<i128, &'static str> {
     if cursor.rest.is_empty() { Ok(nanos) } else { Err("there is more text after the time") }
 }
 
+/// A time as text, `2024-03-01T12:30:05.250`: to the second, or as fine as it is in steps of a
+/// thousand. `None` if its year is not one of four digits.
+pub(super) fn text(nanos: i128) -> Option<String> {
+    let (seconds, nanos) = (nanos.div_euclid(NANOS), nanos.rem_euclid(NANOS));
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil_from_days(i64::try_from(days).ok()?);
+    if !(0..=9999).contains(&year) {
+        return None;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let fraction = match nanos {
+        0 => String::new(),
+        _ if nanos % 1_000_000 == 0 => format!(".{:03}", nanos / 1_000_000),
+        _ if nanos % 1000 == 0 => format!(".{:06}", nanos / 1000),
+        _ => format!(".{nanos:09}"),
+    };
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}"))
+}
+
 const NANOS: i128 = 1_000_000_000;
 
 struct Cursor<'a> {
@@ -143,6 +162,20 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The inverse, from the same source.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +197,19 @@ mod tests {
         assert_eq!(parse("1969-12-31T23:59:59.999999999"), Ok(-1));
         assert_eq!(parse("2000-02-29"), Ok(951_782_400 * NANOS));
         assert_eq!(parse("0001-01-01"), Ok(-62_135_596_800 * NANOS));
+    }
+
+    #[test]
+    fn text_is_read_back() {
+        for days in (-719_000..2_900_000).step_by(97) {
+            let nanos = days * 86_400 * NANOS + 45_296 * NANOS;
+            assert_eq!(parse(&text(nanos).unwrap()), Ok(nanos));
+        }
+        assert_eq!(text(-1).unwrap(), "1969-12-31T23:59:59.999999999");
+        assert_eq!(text(250_000_000).unwrap(), "1970-01-01T00:00:00.250");
+        assert_eq!(text(1000).unwrap(), "1970-01-01T00:00:00.000001");
+        assert_eq!(text(i128::from(i64::MAX) * NANOS), None);
+        assert_eq!(text(i128::from(i64::MIN) * NANOS), None);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
+use pyo3::types::{PyCapsule, PyList, PyTuple};
 
-use super::capsule;
 use super::detached::Detached;
 use super::schema::Schema;
+use super::{capsule, describe, memory};
 use crate::arrow::export;
 use crate::db::Batches;
+use crate::error::Result;
 
 /// A batch of rows, to be handed on as an Arrow array.
 #[pyclass(frozen, module = "chronolite")]
@@ -36,8 +37,23 @@ impl RecordBatch {
     }
 
     fn __repr__(&self) -> String {
-        let (rows, columns) = (self.batch.num_rows(), self.schema.describe());
-        format!("<chronolite.RecordBatch {rows} rows: {columns}>")
+        let rows = self.batch.num_rows();
+        let plural = if rows == 1 { "" } else { "s" };
+        let columns = describe::columns(self.schema.columns());
+        format!("<chronolite.RecordBatch: {rows} row{plural}; {columns}>")
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("chronolite._html")?.call_method1("batch", (slf,))
+    }
+
+    /// The first rows as raw memory, as `Scan._memory` has all of them.
+    fn _preview<'py>(&self, py: Python<'py>, rows: usize) -> PyResult<Bound<'py, PyList>> {
+        let first = self.batch.slice(0, rows.min(self.batch.num_rows()));
+        let columns = self.schema.columns();
+        let arrays = first.columns().iter().zip(columns);
+        let data = arrays.map(|(array, def)| export::column(array, def)).collect::<Result<_>>()?;
+        PyList::new(py, [memory::chunk(py, data, columns)?])
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

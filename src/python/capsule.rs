@@ -10,8 +10,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, make_array};
-use arrow_schema::{ArrowError, DataType as ArrowType, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, StructArray, make_array};
+use arrow_schema::{ArrowError, DataType as ArrowType, Fields, Schema, SchemaRef};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
@@ -31,7 +31,7 @@ pub(super) fn schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'p
     PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 
-/// One batch, out: its schema and its array, under the schema that the reader asked for if that
+/// One batch, out: its schema and its array, as near to the schema that the reader asked for as
 /// loses nothing.
 pub(super) fn batch<'py>(
     py: Python<'py>,
@@ -62,13 +62,17 @@ pub(super) fn stream(py: Python<'_>, stream: Stream) -> PyResult<Bound<'_, PyCap
     })
 }
 
-/// The schema in the `requested_schema` argument of the export methods.
+/// The schema in the `requested_schema` argument of the export methods. It is a wish, so one that
+/// cannot be understood is none.
 pub(super) fn requested_schema(capsule: Option<&Bound<'_, PyAny>>) -> PyResult<Option<SchemaRef>> {
     let Some(capsule) = capsule.filter(|capsule| !capsule.is_none()) else { return Ok(None) };
     let pointer = pointer::<FFI_ArrowSchema>(capsule, SCHEMA)?;
     // SAFETY: a capsule of that name holds a valid schema, and lives as long as `capsule`.
-    let schema = Schema::try_from(unsafe { pointer.as_ref() }).map_err(|error| foreign(&error))?;
-    Ok(Some(Arc::new(schema)))
+    let schema = unsafe { pointer.as_ref() };
+    if schema.release.is_none() {
+        return Err(invalid("the requested schema was released already; export it again"));
+    }
+    Ok(Schema::try_from(schema).ok().map(Arc::new))
 }
 
 /// The type of anything with `__arrow_c_schema__`: a struct of the columns for a schema.
@@ -76,13 +80,29 @@ pub(super) fn import_type(object: &Bound<'_, PyAny>) -> PyResult<ArrowType> {
     let capsule = object.call_method0(intern!(object.py(), "__arrow_c_schema__"))?;
     let pointer = pointer::<FFI_ArrowSchema>(&capsule, SCHEMA)?;
     // SAFETY: a capsule of that name holds a valid schema, and lives as long as `capsule`.
-    ArrowType::try_from(unsafe { pointer.as_ref() }).map_err(|error| foreign(&error))
+    Ok(type_of(unsafe { pointer.as_ref() })?)
+}
+
+/// The type in a schema. One that is not known is told with the column it belongs to.
+fn type_of(schema: &FFI_ArrowSchema) -> Result<ArrowType> {
+    if schema.release.is_none() {
+        return Err(Error::invalid("the Arrow schema was taken already; export it again"));
+    }
+    ArrowType::try_from(schema).map_err(|error| {
+        let bad = schema.children().find(|child| ArrowType::try_from(*child).is_err());
+        match bad.and_then(FFI_ArrowSchema::name) {
+            Some(name) => Error::schema(format!("column {name:?} cannot be read: {error}")),
+            None => unreadable(&error),
+        }
+    })
 }
 
 /// The array of anything with `__arrow_c_array__`.
 pub(super) fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
     let pair = object.call_method0(intern!(object.py(), "__arrow_c_array__"))?;
-    let (schema, array): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+    let Ok((schema, array)) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
+        return Err(wrong_type("__arrow_c_array__ did not return a pair of capsules"));
+    };
     take_array(&schema, &array)
 }
 
@@ -96,14 +116,58 @@ pub(super) fn take_array(
     // SAFETY: capsules of these names hold a schema and an array of it, each of them valid unless
     // it was released. The array is moved out and leaves an empty one behind, so that it is
     // released once.
-    let array = unsafe {
+    let (array, ty) = unsafe {
         if schema.as_ref().release.is_none() || array.as_ref().is_released() {
             return Err(invalid("the Arrow array was taken already; export it again"));
         }
-        let ty = ArrowType::try_from(schema.as_ref()).map_err(|error| foreign(&error))?;
-        from_ffi_and_data_type(FFI_ArrowArray::from_raw(array.as_ptr()), ty)
+        let ty = type_of(schema.as_ref())?;
+        (FFI_ArrowArray::from_raw(array.as_ptr()), ty)
     };
-    Ok(make_array(array.map_err(|error| foreign(&error))?))
+    Ok(import(array, &ty)?)
+}
+
+/// The array of type `ty` that was handed over.
+fn import(array: FFI_ArrowArray, ty: &ArrowType) -> Result<ArrayRef> {
+    let lies = as_it_lies(&array, ty)?;
+    let changed = lies != *ty;
+    // SAFETY: who handed the array over promises that it is of type `ty`, and as it lies in memory
+    // it is of type `lies`.
+    let data = unsafe { from_ffi_and_data_type(array, lies) };
+    let read = make_array(data.map_err(|error| unreadable(&error))?);
+    if changed { as_declared(&read, ty) } else { Ok(read) }
+}
+
+/// An array of nulls has no buffers, but polars gives it a validity as all others have one. That
+/// is how a struct without fields lies in memory.
+fn as_it_lies(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<ArrowType> {
+    Ok(match ty {
+        ArrowType::Null if array.num_buffers() > 0 => ArrowType::Struct(Fields::empty()),
+        ArrowType::Struct(fields) => {
+            if array.num_children() != fields.len() {
+                return Err(Error::schema("the Arrow array has other columns than its schema"));
+            }
+            let children = fields.iter().enumerate().map(|(at, field)| {
+                let ty = as_it_lies(array.child(at), field.data_type())?;
+                Ok(field.as_ref().clone().with_data_type(ty))
+            });
+            ArrowType::Struct(children.collect::<Result<Vec<_>>>()?.into())
+        }
+        other => other.clone(),
+    })
+}
+
+fn as_declared(array: &ArrayRef, ty: &ArrowType) -> Result<ArrayRef> {
+    Ok(match (ty, array.as_struct_opt()) {
+        (ArrowType::Null, _) => Arc::new(NullArray::new(array.len())),
+        (ArrowType::Struct(fields), Some(rows)) if !fields.is_empty() => {
+            let pairs = rows.columns().iter().zip(fields);
+            let columns = pairs.map(|(column, field)| as_declared(column, field.data_type()));
+            let columns = columns.collect::<Result<_>>()?;
+            let rows = StructArray::try_new(fields.clone(), columns, rows.nulls().cloned());
+            Arc::new(rows.map_err(|error| unreadable(&error))?)
+        }
+        _ => array.clone(),
+    })
 }
 
 /// The arrays of anything with `__arrow_c_stream__`, all of them, and their type.
@@ -127,7 +191,7 @@ fn drain(mut stream: FFI_ArrowArrayStream) -> Result<(ArrowType, Vec<ArrayRef>)>
     if unsafe { get_schema(&mut stream, &mut schema) } != 0 {
         return Err(last_error(&mut stream));
     }
-    let ty = ArrowType::try_from(&schema).map_err(|error| unreadable(&error))?;
+    let ty = type_of(&schema)?;
     let mut arrays = vec![];
     loop {
         let mut array = FFI_ArrowArray::empty();
@@ -138,9 +202,7 @@ fn drain(mut stream: FFI_ArrowArrayStream) -> Result<(ArrowType, Vec<ArrayRef>)>
         if array.is_released() {
             return Ok((ty, arrays));
         }
-        // SAFETY: the stream promises arrays of its schema.
-        let data = unsafe { from_ffi_and_data_type(array, ty.clone()) };
-        arrays.push(make_array(data.map_err(|error| unreadable(&error))?));
+        arrays.push(import(array, &ty)?);
     }
 }
 

@@ -11,7 +11,7 @@ use super::create::{self, Rules};
 use super::detached::Detached;
 use super::errors::{invalid, wrong_type};
 use super::table::Table;
-use super::{nanots, report};
+use super::{describe, nanots, report};
 use crate::db::{self, DbOptions, Durability, Mode};
 use crate::error::{ErrorKind, Result};
 
@@ -257,9 +257,12 @@ impl Db {
         self.close(py)
     }
 
-    fn __repr__(&self) -> String {
-        let state = if self.db.is_closed() { " (closed)" } else { "" };
-        format!("<chronolite.Db {:?}{state}>", self.db.path())
+    fn __repr__(&self, py: Python<'_>) -> String {
+        py.detach(|| describe::database(&self.db))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("chronolite._html")?.call_method1("database", (slf,))
     }
 }
 

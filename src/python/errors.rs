@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::arrow::import::Place;
 use crate::error::{Error, ErrorKind};
 
 static BUILD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -95,7 +96,7 @@ pub(super) fn wrong_type(message: impl Into<String>) -> PyErr {
 /// `error`, which a value of the data raised, as a `SchemaError` that says where the value stands.
 /// It stays the `TypeError` or `OverflowError` that it was as well.
 #[cold]
-pub(super) fn in_data(py: Python<'_>, column: &str, row: usize, error: &PyErr) -> PyErr {
+pub(super) fn in_data(py: Python<'_>, place: &Place<'_>, row: usize, error: &PyErr) -> PyErr {
     let kind = if error.is_instance_of::<PyTypeError>(py) {
         "schema_type"
     } else if error.is_instance_of::<PyOverflowError>(py) {
@@ -103,7 +104,7 @@ pub(super) fn in_data(py: Python<'_>, column: &str, row: usize, error: &PyErr) -
     } else {
         "schema"
     };
-    let message = format!("column {column:?}, row {row}: {}", error.value(py));
+    let message = place.at(row, error.value(py)).to_string();
     let placed = build(kind, &message, None);
     placed.set_cause(py, error.cause(py));
     placed

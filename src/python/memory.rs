@@ -14,6 +14,47 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::capsule;
+use crate::arrow::OutColumn;
+use crate::arrow::export::{self, fixed_buffer};
+use crate::base::{Column, Data};
+
+/// The columns of a chunk: (values, nulls, rows) of each. Values are bytes of the column's type (a
+/// byte each for bool), or an object for text and bytes; nulls are a byte each, 1 for a null, or
+/// None.
+pub(super) fn chunk<'py>(
+    py: Python<'py>,
+    columns: Vec<Column>,
+    defs: &[OutColumn],
+) -> PyResult<Bound<'py, PyList>> {
+    let columns = columns.into_iter().zip(defs).map(|(column, def)| raw(py, column, def));
+    PyList::new(py, columns.collect::<PyResult<Vec<_>>>()?)
+}
+
+type Raw<'py> = (Bound<'py, PyAny>, Option<Py<Memory>>, usize);
+
+fn raw<'py>(py: Python<'py>, column: Column, def: &OutColumn) -> PyResult<Raw<'py>> {
+    let rows = column.len(def.ty.stored());
+    let nulls = column.validity.as_ref().map(|validity| {
+        let bytes: Vec<u8> = validity.iter().map(|valid| u8::from(!valid)).collect();
+        Py::new(py, Memory::new(bytes.into()))
+    });
+    let nulls = nulls.transpose()?;
+    let values = match &column.data {
+        Data::Bool(bits) => {
+            let bytes: Vec<u8> = bits.iter().map(u8::from).collect();
+            Bound::new(py, Memory::new(bytes.into()))?.into_any()
+        }
+        Data::Bytes { .. } => {
+            let texts = Texts::new(export::array(column, def)?);
+            return Ok((Bound::new(py, texts)?.into_any(), nulls, rows));
+        }
+        Data::Fixed(_) => {
+            let buffer = fixed_buffer(column).unwrap_or_default();
+            Bound::new(py, Memory::new(buffer))?.into_any()
+        }
+    };
+    Ok((values, nulls, rows))
+}
 
 /// A run of bytes with the buffer protocol. It may be written to if it is ours alone; a view of a
 /// mapped file, or of a buffer that others see too, may not.

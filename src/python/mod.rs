@@ -15,6 +15,7 @@ mod batch;
 mod capsule;
 mod create;
 mod db;
+mod describe;
 mod detached;
 mod durations;
 mod errors;

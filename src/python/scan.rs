@@ -6,15 +6,13 @@ use pyo3::types::{PyCapsule, PyDict, PyList};
 
 use super::aggregate;
 use super::batch::BatchIterator;
-use super::capsule;
 use super::detached::Detached;
 use super::errors::invalid;
-use super::memory::{Memory, Texts};
 use super::schema::Schema;
-use crate::arrow::OutColumn;
-use crate::arrow::export::{self, fixed_buffer};
+use super::{capsule, describe, memory};
+use crate::arrow::export;
 use crate::arrow::stream::Stream;
-use crate::base::{Column, Data};
+use crate::base::Column;
 use crate::db;
 
 /// Rows of a batch of a stream: enough to be worth a call, few enough to stay in the cache.
@@ -133,7 +131,18 @@ impl Scan {
     }
 
     fn __repr__(&self) -> String {
-        format!("<chronolite.Scan {}>", self.schema.describe())
+        format!("<chronolite.Scan {}>", describe::columns(self.schema.columns()))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("chronolite._html")?.call_method1("scan", (slf,))
+    }
+
+    /// The first rows as raw memory, as `_memory` has all of them.
+    fn _preview<'py>(&self, py: Python<'py>, rows: usize) -> PyResult<Bound<'py, PyList>> {
+        let first = py.detach(|| self.scan.batches(rows)?.next().transpose())?;
+        let first = first.map(|chunk| memory::chunk(py, chunk, self.schema.columns()));
+        PyList::new(py, first.transpose()?)
     }
 
     /// The whole result as a stream that cannot fail any more: what reading it raises is raised
@@ -145,45 +154,12 @@ impl Scan {
         capsule::stream(py, Stream::new(columns, chunks, None))
     }
 
-    /// The whole result as raw memory: a list of chunks, each a list of (values, nulls,
-    /// rows) a column.
-    /// Values are bytes of the column's type (a byte each for bool), or an object for text and
-    /// bytes; nulls are a byte each, 1 for a null, or None.
+    /// The whole result as raw memory: a list of what `memory::chunk` makes of each chunk.
     fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let out = PyList::empty(py);
         for chunk in self.chunks(py, usize::MAX)? {
-            let columns = PyList::empty(py);
-            for (column, def) in chunk.into_iter().zip(self.schema.columns()) {
-                columns.append(raw(py, column, def)?)?;
-            }
-            out.append(columns)?;
+            out.append(memory::chunk(py, chunk, self.schema.columns())?)?;
         }
         Ok(out)
     }
-}
-
-type Raw<'py> = (Bound<'py, PyAny>, Option<Py<Memory>>, usize);
-
-fn raw<'py>(py: Python<'py>, column: Column, def: &OutColumn) -> PyResult<Raw<'py>> {
-    let rows = column.len(def.ty.stored());
-    let nulls = column.validity.as_ref().map(|validity| {
-        let bytes: Vec<u8> = validity.iter().map(|valid| u8::from(!valid)).collect();
-        Py::new(py, Memory::new(bytes.into()))
-    });
-    let nulls = nulls.transpose()?;
-    let values = match &column.data {
-        Data::Bool(bits) => {
-            let bytes: Vec<u8> = bits.iter().map(u8::from).collect();
-            Bound::new(py, Memory::new(bytes.into()))?.into_any()
-        }
-        Data::Bytes { .. } => {
-            let texts = Texts::new(export::array(column, def)?);
-            return Ok((Bound::new(py, texts)?.into_any(), nulls, rows));
-        }
-        Data::Fixed(_) => {
-            let buffer = fixed_buffer(column).unwrap_or_default();
-            Bound::new(py, Memory::new(buffer))?.into_any()
-        }
-    };
-    Ok((values, nulls, rows))
 }

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
-use super::capsule;
+use super::{capsule, describe};
 use crate::arrow::{OutColumn, OutType, export};
 use crate::base::TableSpec;
 use crate::db::ScanColumn;
@@ -100,7 +100,11 @@ impl Schema {
     }
 
     fn __repr__(&self) -> String {
-        format!("<chronolite.Schema {}>", self.describe())
+        format!("<chronolite.Schema {}>", describe::columns(&self.columns))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("chronolite._html")?.call_method1("schema", (slf,))
     }
 
     pub(super) fn __arrow_c_schema__<'py>(
@@ -108,13 +112,5 @@ impl Schema {
         py: Python<'py>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         capsule::schema(py, &export::schema(&self.columns))
-    }
-}
-
-impl Schema {
-    /// The columns as `name type, ...`.
-    pub(super) fn describe(&self) -> String {
-        let columns = self.columns.iter().map(|column| format!("{} {}", column.name, column.ty));
-        columns.collect::<Vec<_>>().join(", ")
     }
 }

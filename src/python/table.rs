@@ -8,7 +8,7 @@ use super::errors::{invalid, wrong_type};
 use super::ingest::{self, Rows};
 use super::scan::Scan;
 use super::schema::Schema;
-use super::{aggregate, durations, rows, timestamps};
+use super::{aggregate, describe, durations, rows, timestamps};
 use crate::arrow::import;
 use crate::base::{TimeUnit, Value};
 use crate::db::{self, DownsampleSpec, Origin, Receipt, ScanSpec};
@@ -193,8 +193,24 @@ impl Table {
         self.schema().__arrow_c_schema__(py)
     }
 
-    fn __repr__(&self) -> String {
-        format!("<chronolite.Table {:?}: {}>", self.name(), self.schema().describe())
+    /// How many rows, and their first and last time as text, for the notebook.
+    fn _extent(&self, py: Python<'_>) -> PyResult<(u64, Option<[String; 2]>)> {
+        Ok(py.detach(|| describe::extent(self.table()))?)
+    }
+
+    /// The names of the key's columns, for the notebook.
+    fn _key(&self) -> Vec<&str> {
+        let spec = self.table().spec();
+        spec.key.iter().map(|&at| spec.columns[at].name.as_str()).collect()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let schema = self.schema();
+        py.detach(|| describe::table(self.table(), schema.columns()))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("chronolite._html")?.call_method1("table", (slf,))
     }
 }
 

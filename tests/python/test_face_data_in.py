@@ -1,8 +1,10 @@
 """What `append` takes: every kind of data, matched by name and checked before it is written."""
 
 import array
+import collections
 import datetime as dt
 import math
+import types
 
 import numpy as np
 import polars as pl
@@ -195,6 +197,8 @@ def test_arrow_bytes_in_every_layout(db, kind):
         ("f64", np.array([1, 2], "i4")),
         ("f64", np.array([1, 2], "i8")),
         ("f64", np.array([1, 2], "f4")),
+        ("f64", np.array([1, 2], "f2")),
+        ("f32", np.array([1, 2], ">f2")),
         ("f32", np.array([1, 2], "i2")),
         ("f64", [1, 2.0]),
         ("u8", [1, np.uint64(2)]),
@@ -233,9 +237,7 @@ def test_numbers_widen(db, kind, values):
         ("binary", ["a"]),
         ("binary", pa.array(["a"])),
         ("f32", [1e300]),
-        ("f64", np.array([1], "f2")),
-        ("f64", pa.array([1.0], pa.float16())),
-        ("f64", pa.array([1], pa.decimal128(5, 2))),
+        ("i64", np.array([1], "f2")),
         ("f64", np.array([1], "g")),
         ("f64", np.array([1], "c16")),
         ("f64", np.array([1], "m8[s]")),
@@ -244,6 +246,16 @@ def test_numbers_widen(db, kind, values):
         ("f64", [object()]),
         ("f64", "a"),
         ("f64", 1.0),
+        ("f64", {1.0}),
+        ("f64", {"a": 1.0}),
+        ("f64", b"1"),
+        ("f64", np.array(1.0)),
+        ("f64", np.ones((1, 1))),
+        ("f64", np.array([(1, 2)], "i4,i4")),
+        ("i64", np.ma.array([1], mask=[0]).astype("M8[ms]")),
+        ("i64", np.array([2**65], object)),
+        ("utf8", np.array([b"\xff"], "S1")),
+        ("utf8", np.array([1], object)),
     ],
 )
 def test_nothing_else_is_taken(db, kind, values):
@@ -340,6 +352,23 @@ def test_times_of_every_kind(pair, times):
 def test_times_that_the_unit_has_not(pair, times):
     with pytest.raises(cl.SchemaError, match='"ts", row [01]'):
         pair.append({"ts": times, "n": [1, 2], "x": [None, None]})
+
+
+@pytest.mark.parametrize(
+    "wrap", [types.MappingProxyType, lambda data: collections.ChainMap(data, {})]
+)
+def test_mappings_that_are_no_dict(pair, wrap):
+    assert pair.append(wrap({"ts": [1], "n": [1], "x": [0.5]})) == 1
+    assert pair.append([wrap({"ts": 2, "n": 2, "x": None})]) == 1
+    assert pairs(pair) == [(1, 1, 0.5), (2, 2, None)]
+    with pytest.raises(cl.SchemaError, match='"x", row 0'):
+        pair.append([wrap({"ts": 2, "n": 2})])
+
+
+def test_signs_and_bits_of_floats_are_kept(pair):
+    bits = np.array([0x8000000000000000, 0x7FF8000000000123, 0xFFF0000000000000], "u8")
+    pair.append({"ts": [1, 2, 3], "n": [1, 2, 3], "x": bits.view("f8")})
+    assert pair.scan().to_numpy()["x"].view("u8").tolist() == bits.tolist()
 
 
 @pytest.mark.parametrize("rows", [10, 200_000])

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import chronolite as cl
@@ -17,6 +19,7 @@ def db(tmp_path):
 
 
 TS = [1, 2, 3]
+arrow = pd.ArrowDtype
 
 
 def stored(db, kind, values, name="t"):
@@ -48,6 +51,24 @@ def stored(db, kind, values, name="t"):
         ("binary", [b"a", None, b"b"], [b"a", None, b"b"]),
         ("i64", pd.array([1, None, 2], "int64[pyarrow]"), [1, None, 2]),
         ("utf8", pd.array(["a", None, "b"], "string[pyarrow]"), ["a", None, "b"]),
+        ("f64", np.array([1.5, np.nan, 2.0], "f2"), [1.5, None, 2.0]),
+        ("f64", pd.arrays.SparseArray([1.5, np.nan, 2.0]), [1.5, None, 2.0]),
+        ("i64", pd.arrays.SparseArray([0, 1, 0]), [0, 1, 0]),
+        ("f64", pd.Series([1.5, 2, None], dtype=object), [1.5, 2.0, None]),
+        ("f32", pd.array([1.5, None, 2], "Float32"), [1.5, None, 2.0]),
+        ("utf8", pd.Categorical(pd.array(["a", None, "b"], "string")), ["a", None, "b"]),
+        (
+            "utf8",
+            pd.array(["a", None, "a"], arrow(pa.dictionary(pa.int8(), pa.string()))),
+            ["a", None, "a"],
+        ),
+        (
+            "f64",
+            pd.array([Decimal("1.5"), None, Decimal(2)], arrow(pa.decimal128(5, 2))),
+            [1.5, None, 2.0],
+        ),
+        ("bool", pd.array([True, None, False], arrow(pa.bool_())), [True, None, False]),
+        ("f64", pd.array([None] * 3, arrow(pa.null())), [None] * 3),
     ],
 )
 def test_dtypes(db, kind, values, expected):
@@ -62,7 +83,13 @@ def test_dtypes(db, kind, values, expected):
         ("i64", pd.to_timedelta([1, 2, 3], unit="s")),
         ("i64", pd.period_range("2024", periods=3, freq="D")),
         ("f64", pd.arrays.IntervalArray.from_breaks([0, 1, 2, 3])),
-        ("f64", np.array([1, 2, 3], "f2")),
+        ("i64", pd.to_datetime([1, 2, 3])),
+        ("i64", pd.Categorical(pd.to_datetime([1, 2, 3]))),
+        ("i64", pd.Series([1, True, 2], dtype=object)),
+        ("f64", pd.Series([1.5, "a", None], dtype=object)),
+        ("utf8", pd.Series(["a", 1, None], dtype=object)),
+        ("f64", pd.array([[1], None, [2]], pd.ArrowDtype(pa.list_(pa.int64())))),
+        ("f64", pd.Series(np.ones(3, "c16"))),
     ],
 )
 def test_dtypes_that_do_not_fit(db, kind, values):
@@ -106,6 +133,42 @@ def test_the_index_counts_only_if_it_is_the_time(db):
     frame.index.name = "ts"
     with pytest.raises(cl.SchemaError, match="twice"):
         table.append(frame)
+
+
+def test_names_that_cannot_be(db):
+    table = db.create_table("t", ["v"])
+    for frame, word in [
+        (pd.DataFrame([[1, 2.0, 3.0]], columns=["ts", "v", "v"]), '"v".*twice'),
+        (pd.DataFrame([[1, 2.0]], columns=["ts", 5]), "text, not 5"),
+        (pd.DataFrame([[1, 2.0]], columns=pd.MultiIndex.from_tuples([("ts", "a"), ("v", "b")])),
+         "text, not \\('ts', 'a'\\)"),
+        (pd.DataFrame({"v": [1.0]}, pd.MultiIndex.from_arrays([[1], [2]], names=["ts", "ts"])),
+         '"ts"'),
+        (pd.Series([1.0, 2.0], name="v").to_frame(), '"ts"'),
+    ]:  # fmt: skip
+        with pytest.raises(cl.SchemaError, match=word):
+            table.append(frame)
+    assert len(table) == 0
+
+
+def test_a_clock_that_was_put_back_is_taken_to_utc(db):
+    """02:30 was twice in Berlin on 2024-10-27."""
+    table = db.create_table("t", ["v"])
+    utc = pd.to_datetime(["2024-10-27T00:30Z", "2024-10-27T01:30Z", "2024-03-31T01:00Z"])
+    local = utc.tz_convert("Europe/Berlin")
+    assert local[0].replace(fold=0).hour == local[1].hour
+    table.append(pd.DataFrame({"v": [1.0, 2.0, 3.0]}, index=local.rename("ts")))
+    table.append(pd.DataFrame({"ts": pd.Series(list(local), dtype=object), "v": [1.0, 2.0, 3.0]}))
+    expected = sorted([*utc.tz_localize(None)] * 2)
+    assert table.scan().to_pandas()["ts"].tolist() == expected
+
+
+def test_no_rows_of_any_dtype(db):
+    table = db.create_table("t", ["v"])
+    assert table.append(pd.DataFrame({"ts": [], "v": []})) == 0
+    empty = pd.DataFrame({"ts": pd.to_datetime([]), "v": pd.array([], "Float64")})
+    assert table.append(empty) == 0
+    assert table.append(empty.set_index("ts")) == 0
 
 
 def test_a_series_is_a_column(db):

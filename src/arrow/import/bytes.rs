@@ -2,22 +2,22 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ByteArrayType, ByteViewType};
-use arrow_array::{Array, ArrayRef, GenericByteArray, GenericByteViewArray, OffsetSizeTrait};
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_array::{Array, ArrayRef, GenericByteArray, GenericByteViewArray};
+use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 
-use super::{Place, dictionary};
+use super::{Place, indexed};
 use crate::base::{Column, Data, DataType};
 use crate::error::Result;
 
 /// The array as a column of text or bytes; `None` if it holds something else.
 pub(super) fn column(array: &ArrayRef, to: DataType, place: &Place<'_>) -> Result<Option<Column>> {
     let column = match (array.data_type(), to) {
-        (ArrowType::Utf8, DataType::Utf8) => same(array.as_string::<i32>()),
-        (ArrowType::LargeUtf8, DataType::Utf8) => large(array.as_string::<i64>()),
+        (ArrowType::Utf8, DataType::Utf8) => same(array.as_string::<i32>(), place)?,
+        (ArrowType::LargeUtf8, DataType::Utf8) => large(array.as_string::<i64>(), place)?,
         (ArrowType::Utf8View, DataType::Utf8) => views(array.as_string_view()),
-        (ArrowType::Binary, DataType::Binary) => same(array.as_binary::<i32>()),
-        (ArrowType::LargeBinary, DataType::Binary) => large(array.as_binary::<i64>()),
+        (ArrowType::Binary, DataType::Binary) => same(array.as_binary::<i32>(), place)?,
+        (ArrowType::LargeBinary, DataType::Binary) => large(array.as_binary::<i64>(), place)?,
         (ArrowType::BinaryView, DataType::Binary) => views(array.as_binary_view()),
         (ArrowType::FixedSizeBinary(width), DataType::Binary) => fixed(array, *width),
         _ => return Ok(None),
@@ -29,8 +29,8 @@ pub(super) fn column(array: &ArrayRef, to: DataType, place: &Place<'_>) -> Resul
 }
 
 /// How many bytes of text a column made of this array holds.
-pub(super) fn text_size(array: &ArrayRef) -> u64 {
-    match array.data_type() {
+pub(super) fn text_size(array: &ArrayRef, place: &Place<'_>) -> Result<u64> {
+    Ok(match array.data_type() {
         ArrowType::Utf8 => span(array.as_string::<i32>()),
         ArrowType::LargeUtf8 => span(array.as_string::<i64>()),
         ArrowType::Binary => span(array.as_binary::<i32>()),
@@ -38,8 +38,17 @@ pub(super) fn text_size(array: &ArrayRef) -> u64 {
         ArrowType::Utf8View => array.as_string_view().lengths().map(u64::from).sum(),
         ArrowType::BinaryView => array.as_binary_view().lengths().map(u64::from).sum(),
         ArrowType::FixedSizeBinary(width) => array.len() as u64 * width.unsigned_abs() as u64,
-        ArrowType::Dictionary(..) => dictionary::text_size(array),
+        _ if holds_text(array.data_type()) => indexed::text_size(array, place)?,
         _ => 0,
+    })
+}
+
+/// True for text and bytes, and for what points at them.
+fn holds_text(ty: &ArrowType) -> bool {
+    match ty {
+        ArrowType::Dictionary(_, entries) => holds_text(entries),
+        ArrowType::RunEndEncoded(_, entries) => holds_text(entries.data_type()),
+        _ => ty.is_string() || ty.is_binary(),
     }
 }
 
@@ -50,19 +59,40 @@ fn span<T: ByteArrayType>(array: &GenericByteArray<T>) -> u64 {
     (last.as_usize() - first.as_usize()) as u64
 }
 
-fn same<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> Column {
+fn same<T: ByteArrayType<Offset = i32>>(
+    array: &GenericByteArray<T>,
+    place: &Place<'_>,
+) -> Result<Column> {
+    check_offsets(array, place)?;
     let (offsets, values) = (array.offsets().clone(), array.values().clone());
-    Column { data: Data::Bytes { offsets, values }, validity: None }
+    Ok(Column { data: Data::Bytes { offsets, values }, validity: None })
 }
 
 /// 64-bit offsets made relative to the first, so that they fit 32 bits; the bytes are shared.
-fn large<T: ByteArrayType<Offset = i64>>(array: &GenericByteArray<T>) -> Column {
+fn large<T: ByteArrayType<Offset = i64>>(
+    array: &GenericByteArray<T>,
+    place: &Place<'_>,
+) -> Result<Column> {
+    check_offsets(array, place)?;
     let from = array.value_offsets();
     let base = from.first().copied().unwrap_or(0);
     let offsets: Vec<i32> = from.iter().map(|&offset| narrow(offset - base)).collect();
     let len = narrow(from.last().copied().unwrap_or(0) - base) as usize;
     let values = array.values().slice_with_length(base as usize, len);
-    bytes(offsets, values)
+    Ok(bytes(offsets, values))
+}
+
+/// Refuses offsets that go backwards or past the bytes, which Arrow's own readers take on trust.
+fn check_offsets<T: ByteArrayType>(array: &GenericByteArray<T>, place: &Place<'_>) -> Result<()> {
+    let (offsets, len) = (array.value_offsets(), array.values().len());
+    let ends = offsets.first().zip(offsets.last());
+    let within = ends.is_some_and(|(first, last)| {
+        first.to_usize().is_some() && last.to_usize().is_some_and(|last| last <= len)
+    });
+    if within && offsets.is_sorted() {
+        return Ok(());
+    }
+    Err(place.error("the offsets of its values are damaged"))
 }
 
 fn views<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>) -> Column {
@@ -85,13 +115,13 @@ fn fixed(array: &ArrayRef, width: i32) -> Column {
     bytes(offsets.collect(), values)
 }
 
-pub(super) fn bytes(offsets: Vec<i32>, values: Buffer) -> Column {
+fn bytes(offsets: Vec<i32>, values: Buffer) -> Column {
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
     Column { data: Data::Bytes { offsets, values }, validity: None }
 }
 
 /// An offset within a column whose text was found to be less than 2 GiB.
-pub(super) fn narrow(offset: i64) -> i32 {
+fn narrow(offset: i64) -> i32 {
     i32::try_from(offset).expect("the chunk was cut to less than 2 GiB of text")
 }
 
@@ -115,16 +145,5 @@ fn check_text(column: &Column, array: &ArrayRef, place: &Place<'_>) -> Result<()
         // Only what lies under nulls is bad, and nobody may look there as text. Still refused,
         // as it would be handed to readers who check whole buffers.
         None => Err(place.error("the text under a null is not UTF-8")),
-    }
-}
-
-/// Offsets of both widths as `usize`.
-trait AsUsize: OffsetSizeTrait {
-    fn as_usize(&self) -> usize;
-}
-
-impl<T: OffsetSizeTrait> AsUsize for T {
-    fn as_usize(&self) -> usize {
-        arrow_buffer::ArrowNativeType::as_usize(*self)
     }
 }

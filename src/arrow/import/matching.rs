@@ -38,14 +38,6 @@ impl Matching {
         let values = values.map(|(found, def)| found.ok_or_else(|| missing("column", &def.name)));
         Ok(Self { time, values: values.collect::<Result<_>>()? })
     }
-
-    /// The name of the column whose array stands at `position`.
-    pub fn name<'a>(&self, spec: &'a TableSpec, position: usize) -> &'a str {
-        match self.values.iter().position(|&p| p == position) {
-            Some(index) => &spec.columns[index].name,
-            None => &spec.time_column,
-        }
-    }
 }
 
 fn position_of(spec: &TableSpec, name: &str) -> Result<usize> {

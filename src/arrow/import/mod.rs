@@ -5,7 +5,8 @@
 //! append returns: what the kernel keeps beyond that it copies.
 
 mod bytes;
-mod dictionary;
+mod decimal;
+mod indexed;
 mod matching;
 mod number;
 mod time;
@@ -75,13 +76,15 @@ fn cut(
     out: &mut Vec<Batch>,
 ) -> Result<()> {
     let rows = chunk.first().map_or(0, |array| array.len());
-    let fat = chunk.iter().position(|array| bytes::text_size(array) >= limit);
-    if let (Some(column), true) = (fat, rows <= 1) {
-        let name = matching.name(spec, column);
-        let place = Place { column: name, first_row };
-        return Err(place.at(0, format!("a value of {limit} bytes or more is too long")));
+    let mut fat = false;
+    for (def, &position) in spec.columns.iter().zip(&matching.values) {
+        let place = Place { column: &def.name, first_row };
+        fat |= bytes::text_size(&chunk[position], &place)? >= limit;
+        if fat && rows <= 1 {
+            return Err(place.at(0, format!("a value of {limit} bytes or more is too long")));
+        }
     }
-    if fat.is_some() {
+    if fat {
         let half = rows / 2;
         for (start, len) in [(0, half), (half, rows - half)] {
             let part: Vec<_> = chunk.iter().map(|array| array.slice(start, len)).collect();
@@ -103,11 +106,14 @@ fn cut(
 pub fn column(array: &ArrayRef, to: DataType, place: &Place<'_>) -> Result<Column> {
     let column = match array.data_type() {
         ArrowType::Null => return Ok(Column::nulls(to, array.len())),
-        ArrowType::Dictionary(..) => return dictionary::column(array, to, place),
+        _ if indexed::is_indexed(array) => {
+            return indexed::column(array, to, place, |array, place| column(array, to, place));
+        }
         ArrowType::Boolean if to == DataType::Bool => {
             Some(Column { data: Data::Bool(array.as_boolean().values().clone()), validity: None })
         }
         _ if to.is_bytes() => bytes::column(array, to, place)?,
+        ty if ty.is_decimal() => decimal::column(array, to, place)?,
         _ => number::column(array, to, place)?,
     };
     let column = column.ok_or_else(|| unfit(array.data_type(), to, place))?;
@@ -117,11 +123,10 @@ pub fn column(array: &ArrayRef, to: DataType, place: &Place<'_>) -> Result<Colum
 #[cold]
 fn unfit(from: &ArrowType, to: DataType, place: &Place<'_>) -> Error {
     let why = match from {
-        ArrowType::Float16 => "half floats are not taken: convert them first",
-        ArrowType::Decimal32(..)
-        | ArrowType::Decimal64(..)
-        | ArrowType::Decimal128(..)
-        | ArrowType::Decimal256(..) => "decimals are not taken: convert them first",
+        from if from.is_temporal() => {
+            "only the time column holds times; cast it to an integer first if its number is meant"
+        }
+        from if from.is_nested() => "a value is a number, a bool, text or bytes",
         from if from.is_numeric() && to.width().is_some() => {
             "that could lose digits: convert it first if that is meant"
         }

@@ -2,8 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ArrowNativeType;
@@ -39,11 +39,16 @@ pub(super) fn column(array: &ArrayRef, to: DataType, place: &Place<'_>) -> Resul
         UInt64 U64 UInt64Type:;
         Float32 F32 Float32Type: F64 f64;
         Float64 F64 Float64Type:;
+        // A date is a number where an integer is wanted: days, or milliseconds, since 1970.
+        Date32 I32 Date32Type: I64 i64;
+        Date64 I64 Date64Type:;
     );
     if always.is_some() {
         return Ok(always);
     }
     Ok(Some(match (array.data_type(), to) {
+        (ArrowType::Float16, DataType::F32) => widen::<Float16Type, f32>(array),
+        (ArrowType::Float16, DataType::F64) => widen::<Float16Type, f64>(array),
         (ArrowType::Int64, DataType::F64) => exact::<Int64Type, _>(array, place, f64_of_i64)?,
         (ArrowType::UInt64, DataType::F64) => exact::<UInt64Type, _>(array, place, f64_of_u64)?,
         (ArrowType::Int32, DataType::F32) => {

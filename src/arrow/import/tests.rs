@@ -1,14 +1,19 @@
 use std::sync::Arc;
 
-use arrow_array::types::{Float16Type, Int8Type, Int64Type};
+use arrow_array::types::{ArrowPrimitiveType, Float16Type, Int8Type, Int32Type, Int64Type};
 use arrow_array::{
     BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array,
-    Float64Array, Int32Array, Int64Array, LargeStringArray, NullArray, PrimitiveArray, StringArray,
-    StringViewArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
+    Float64Array, Int32Array, Int64Array, LargeStringArray, NullArray, PrimitiveArray, RunArray,
+    StringArray, StringViewArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
 };
+
+use arrow_buffer::OffsetBuffer;
 
 use super::*;
 use crate::base::TimeUnit;
+
+#[allow(non_camel_case_types)]
+type f16 = <Float16Type as ArrowPrimitiveType>::Native;
 
 const PLACE: Place<'_> = Place { column: "x", first_row: 10 };
 
@@ -68,7 +73,22 @@ fn every_widening_that_is_promised_works() {
 fn the_layouts_are_shared_where_they_agree() {
     let array = Int64Array::from(vec![1, 2, 3]).slice(1, 2);
     let start = array.values().as_ptr();
-    assert_eq!(one(array, DataType::I64).unwrap().values::<i64>().as_ptr(), start);
+    let same = one(array.clone(), DataType::I64).unwrap();
+    assert_eq!(same.values::<i64>().as_ptr(), start);
+    let times = time(&(Arc::new(array) as ArrayRef), TimeUnit::Second, &PLACE).unwrap();
+    assert_eq!(times.as_ptr(), start);
+    let text = StringArray::from(vec!["a", "b"]);
+    let start = text.value_data().as_ptr();
+    let Data::Bytes { values, .. } = one(text, DataType::Utf8).unwrap().data else { panic!() };
+    assert_eq!(values.as_ptr(), start);
+    let large = LargeStringArray::from(vec!["a", "b"]);
+    let start = large.value_data().as_ptr();
+    let Data::Bytes { values, .. } = one(large, DataType::Utf8).unwrap().data else { panic!() };
+    assert_eq!(values.as_ptr(), start);
+    let bools = BooleanArray::from(vec![true, false, true]).slice(1, 2);
+    let start = bools.values().inner().as_ptr();
+    let Data::Bool(bits) = one(bools, DataType::Bool).unwrap().data else { panic!() };
+    assert_eq!(bits.inner().as_ptr(), start);
 }
 
 #[test]
@@ -101,10 +121,62 @@ fn dictionaries_keep_their_nulls() {
 }
 
 #[test]
-fn unknown_types_are_refused_by_name() {
-    assert!(message(one(Decimal128Array::from(vec![1]), DataType::F64)).contains("decimals"));
-    let half = PrimitiveArray::<Float16Type>::from_value(Default::default(), 1);
-    assert!(message(one(half, DataType::F64)).contains("half floats"));
+fn runs_are_unfolded_and_keep_their_nulls() {
+    let ends = Int32Array::from(vec![2, 3, 6]);
+    let values = StringArray::from(vec![Some("a"), None, Some("ccc")]);
+    let runs = RunArray::<Int32Type>::try_new(&ends, &values).unwrap();
+    let column = one(runs.slice(1, 4), DataType::Utf8).unwrap();
+    assert_eq!((column.len(DataType::Utf8), column.null_count()), (4, 1));
+    assert_eq!((column.bytes_at(0), column.bytes_at(3)), (&b"a"[..], &b"ccc"[..]));
+}
+
+#[test]
+fn an_error_in_a_dictionary_names_the_row() {
+    let of = |keys: Vec<i8>| {
+        let entries = Int64Array::from(vec![5, (1 << 53) + 1]);
+        DictionaryArray::new(PrimitiveArray::<Int8Type>::from(keys), Arc::new(entries))
+    };
+    let text = message(one(of(vec![0, 0, 1]), DataType::F64));
+    assert!(text.contains("\"x\", row 12"), "{text}");
+    // An entry that no row has does no harm.
+    assert_eq!(one(of(vec![0, 0]), DataType::F64).unwrap().values::<f64>(), [5.0, 5.0]);
+}
+
+#[test]
+fn damage_is_an_error() {
+    let keys = PrimitiveArray::<Int8Type>::from(vec![0, 5]);
+    // SAFETY: this is the damage to be found; nothing looks at the entry of the second key.
+    #[allow(unsafe_code)]
+    let beyond = unsafe {
+        DictionaryArray::new_unchecked(keys, Arc::new(StringArray::from(vec!["a"])) as ArrayRef)
+    };
+    assert!(message(one(beyond, DataType::Utf8)).contains("row 11"));
+    // SAFETY: as above; the values are not looked at.
+    #[allow(unsafe_code)]
+    let backwards = unsafe {
+        let offsets = OffsetBuffer::new_unchecked(vec![0, 3, 1, 4].into());
+        BinaryArray::new_unchecked(offsets, arrow_buffer::Buffer::from(&b"abcd"[..]), None)
+    };
+    assert!(message(one(backwards, DataType::Binary)).contains("offsets"));
+}
+
+#[test]
+fn half_floats_dates_and_decimals() {
+    let half = f16::from_f32(1.5);
+    let halves = || PrimitiveArray::<Float16Type>::from_value(half, 1);
+    assert_eq!(one(halves(), DataType::F64).unwrap().values::<f64>(), [1.5]);
+    assert_eq!(one(halves(), DataType::F32).unwrap().values::<f32>(), [1.5]);
+    assert!(one(halves(), DataType::I64).is_err());
+    let days = || Date32Array::from(vec![19_723]);
+    assert_eq!(one(days(), DataType::I64).unwrap().values::<i64>(), [19_723]);
+    assert!(message(one(days(), DataType::F64)).contains("only the time column"));
+    let decimals = |values| Decimal128Array::from(values).with_precision_and_scale(9, 2).unwrap();
+    let exact = || decimals(vec![Some(1200), None]);
+    assert_eq!(one(exact(), DataType::I8).unwrap().values::<i8>(), [12, 0]);
+    assert_eq!(one(exact(), DataType::F64).unwrap().null_count(), 1);
+    let text = message(one(decimals(vec![None, Some(110)]), DataType::F64));
+    assert!(text.contains("\"x\", row 11: the decimal 1.10"), "{text}");
+    assert!(message(one(exact(), DataType::Utf8)).contains("Decimal128"));
     assert_eq!(one(NullArray::new(3), DataType::Utf8).unwrap().null_count(), 3);
 }
 
@@ -122,6 +194,11 @@ fn times_of_any_unit() {
     let null = Int64Array::from(vec![Some(1), None]);
     assert!(message(at(null, TimeUnit::Second)).contains("row 11"));
     assert!(at(Float64Array::from(vec![1.0]), TimeUnit::Second).is_err());
+    let keys = PrimitiveArray::<Int8Type>::from(vec![Some(1), Some(0), None]);
+    let entries = TimestampSecondArray::from(vec![Some(1), Some(2)]);
+    let times = DictionaryArray::new(keys, Arc::new(entries));
+    assert_eq!(at(times.slice(0, 2), TimeUnit::Millisecond).unwrap(), [2000, 1000]);
+    assert!(message(at(times, TimeUnit::Second)).contains("row 12"));
 }
 
 fn spec() -> TableSpec {

@@ -2,16 +2,16 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    Date32Type, Date64Type, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef};
-use arrow_buffer::ScalarBuffer;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType as ArrowType, TimeUnit as ArrowUnit};
 
-use super::{Place, number};
+use super::{Place, indexed};
 use crate::arrow::types::time_unit;
-use crate::base::{Data, DataType, TimeUnit};
+use crate::base::{Column, Data, DataType, TimeUnit};
 use crate::error::{Error, Result};
 
 const SECONDS_A_DAY: i64 = 86_400;
@@ -19,10 +19,25 @@ const SECONDS_A_DAY: i64 = 86_400;
 /// The times of an array in the table's unit. A zone needs no conversion: Arrow's timestamps with
 /// a zone count from the epoch in UTC. A null, and a time that the unit cannot express, is refused.
 pub fn time(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<ScalarBuffer<i64>> {
-    if let Some(row) = first_null(array) {
+    let column = times(array, unit, place)?;
+    if let Some(nulls) = column.validity.filter(|nulls| nulls.null_count() > 0) {
+        let row = (0..nulls.len()).find(|&row| nulls.is_null(row)).unwrap_or(0);
         return Err(place.at(row, "a time cannot be null"));
     }
-    match array.data_type() {
+    match column.data {
+        Data::Fixed(buffer) => Ok(buffer.into()),
+        Data::Bool(_) | Data::Bytes { .. } => Err(unfit(array, place)),
+    }
+}
+
+fn times(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<Column> {
+    let nulls = array.nulls();
+    let values = match array.data_type() {
+        ArrowType::Null => return Ok(Column::nulls(DataType::I64, array.len())),
+        _ if indexed::is_indexed(array) => {
+            let convert = |array: &ArrayRef, place: &Place<'_>| times(array, unit, place);
+            return indexed::column(array, DataType::I64, place, convert);
+        }
         ArrowType::Timestamp(from, _) => {
             let values = match from {
                 ArrowUnit::Second => array.as_primitive::<TimestampSecondType>().values(),
@@ -31,75 +46,58 @@ pub fn time(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<Scala
                 ArrowUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().values(),
             };
             let from = time_unit(*from);
-            rescale(values, from.per_second(), unit, place, from.name())
+            rescale(values, nulls, from, unit, place)?
         }
-        ArrowType::Int64 => Ok(array.as_primitive::<Int64Type>().values().clone()),
         ArrowType::Date64 => {
             let values = array.as_primitive::<Date64Type>().values();
-            rescale(values, 1000, unit, place, "ms")
+            rescale(values, nulls, TimeUnit::Millisecond, unit, place)?
         }
         ArrowType::Date32 => {
             let days = array.as_primitive::<Date32Type>().values().iter();
             let seconds: Vec<_> = days.map(|&days| i64::from(days) * SECONDS_A_DAY).collect();
-            rescale(&ScalarBuffer::from(seconds), 1, unit, place, "s")
+            rescale(&ScalarBuffer::from(seconds), nulls, TimeUnit::Second, unit, place)?
         }
-        ArrowType::Int8
-        | ArrowType::Int16
-        | ArrowType::Int32
-        | ArrowType::UInt8
-        | ArrowType::UInt16
-        | ArrowType::UInt32 => match number::column(array, DataType::I64, place)? {
-            Some(column) => match column.data {
-                Data::Fixed(buffer) => Ok(buffer.into()),
-                Data::Bool(_) | Data::Bytes { .. } => Err(unfit(array, place)),
-            },
-            None => Err(unfit(array, place)),
-        },
-        _ if array.is_empty() => Ok(ScalarBuffer::from(Vec::new())),
-        _ => Err(unfit(array, place)),
-    }
+        ty if ty.is_integer() && *ty != ArrowType::UInt64 || ty.is_decimal() => {
+            return super::column(array, DataType::I64, place);
+        }
+        _ if array.is_empty() => ScalarBuffer::from(Vec::new()),
+        _ => return Err(unfit(array, place)),
+    };
+    let column = Column { data: Data::Fixed(values.into_inner()), validity: None };
+    Ok(column.with_validity(nulls.cloned()))
 }
 
-fn first_null(array: &ArrayRef) -> Option<usize> {
-    match (array.data_type(), array.nulls()) {
-        (ArrowType::Null, _) => (!array.is_empty()).then_some(0),
-        (_, Some(nulls)) if nulls.null_count() > 0 => {
-            (0..nulls.len()).find(|&row| nulls.is_null(row))
-        }
-        _ => None,
-    }
-}
-
-/// `values`, of which `per_second` make a second, in `unit`.
+/// `values`, which count `from`, in `unit`. What stands under a null does not matter.
 fn rescale(
     values: &ScalarBuffer<i64>,
-    per_second: i64,
+    nulls: Option<&NullBuffer>,
+    from: TimeUnit,
     unit: TimeUnit,
     place: &Place<'_>,
-    from: &str,
 ) -> Result<ScalarBuffer<i64>> {
-    let target = unit.per_second();
-    if target == per_second {
+    let (target, source) = (unit.per_second(), from.per_second());
+    if target == source {
         return Ok(values.clone());
     }
+    let finer = target > source;
+    let factor = if finer { target / source } else { source / target };
     let mut out = Vec::with_capacity(values.len());
-    if target > per_second {
-        let factor = target / per_second;
-        for (row, &value) in values.iter().enumerate() {
-            let scaled = value.checked_mul(factor);
-            out.push(scaled.ok_or_else(|| {
-                place.at(row, format!("the time {value} {from} does not fit int64 in {unit}"))
-            })?);
-        }
-    } else {
-        let factor = per_second / target;
-        for (row, &value) in values.iter().enumerate() {
-            let scaled = value / factor;
-            if scaled * factor != value {
+    for (row, &value) in values.iter().enumerate() {
+        let scaled = match finer {
+            true => value.checked_mul(factor),
+            false => (value % factor == 0).then_some(value / factor),
+        };
+        match scaled {
+            Some(scaled) => out.push(scaled),
+            None if nulls.is_some_and(|nulls| nulls.is_null(row)) => out.push(0),
+            None if finer => {
+                let what = format!("the time {value} {from} does not fit int64 in {unit}");
+                return Err(place.at(row, what));
+            }
+            None => {
                 let what = format!("the time {value} {from} is not a whole number of {unit}");
                 return Err(place.at(row, what));
             }
-            out.push(scaled);
         }
     }
     Ok(out.into())

@@ -3,30 +3,32 @@
 use arrow_array::ArrayRef;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
-use super::{Target, elements, numpy, pandas};
+use super::{Target, elements, numpy, pandas, polars};
+use crate::arrow::import::Place;
 use crate::python::capsule;
-use crate::python::errors::{schema, type_name};
+use crate::python::errors::type_name;
 
-/// The values of a column named `name`, in one or more arrays.
+/// The values of a column, in one or more arrays. `place` is where the first of them stands.
 pub(super) fn read(
     values: &Bound<'_, PyAny>,
     target: Target,
-    name: &str,
+    place: &Place<'_>,
 ) -> PyResult<Vec<ArrayRef>> {
     let py = values.py();
     if values.is_instance_of::<PyList>() || values.is_instance_of::<PyTuple>() {
-        let array = elements::read(values.try_iter()?, values.len()?, None, target, name)?;
+        let array = elements::read(values.try_iter()?, values.len()?, None, target, place)?;
         return Ok(vec![array]);
     }
     if numpy::is_array(values)? {
-        return Ok(vec![numpy::read(values, None, false, target, name)?]);
+        return Ok(vec![numpy::read(values, None, false, target, place)?]);
     }
     if pandas::is_column(values)? {
-        return pandas::read(values, target, name);
+        return pandas::read(values, target, place);
     }
     if values.hasattr(intern!(py, "__arrow_c_stream__"))? {
+        polars::check_series(values, place)?;
         return Ok(capsule::import_stream(values)?.1);
     }
     if values.hasattr(intern!(py, "__arrow_c_array__"))? {
@@ -34,21 +36,25 @@ pub(super) fn read(
     }
     if values.hasattr(intern!(py, "__array__"))? {
         let array = py.import("numpy")?.call_method1(intern!(py, "asarray"), (values,))?;
-        return Ok(vec![numpy::read(&array, None, false, target, name)?]);
+        return Ok(vec![numpy::read(&array, None, false, target, place)?]);
     }
+    // Not columns, though they can be iterated; a set has no order of rows.
     let single = values.is_instance_of::<PyString>()
         || values.is_instance_of::<PyBytes>()
         || values.is_instance_of::<PyByteArray>()
-        || values.is_instance_of::<PyDict>();
+        || values.is_instance_of::<PyDict>()
+        || values.is_instance_of::<PySet>()
+        || values.is_instance_of::<PyFrozenSet>();
     match values.try_iter() {
         Ok(items) if !single => {
             let items = items.collect::<PyResult<Vec<_>>>()?;
             let len = items.len();
-            Ok(vec![elements::read(items.into_iter().map(Ok), len, None, target, name)?])
+            Ok(vec![elements::read(items.into_iter().map(Ok), len, None, target, place)?])
         }
-        _ => Err(schema(format!(
-            "column {name:?}: an array or a list of values was expected, not {}",
-            type_name(values)
-        ))),
+        _ => {
+            let what = "an array or a list of values was expected (a dict that is one row comes in \
+                        a list)";
+            Err(place.error(format!("{what}, not {}", type_name(values))).into())
+        }
     }
 }

@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
 use super::Target;
+use crate::arrow::import::Place;
 use crate::base::{DataType, TimeUnit, Value};
 use crate::python::errors::{in_data, wrong_type};
 use crate::python::{rows, timestamps};
@@ -25,9 +26,9 @@ pub(super) fn read<'py>(
     len: usize,
     nulls: Option<&[u8]>,
     target: Target,
-    name: &str,
+    place: &Place<'_>,
 ) -> PyResult<ArrayRef> {
-    let column = Column { items, len, nulls, name };
+    let column = Column { items, len, nulls, place };
     match target {
         Target::Time(unit) => column.times(unit),
         Target::Value(ty) => match ty {
@@ -52,7 +53,7 @@ struct Column<'a, I> {
     items: I,
     len: usize,
     nulls: Option<&'a [u8]>,
-    name: &'a str,
+    place: &'a Place<'a>,
 }
 
 impl<'py, I: Iterator<Item = PyResult<Bound<'py, PyAny>>>> Column<'_, I> {
@@ -62,7 +63,7 @@ impl<'py, I: Iterator<Item = PyResult<Bound<'py, PyAny>>>> Column<'_, I> {
             let item = item?;
             let masked = self.nulls.is_some_and(|nulls| nulls.get(row).is_some_and(|&n| n != 0));
             let item_or_null = (!masked && !item.is_none()).then_some(&item);
-            put(item_or_null).map_err(|error| in_data(item.py(), self.name, row, &error))?;
+            put(item_or_null).map_err(|error| in_data(item.py(), self.place, row, &error))?;
         }
         Ok(())
     }

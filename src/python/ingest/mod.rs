@@ -1,6 +1,7 @@
 //! Data in: whatever Python people keep tables in, as Arrow arrays by name.
 //!
-//! Placement: which kind of object the data is, is decided here; a single column (a NumPy array, a
+//! Placement: which kind of object the data is, is decided here; data in pieces (a generator of
+//! batches, say) is put together in `pieces`; a single column (a NumPy array, a
 //! list, a Series) is turned into arrays in `column` and below. What the types mean to the table
 //! is checked afterwards, in one place for all kinds, by `arrow::import`.
 
@@ -8,17 +9,19 @@ mod column;
 mod elements;
 mod numpy;
 mod pandas;
+mod pieces;
+mod polars;
 mod records;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyMapping};
 
 use super::capsule;
-use super::errors::{schema, type_name, wrong_type};
-use crate::arrow::import::Matching;
+use super::errors::schema;
+use crate::arrow::import::{Matching, Place};
 use crate::base::{DataType, TableSpec, TimeUnit};
 
 /// Rows by column. The arrays may be views of memory that Python objects own.
@@ -47,35 +50,59 @@ impl Target {
     }
 }
 
-/// The rows in `data`. Nothing is written yet; the names are known to match the table's.
+/// The rows in `data`. Nothing is written yet.
 pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec) -> PyResult<Rows> {
+    match whole(data, spec, 0)? {
+        Some(rows) => Ok(rows),
+        None => pieces::read(data, spec),
+    }
+}
+
+/// The rows in `data`, the first of which is row `first_row` of all; `None` if it is of no kind
+/// that holds rows itself.
+fn whole(data: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) -> PyResult<Option<Rows>> {
     let py = data.py();
-    if let Ok(dict) = data.cast::<PyDict>() {
-        let columns = dict.iter().map(|(name, values)| Ok((column_name(&name)?, values)));
-        return by_column(columns.collect::<PyResult<_>>()?, spec);
-    }
-    if data.is_instance_of::<PyList>() || data.is_instance_of::<PyTuple>() {
-        return records::read(data, spec);
-    }
-    if pandas::is_frame(data)? {
-        return by_column(pandas::columns(data, spec)?, spec);
-    }
-    if let Some(fields) = numpy::fields(data)? {
-        return by_column(fields, spec);
-    }
-    if data.hasattr(intern!(py, "__arrow_c_stream__"))? {
+    let rows = if let Ok(dict) = data.cast::<PyDict>() {
+        by_column(named(dict.items())?, spec, first_row)?
+    } else if records::is_records(data)? {
+        records::read(data, spec, first_row)?
+    } else if pandas::is_frame(data)? {
+        by_column(pandas::columns(data, spec)?, spec, first_row)?
+    } else if let Some(fields) = numpy::fields(data)? {
+        by_column(fields, spec, first_row)?
+    } else if data.hasattr(intern!(py, "__arrow_c_stream__"))? {
+        polars::check_frame(data)?;
         let (ty, arrays) = capsule::import_stream(data)?;
-        return from_arrow(&ty, &arrays);
-    }
-    if data.hasattr(intern!(py, "__arrow_c_array__"))? {
+        from_arrow(&ty, &arrays)?
+    } else if data.hasattr(intern!(py, "__arrow_c_array__"))? {
         let array = capsule::import_array(data)?;
-        return from_arrow(&array.data_type().clone(), &[array]);
+        from_arrow(&array.data_type().clone(), &[array])?
+    } else if let Ok(mapping) = data.cast::<PyMapping>() {
+        by_column(named(mapping.items()?)?, spec, first_row)?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(rows))
+}
+
+/// Pairs of a name and the values under it.
+fn named<'py>(items: Bound<'py, PyList>) -> PyResult<Columns<'py>> {
+    let columns = items.iter().map(|item| {
+        let (name, values): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item.extract()?;
+        Ok((column_name(&name)?, values))
+    });
+    columns.collect()
+}
+
+/// True for an object of a class of `library`, or of a subclass (a GeoDataFrame, say).
+fn is_of(object: &Bound<'_, PyAny>, library: &str) -> PyResult<bool> {
+    for class in object.get_type().mro().iter() {
+        let module = class.getattr(intern!(object.py(), "__module__"))?;
+        if module.extract::<&str>().is_ok_and(|name| name.split('.').next() == Some(library)) {
+            return Ok(true);
+        }
     }
-    Err(wrong_type(format!(
-        "rows come as an Arrow table or batch, a DataFrame, a dict of columns, a list of dicts or \
-         a NumPy structured array, not {}",
-        type_name(data)
-    )))
+    Ok(false)
 }
 
 fn column_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -96,13 +123,14 @@ pub(super) fn from_arrow(ty: &ArrowType, arrays: &[ArrayRef]) -> PyResult<Rows> 
 }
 
 /// Rows from columns that are each an object of their own.
-fn by_column(columns: Columns<'_>, spec: &TableSpec) -> PyResult<Rows> {
+fn by_column(columns: Columns<'_>, spec: &TableSpec, first_row: usize) -> PyResult<Rows> {
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     // Before the values: a wrong name is worth more to know than a wrong value.
     let matching = Matching::new(spec, &names)?;
     let mut arrays = Vec::with_capacity(columns.len());
     for (name, values) in &columns {
-        arrays.push(column::read(values, Target::of(spec, name)?, name)?);
+        let place = Place { column: name, first_row };
+        arrays.push(column::read(values, Target::of(spec, name)?, &place)?);
     }
     let lens: Vec<usize> =
         arrays.iter().map(|chunks| chunks.iter().map(|array| array.len()).sum()).collect();

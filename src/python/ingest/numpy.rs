@@ -6,11 +6,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array, PrimitiveArray};
+use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray};
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::intern;
@@ -18,8 +18,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::{Columns, Target, elements};
+use crate::arrow::import::Place;
 use crate::base::{DataType, TimeUnit};
-use crate::python::errors::schema;
+use crate::python::errors::{in_data, schema};
 use crate::python::timestamps::{Step, Unfit};
 
 /// True for a NumPy array. NumPy is not imported to find out: without it there are none.
@@ -56,17 +57,19 @@ pub(super) fn read(
     mask: Option<&Bound<'_, PyAny>>,
     nan_is_null: bool,
     target: Target,
-    name: &str,
+    place: &Place<'_>,
 ) -> PyResult<ArrayRef> {
     let py = array.py();
-    if array.getattr(intern!(py, "ndim"))?.extract::<usize>()? != 1 {
-        return Err(schema(format!("column {name:?}: the array has more than one dimension")));
+    let dimensions: usize = array.getattr(intern!(py, "ndim"))?.extract()?;
+    if dimensions != 1 {
+        let what = format!("the array has {dimensions} dimensions, a column has one dimension");
+        return Err(place.error(what).into());
     }
     if mask.is_none() && is_masked(array)? {
         let numpy = py.import("numpy.ma")?;
         let mask = numpy.call_method1("getmaskarray", (array,))?;
         let data = numpy.call_method1("getdata", (array,))?;
-        return read(&data, Some(&mask), nan_is_null, target, name);
+        return read(&data, Some(&mask), nan_is_null, target, place);
     }
     let mask = mask.map(|mask| contiguous(mask, "bool")).transpose()?;
     let nulls = mask.as_ref().map(|mask| validity(mask.as_slice()));
@@ -92,16 +95,17 @@ pub(super) fn read(
         ('u', 2) => fixed::<UInt16Type>(array, &native, nulls)?,
         ('u', 4) => fixed::<UInt32Type>(array, &native, nulls)?,
         ('u', 8) => fixed::<UInt64Type>(array, &native, nulls)?,
-        ('f', 4) => floats32(fixed::<Float32Type>(array, &native, nulls)?, nan_is_null),
-        ('f', 8) => floats64(fixed::<Float64Type>(array, &native, nulls)?, nan_is_null),
-        ('M', _) => datetimes(array, nulls, target, name)?,
+        ('f', 2) => floats::<Float16Type>(array, &native, nulls, nan_is_null, |v| v.is_nan())?,
+        ('f', 4) => floats::<Float32Type>(array, &native, nulls, nan_is_null, f32::is_nan)?,
+        ('f', 8) => floats::<Float64Type>(array, &native, nulls, nan_is_null, f64::is_nan)?,
+        ('M', _) => datetimes(array, nulls, target, place)?,
         ('O' | 'U' | 'S' | 'T', _) => {
             let nulls = mask.as_ref().map(|mask| mask.as_slice());
-            return objects(array, nulls, kind, target, name);
+            return objects(array, nulls, kind, target, place);
         }
         _ => {
-            let why = format!("NumPy's {dtype} is not taken: convert it first");
-            return Err(schema(format!("column {name:?}: {why}")));
+            let what = format!("NumPy's {dtype} is not taken: convert it first");
+            return Err(place.error(what).into());
         }
     };
     Ok(values)
@@ -122,7 +126,7 @@ fn objects(
     nulls: Option<&[u8]>,
     kind: char,
     target: Target,
-    name: &str,
+    place: &Place<'_>,
 ) -> PyResult<ArrayRef> {
     let py = array.py();
     let list = match kind {
@@ -132,10 +136,14 @@ fn objects(
     let list = list.cast_into::<PyList>()?;
     // A dtype of bytes is how text is often kept: it is text where the table wants text.
     let decode = kind == 'S' && matches!(target, Target::Value(DataType::Utf8));
-    let items = list.iter().map(|item| {
-        if decode { item.call_method1(intern!(py, "decode"), ("utf-8",)) } else { Ok(item) }
+    let items = list.iter().enumerate().map(|(row, item)| {
+        if !decode {
+            return Ok(item);
+        }
+        let text = item.call_method1(intern!(py, "decode"), ("utf-8",));
+        text.map_err(|error| in_data(py, place, row, &error))
     });
-    elements::read(items, list.len(), nulls, target, name)
+    elements::read(items, list.len(), nulls, target, place)
 }
 
 fn fixed<T: ArrowPrimitiveType>(
@@ -144,6 +152,23 @@ fn fixed<T: ArrowPrimitiveType>(
     nulls: Option<NullBuffer>,
 ) -> PyResult<ArrayRef> {
     let values = ScalarBuffer::<T::Native>::from(contiguous(array, native)?);
+    Ok(Arc::new(PrimitiveArray::<T>::new(values, nulls)))
+}
+
+fn floats<T: ArrowPrimitiveType>(
+    array: &Bound<'_, PyAny>,
+    native: &Bound<'_, PyAny>,
+    nulls: Option<NullBuffer>,
+    nan_is_null: bool,
+    is_nan: impl Fn(T::Native) -> bool,
+) -> PyResult<ArrayRef> {
+    let values = ScalarBuffer::<T::Native>::from(contiguous(array, native)?);
+    let mut nulls = nulls;
+    if nan_is_null {
+        let present = BooleanBuffer::collect_bool(values.len(), |row| !is_nan(values[row]));
+        nulls = NullBuffer::union(nulls.as_ref(), Some(&NullBuffer::new(present)));
+    }
+    let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
     Ok(Arc::new(PrimitiveArray::<T>::new(values, nulls)))
 }
 
@@ -173,48 +198,24 @@ fn validity(mask: &[u8]) -> NullBuffer {
     NullBuffer::new(BooleanBuffer::collect_bool(mask.len(), |row| mask[row] == 0))
 }
 
-fn floats32(array: ArrayRef, nan_is_null: bool) -> ArrayRef {
-    match array.as_any().downcast_ref::<Float32Array>() {
-        Some(floats) if nan_is_null => Arc::new(without_nan(floats, |v| v.is_nan())),
-        _ => array,
-    }
-}
-
-fn floats64(array: ArrayRef, nan_is_null: bool) -> ArrayRef {
-    match array.as_any().downcast_ref::<Float64Array>() {
-        Some(floats) if nan_is_null => Arc::new(without_nan(floats, |v| v.is_nan())),
-        _ => array,
-    }
-}
-
-fn without_nan<T: ArrowPrimitiveType>(
-    array: &PrimitiveArray<T>,
-    is_nan: impl Fn(T::Native) -> bool,
-) -> PrimitiveArray<T> {
-    let values = array.values();
-    let present =
-        NullBuffer::new(BooleanBuffer::collect_bool(values.len(), |row| !is_nan(values[row])));
-    let nulls = NullBuffer::union(array.nulls(), Some(&present));
-    PrimitiveArray::new(values.clone(), nulls.filter(|nulls| nulls.null_count() > 0))
-}
-
 /// `datetime64` of any unit; NaT is null.
 fn datetimes(
     array: &Bound<'_, PyAny>,
     nulls: Option<NullBuffer>,
     target: Target,
-    name: &str,
+    place: &Place<'_>,
 ) -> PyResult<ArrayRef> {
     let py = array.py();
     let Target::Time(unit) = target else {
-        return Err(schema(format!("column {name:?}: only the time column takes datetime64")));
+        let what = "only the time column takes datetime64; convert it first";
+        return Err(place.error(what).into());
     };
     let dtype: String =
         array.getattr(intern!(py, "dtype"))?.getattr(intern!(py, "str"))?.extract()?;
     let step = Step::parse(&dtype)?;
     if step == Step::Calendar {
         let days = array.call_method1("astype", ("datetime64[D]",))?;
-        return datetimes(&days, nulls, target, name);
+        return datetimes(&days, nulls, target, place);
     }
     let native =
         array.call_method1("astype", (PyString::new(py, &format!("={}", &dtype[1..])),))?;
@@ -235,12 +236,17 @@ fn datetimes(
         Step::Nanos(1_000_000_000) => {
             Arc::new(PrimitiveArray::<TimestampSecondType>::new(counts, nulls))
         }
-        _ => Arc::new(PrimitiveArray::<Int64Type>::new(scaled(&counts, step, unit, name)?, nulls)),
+        _ => Arc::new(PrimitiveArray::<Int64Type>::new(scaled(&counts, step, unit, place)?, nulls)),
     })
 }
 
 /// Counts of a unit that Arrow does not have, in the table's.
-fn scaled(counts: &[i64], step: Step, unit: TimeUnit, name: &str) -> PyResult<ScalarBuffer<i64>> {
+fn scaled(
+    counts: &[i64],
+    step: Step,
+    unit: TimeUnit,
+    place: &Place<'_>,
+) -> PyResult<ScalarBuffer<i64>> {
     let scale = |(row, &count): (usize, &i64)| {
         if count == i64::MIN {
             return Ok(0);
@@ -250,7 +256,7 @@ fn scaled(counts: &[i64], step: Step, unit: TimeUnit, name: &str) -> PyResult<Sc
                 Unfit::Inexact => format!("the time is not a whole number of {unit}"),
                 Unfit::Overflow => format!("the time does not fit int64 in {unit}"),
             };
-            schema(format!("column {name:?}, row {row}: {what}"))
+            place.at(row, what).into()
         })
     };
     counts.iter().enumerate().map(scale).collect::<PyResult<Vec<_>>>().map(ScalarBuffer::from)

@@ -5,29 +5,18 @@ use arrow_array::ArrayRef;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::{Columns, Target, column, column_name, numpy};
+use super::{Columns, Target, column, column_name, is_of, numpy};
+use crate::arrow::import::Place;
 use crate::base::TableSpec;
 
 /// True for a `DataFrame`.
 pub(super) fn is_frame(data: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(is_of_pandas(data)? && data.hasattr(intern!(data.py(), "columns"))?)
+    Ok(is_of(data, "pandas")? && data.hasattr(intern!(data.py(), "columns"))?)
 }
 
 /// True for a `Series`, an `Index` or one of pandas' own arrays.
 pub(super) fn is_column(values: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(is_of_pandas(values)? && values.hasattr(intern!(values.py(), "isna"))?)
-}
-
-fn is_of_pandas(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = object.py();
-    // Subclasses (a GeoDataFrame, say) count too.
-    for class in object.get_type().mro().iter() {
-        let module = class.getattr(intern!(py, "__module__"))?;
-        if module.extract::<&str>().is_ok_and(|name| name.split('.').next() == Some("pandas")) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(is_of(values, "pandas")? && values.hasattr(intern!(values.py(), "isna"))?)
 }
 
 /// The columns of a `DataFrame`; its index is one if it is named as the time column.
@@ -45,14 +34,14 @@ pub(super) fn columns<'py>(frame: &Bound<'py, PyAny>, spec: &TableSpec) -> PyRes
 pub(super) fn read(
     values: &Bound<'_, PyAny>,
     target: Target,
-    name: &str,
+    place: &Place<'_>,
 ) -> PyResult<Vec<ArrayRef>> {
     let glue = values.py().import("chronolite._pandas")?;
-    let parts = glue.call_method1("column", (values, name))?;
+    let parts = glue.call_method1("column", (values, place.column))?;
     let (values, mask, nan_is_null): (Bound<'_, PyAny>, Option<Bound<'_, PyAny>>, bool) =
         parts.extract()?;
     if numpy::is_array(&values)? {
-        return Ok(vec![numpy::read(&values, mask.as_ref(), nan_is_null, target, name)?]);
+        return Ok(vec![numpy::read(&values, mask.as_ref(), nan_is_null, target, place)?]);
     }
-    column::read(&values, target, name)
+    column::read(&values, target, place)
 }

@@ -1,26 +1,36 @@
 //! A list of dicts, one a row.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping};
+use pyo3::types::{PyDict, PyList, PyMapping, PyTuple};
 
 use super::{Rows, Target, elements};
+use crate::arrow::import::Place;
 use crate::base::TableSpec;
 use crate::python::errors::{schema, type_name};
 
+/// True for a list or tuple of them: its first item tells.
+pub(super) fn is_records(data: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if !data.is_instance_of::<PyList>() && !data.is_instance_of::<PyTuple>() {
+        return Ok(false);
+    }
+    Ok(data.len()? == 0 || data.get_item(0)?.cast::<PyMapping>().is_ok())
+}
+
 /// The rows of a list of mappings, each with a value for every column of the table.
-pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec) -> PyResult<Rows> {
+pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) -> PyResult<Rows> {
     let rows = data.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     let names: Vec<String> = std::iter::once(&spec.time_column)
         .chain(spec.columns.iter().map(|def| &def.name))
         .cloned()
         .collect();
     for (row, item) in rows.iter().enumerate() {
-        check(row, item, &names)?;
+        check(first_row + row, item, &names)?;
     }
     let mut arrays = Vec::with_capacity(names.len());
     for name in &names {
-        let items = rows.iter().enumerate().map(|(row, item)| value(row, item, name));
-        arrays.push(elements::read(items, rows.len(), None, Target::of(spec, name)?, name)?);
+        let place = Place { column: name, first_row };
+        let items = rows.iter().enumerate().map(|(row, item)| value(row, item, &place));
+        arrays.push(elements::read(items, rows.len(), None, Target::of(spec, name)?, &place)?);
     }
     Ok(Rows { names, chunks: vec![arrays] })
 }
@@ -44,10 +54,15 @@ fn check(row: usize, item: &Bound<'_, PyAny>, names: &[String]) -> PyResult<()> 
     Ok(())
 }
 
-fn value<'py>(row: usize, item: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+fn value<'py>(
+    row: usize,
+    item: &Bound<'py, PyAny>,
+    place: &Place<'_>,
+) -> PyResult<Bound<'py, PyAny>> {
     let found = match item.cast::<PyDict>() {
-        Ok(dict) => dict.get_item(name)?,
-        Err(_) => item.get_item(name).ok(),
+        Ok(dict) => dict.get_item(place.column)?,
+        Err(_) if item.contains(place.column)? => Some(item.get_item(place.column)?),
+        Err(_) => None,
     };
-    found.ok_or_else(|| schema(format!("column {name:?}, row {row}: the value is missing")))
+    found.ok_or_else(|| place.at(row, "the value is missing").into())
 }
