@@ -107,6 +107,13 @@ impl Error {
         self
     }
 
+    /// The same error, saying what can be done.
+    #[must_use]
+    pub fn with_advice(mut self, advice: &str) -> Self {
+        self.0.message = format!("{}; {advice}", self.0.message);
+        self
+    }
+
     /// The same cause, seen as another kind (a failed sync of the log as `Indeterminate`, say).
     #[must_use]
     pub fn recast(mut self, kind: ErrorKind, message: impl Into<String>) -> Self {

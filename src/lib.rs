@@ -51,5 +51,5 @@ pub mod store;
 
 pub use base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};
 pub use db::{Aggregate, DownsampleSpec, Fill, Origin, Summary};
-pub use db::{Db, DbOptions, Durability, Mode, Scan, ScanSpec, Table};
+pub use db::{Db, DbOptions, Durability, Mode, SalvageReport, Scan, ScanSpec, Table, salvage};
 pub use error::{Error, ErrorKind, Result};

@@ -9,7 +9,16 @@
 2
 """
 
-from chronolite._core import BatchIterator, Db, RecordBatch, Scan, Schema, Table, __version__
+from chronolite._core import (
+    BatchIterator,
+    Db,
+    RecordBatch,
+    Scan,
+    Schema,
+    Table,
+    __version__,
+    salvage,
+)
 from chronolite._errors import (
     ChronoliteError,
     ClosedError,
@@ -25,7 +34,7 @@ from chronolite._errors import (
     StorageError,
     TableNotFoundError,
 )
-from chronolite._report import VerifyReport
+from chronolite._report import SalvageReport, VerifyReport
 
 __all__ = [
     "BatchIterator",
@@ -41,6 +50,7 @@ __all__ = [
     "ReadOnlyError",
     "RecordBatch",
     "ResultOverflowError",
+    "SalvageReport",
     "Scan",
     "Schema",
     "SchemaError",
@@ -49,4 +59,5 @@ __all__ = [
     "TableNotFoundError",
     "VerifyReport",
     "__version__",
+    "salvage",
 ]

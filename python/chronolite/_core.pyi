@@ -11,7 +11,7 @@ exist yet, and, from ``Table`` on, with ``db`` an open database in which ``t`` i
     })
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from typing import Any, Literal, Protocol, Self, SupportsFloat, SupportsIndex, TypeAlias, final
@@ -21,9 +21,18 @@ import pandas
 import polars
 import pyarrow
 
-from chronolite._report import VerifyReport
+from chronolite._report import SalvageReport, VerifyReport
 
-__all__ = ["BatchIterator", "Db", "RecordBatch", "Scan", "Schema", "Table", "__version__"]
+__all__ = [
+    "BatchIterator",
+    "Db",
+    "RecordBatch",
+    "Scan",
+    "Schema",
+    "Table",
+    "__version__",
+    "salvage",
+]
 
 __version__: str
 
@@ -501,10 +510,12 @@ class Db:
         2
         """
 
-    def verify(self) -> VerifyReport:
-        """Reads every segment and compares every checksum.
+    def verify(self, *, progress: Callable[[int, int], object] | None = None) -> VerifyReport:
+        """Reads the whole file and its log, and checks all of it.
 
-        Header, manifest and log were checked when the database was opened.
+        Header, manifest, log records and what is free; every block against its checksum; that
+        statistics, times, row numbers and keys are those of the rows. ``progress(done, total)`` is
+        called now and then with bytes of segments; what it raises ends the check.
 
         >>> with cl.Db(path) as db:
         ...     db.verify().ok
@@ -515,6 +526,35 @@ class Db:
     def __contains__(self, name: object, /) -> bool: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
+
+def salvage(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    progress: Callable[[int, int], object] | None = None,
+) -> SalvageReport:
+    """Writes what can be read of a damaged database to a new file, and says what was lost.
+
+    The source is only read, its log with it. Rows keep their values, their order and their sequence
+    numbers, tables their schemas and rules. Where a block of a column is damaged its rows are kept
+    and read null in that column; where it is one of the times, they are lost. If header or manifest
+    are damaged, segments are searched for in all of the file.
+
+    ``progress(done, total)`` is called now and then with bytes that were looked at; what it raises
+    ends the salvage, and nothing is left. The target has its name only when it is whole.
+
+    Raises ``DatabaseLockedError`` while a writer has the source open, ``FileExistsError`` (a
+    ``StorageError``) if there is something at ``target``, ``FormatError`` for a newer file,
+    ``CorruptionError`` if nothing of a database is left.
+
+    >>> db.close()
+    >>> report = cl.salvage(db.path, path)
+    >>> report["problems"], report["tables"]["sensor"]["rows"]
+    ([], 3)
+    >>> with cl.Db(path) as saved:
+    ...     saved["sensor"].scan().count()
+    3
+    """
 
 @final
 class Table:

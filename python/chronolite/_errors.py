@@ -176,8 +176,8 @@ class IndeterminateError(ChronoliteError):
 class StorageError(ChronoliteError, OSError):
     """The operating system refused: ``errno``, ``strerror`` and ``filename`` say what and where.
 
-    Where Python has a closer class (``FileNotFoundError``, ``PermissionError``,
-    ``IsADirectoryError``, ``NotADirectoryError``), it is that too.
+    Where Python has a closer class (``FileNotFoundError``, ``FileExistsError``,
+    ``PermissionError``, ``IsADirectoryError``, ``NotADirectoryError``), it is that too.
 
     >>> try:
     ...     cl.Db(path / "no" / "such.chl")
@@ -189,6 +189,10 @@ class StorageError(ChronoliteError, OSError):
 
 class StorageNotFoundError(StorageError, FileNotFoundError):
     """A file or folder on the path does not exist."""
+
+
+class StorageExistsError(StorageError, FileExistsError):
+    """The name of a new file is taken."""
 
 
 class StoragePermissionError(StorageError, PermissionError):
@@ -205,6 +209,7 @@ class StorageNotADirectoryError(StorageError, NotADirectoryError):
 
 _BY_ERRNO: dict[int | None, type[StorageError]] = {
     _errno.ENOENT: StorageNotFoundError,
+    _errno.EEXIST: StorageExistsError,
     _errno.EACCES: StoragePermissionError,
     _errno.EPERM: StoragePermissionError,
     _errno.EISDIR: StorageIsADirectoryError,

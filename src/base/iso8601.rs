@@ -24,7 +24,7 @@ pub fn parse(text: &str) -> Result<i128, &'static str> {
 
 /// A time as text, `2024-03-01T12:30:05.250`: to the second, or as fine as it is in steps of a
 /// thousand. `None` if its year is not one of four digits.
-pub(super) fn text(nanos: i128) -> Option<String> {
+pub fn text(nanos: i128) -> Option<String> {
     let (seconds, nanos) = (nanos.div_euclid(NANOS), nanos.rem_euclid(NANOS));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(i64::try_from(days).ok()?);

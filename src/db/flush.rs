@@ -201,8 +201,8 @@ impl Core {
                 return None;
             }
             let id = first_id + index as u64;
-            let new = NewSegment { id, table: def.id, salt: self.salt, as_of_lsn };
-            let mut entry = build(&def.spec, new, &parts[index], extent);
+            let new = NewSegment { id, def, salt: self.salt, as_of_lsn };
+            let mut entry = build(new, &parts[index], extent);
             let done = match reserve(entry.len) {
                 Ok((offset, writer)) => {
                     entry.offset = offset;
@@ -238,7 +238,7 @@ impl Main {
 }
 
 /// Cuts sorted rows into segments, where it can between two times, so that they do not touch.
-fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
+pub(crate) fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
     let (mut parts, mut start) = (Vec::new(), 0);
     while start < rows.rows() {
         let mut end = (start + MAX_SEGMENT_ROWS).min(rows.rows());

@@ -13,6 +13,7 @@
 //! - `scan`, `plan`, `source`, `batches`, `newest`: the way out; `aggregate` and `downsample`: what
 //!   rows come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
+//! - `verify`, `salvage`: whether all is as it was written, and what is left if not
 
 pub mod aggregate;
 mod batches;
@@ -30,6 +31,7 @@ pub mod options;
 mod parallel;
 pub mod plan;
 mod ranked;
+pub mod salvage;
 pub mod scan;
 mod segment;
 mod segment_list;
@@ -39,6 +41,7 @@ pub mod stats;
 mod syncer;
 pub mod table;
 pub(crate) mod validate;
+pub mod verify;
 mod write;
 mod write_table;
 
@@ -48,7 +51,9 @@ pub use diagnosis::Diagnosis;
 pub use downsample::{DownsampleSpec, Fill, Origin};
 pub use options::{AutoMaintenance, DbOptions, Durability, Mode};
 pub use plan::{ScanColumn, ScanSpec};
+pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
 pub use scan::{Batches, Scan};
-pub use stats::{ColumnStats, DbStats, Problem, TableStats, VerifyReport};
+pub use stats::{ColumnStats, DbStats, Problem, TableStats};
 pub use table::{Db, Table};
+pub use verify::{Progress, VerifyReport};
 pub use write::Receipt;

@@ -10,7 +10,7 @@ use crate::db::load::Load;
 use crate::db::options::{DbOptions, Mode};
 use crate::db::segment::{Place, Segment};
 use crate::db::syncer::Syncer;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{Edit, SegmentEntry, decode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_rows};
 use crate::format::segment::verify;
@@ -22,8 +22,17 @@ use crate::store::recovery::{Found, FoundLog, find};
 use crate::store::replay::{LogEnd, Record, replay};
 use crate::store::storage::{Storage, write_all_at};
 
-/// Opens the database.
+/// Opens the database; of a damaged one it says what can be done.
 pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Core> {
+    open_whole(storage, path, options).map_err(|e| match e.kind() {
+        ErrorKind::Corruption => {
+            e.with_advice("`chronolite salvage FILE NEW` writes what can be read to a new file")
+        }
+        _ => e,
+    })
+}
+
+fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Core> {
     let write = options.mode == Mode::ReadWrite;
     let mut found = find(&*storage, path, write)?;
     let mut rebuilt = Rebuilt::new(&found)?;

@@ -66,7 +66,7 @@ pub(crate) fn sort_batch(batches: &[Batch], spec: &TableSpec, first_seq: u64) ->
 }
 
 /// Sorts rows that stand in arrival order.
-fn sort(rows: SortedRows, types: &[DataType], key: &KeyColumns) -> SortedRows {
+pub(crate) fn sort(rows: SortedRows, types: &[DataType], key: &KeyColumns) -> SortedRows {
     let in_order = |a: usize, b: usize| {
         let by_key = || key.compare(&rows.columns, a, &rows.columns, b);
         rows.ts[a].cmp(&rows.ts[b]).then_with(by_key)

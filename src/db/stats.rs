@@ -1,15 +1,13 @@
-//! Figures about a database, and whether its bytes are what was written.
+//! Figures about a database.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::db::catalog::TableView;
-use crate::db::segment::{Place, Segment};
-use crate::error::{Error, Result};
-use crate::format::edit::{Edit, SegmentEntry, encode_edits};
+use crate::db::segment::Place;
+use crate::error::Result;
+use crate::format::edit::{Edit, encode_edits};
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};
-use crate::format::segment::{read_ts, verify};
 
 /// Figures about a database.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,22 +82,6 @@ impl ColumnStats {
     }
 }
 
-/// What a check of all bytes found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// Segments that were checked.
-    pub segments: u64,
-    /// Blocks that were checked and decoded.
-    pub blocks: u64,
-    /// Rows in them.
-    pub rows: u64,
-    /// Bytes of them.
-    pub bytes: u64,
-    /// What is not as it was written.
-    pub problems: Vec<Problem>,
-}
-
 /// Damage that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -110,13 +92,6 @@ pub struct Problem {
     pub offset: u64,
     /// What is wrong.
     pub message: String,
-}
-
-impl VerifyReport {
-    /// True if everything is as it was written.
-    pub fn ok(&self) -> bool {
-        self.problems.is_empty()
-    }
 }
 
 /// Figures about one table.
@@ -178,37 +153,4 @@ fn add_column(stats: &mut ColumnStats, column: &ColumnIndex, footer: &Footer) {
         stats.bytes += u64::from(block.len);
         *stats.codecs.entry(block.codec.name().to_owned()).or_default() += 1;
     }
-}
-
-/// Checks all segments of a table.
-pub(crate) fn verify_table(table: &TableView, at: &Place<'_>, report: &mut VerifyReport) {
-    for segment in table.segments.iter() {
-        report.segments += 1;
-        report.bytes += segment.entry.len;
-        match verify_segment(segment, at) {
-            Ok(blocks) => {
-                report.blocks += blocks;
-                report.rows += u64::from(segment.entry.rows);
-            }
-            Err(error) => report.problems.push(Problem {
-                file: error.file().unwrap_or(at.path).to_path_buf(),
-                offset: error.offset().unwrap_or(segment.entry.offset),
-                message: error.message().to_owned(),
-            }),
-        }
-    }
-}
-
-fn verify_segment(segment: &Arc<Segment>, at: &Place<'_>) -> Result<u64> {
-    let (footer, extent) = segment.map(at)?;
-    let place = |bad| segment.damage(at.path, bad);
-    let blocks = verify(&footer, &extent).map_err(place)?;
-    let ts = read_ts(&footer, &extent, 0..footer.rows as usize).map_err(place)?;
-    let SegmentEntry { min_ts, max_ts, .. } = segment.entry;
-    if !ts.is_sorted() || ts.first() != Some(&min_ts) || ts.last() != Some(&max_ts) {
-        let message =
-            format!("segment {}: its times are not those of the manifest", segment.entry.id);
-        return Err(Error::corruption(message).at(at.path, segment.entry.offset));
-    }
-    Ok(blocks)
 }

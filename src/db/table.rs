@@ -14,9 +14,10 @@ use crate::db::options::DbOptions;
 use crate::db::plan::ScanSpec;
 use crate::db::scan::Scan;
 use crate::db::segment::Place;
-use crate::db::stats::{DbStats, TableStats, VerifyReport, table_stats, verify_table};
+use crate::db::stats::{DbStats, TableStats, table_stats};
+use crate::db::verify::{Progress, VerifyReport};
 use crate::db::write::Receipt;
-use crate::db::{open, stats};
+use crate::db::{open, verify};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::spec::{TableDef, TableId};
 use crate::store::RealStorage;
@@ -187,16 +188,17 @@ impl Db {
         })
     }
 
-    /// Reads every segment and checks it: every block against its checksum, that it decodes, and
-    /// that the times are in order. Header, manifest and log were checked when it was opened.
+    /// Reads the whole file and its log and checks it: header, manifest, extents, log records,
+    /// every block against its checksum, and that statistics, times, row numbers and keys are those
+    /// of the rows.
     pub fn verify(&self) -> Result<VerifyReport> {
-        self.core.check_open()?;
-        let (view, _) = self.core.snapshot();
-        let mut report = stats::VerifyReport::default();
-        for table in view.tables() {
-            verify_table(table, &self.core.place(), &mut report);
-        }
-        Ok(report)
+        self.verify_with(&mut |_, _| Ok(()))
+    }
+
+    /// The same; `progress` is told how many bytes of segments were checked, and of how many. An
+    /// error of its own ends the check.
+    pub fn verify_with(&self, progress: Progress<'_>) -> Result<VerifyReport> {
+        verify::verify(&self.core, progress)
     }
 }
 

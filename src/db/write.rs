@@ -15,9 +15,11 @@ use crate::db::validate::{check_batches, check_row_size, fit_row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{Edit, SegmentEntry, encode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, put_row, put_rows};
+use crate::format::segment::{NUMBERED_LEN, number};
 use crate::format::spec::{TableDef, TableId};
 use crate::store::log_file::{LogFile, log_path};
 use crate::store::main_file::NewState;
+use crate::store::storage::{read_exact_at, write_all_at};
 
 /// What an append did, and what is left to be done for it without any lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,9 +260,7 @@ impl Core {
         let (first_seq, durable) = (writer.next_seq, self.syncer.durable());
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         for entry in written.iter_mut() {
-            entry.min_seq += first_seq;
-            entry.max_seq += first_seq;
-            entry.as_of_lsn = log.next_lsn();
+            self.number_segment(entry, first_seq, log.next_lsn())?;
         }
         let edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
         self.syncer.extents_written();
@@ -273,6 +273,20 @@ impl Core {
             }
         });
         Ok(self.receipt(writer, rows, lsn))
+    }
+
+    /// Numbers the rows of a written segment: in its entry, and in its footer, where they are found
+    /// if the manifest is lost.
+    fn number_segment(&self, entry: &mut SegmentEntry, first_seq: u64, lsn: u64) -> Result<()> {
+        let at = entry.offset + entry.footer_at;
+        let mut record = vec![0; entry.footer_len as usize];
+        read_exact_at(&*self.file, &mut record, at)
+            .map_err(|e| Error::from_io("read", &self.path, e))?;
+        number(entry, &mut record, first_seq, lsn)
+            .map_err(|bad| Error::corruption(bad.what).at(&self.path, at + bad.at as u64))?;
+        self.health.check()?;
+        write_all_at(&*self.file, &record[..NUMBERED_LEN], at)
+            .map_err(|e| self.health.judge(Error::from_io("write", &self.path, e)))
     }
 
     fn receipt(&self, writer: &mut Writer, rows: u64, lsn: u64) -> Receipt {

@@ -1,7 +1,10 @@
 //! A segment's footer: where each block is, how it is coded, what is in it (SPEC 7.2).
 //!
 //! ```text
-//! u32 rows, u8 log2 of the rows of a block, u8 zero, u16 count of columns; then each column:
+//! u32 rows, u8 log2 of the rows of a block, u8 zero, u16 count of columns
+//! u64 least row number, u64 log number as of which deletes were applied: both as in the segment's
+//!   entry; the second is 0 until the rows are numbered
+//! u32 length and bytes of the table's definition (see `spec`); then each column:
 //!   u32 id (FFFFFFFF the time, FFFFFFFE the row numbers), u8 type, u8 count of streams, u16 zero
 //!   u32 nulls, u32 NaNs
 //!   each stream: u8 role (0 values, 1 validity bits), 3 zero, u32 offset within the extent in
@@ -12,11 +15,16 @@
 //!
 //! The blocks of a stream follow each other without a gap, so that a stream of raw blocks is one
 //! buffer. A column of nulls alone has no stream; one without nulls has no validity stream.
+//!
+//! The [`Label`] repeats what the manifest says, so that a segment can be found without it.
+
+use std::ops::Range;
 
 use crate::base::bytes::{Malformed, Reader, put_slice};
 use crate::base::schema::{ColumnId, DataType};
 use crate::codec::{Codec, MAX_BLOCK_ROWS};
 use crate::format::EXTENT_ALIGN;
+use crate::format::spec::TableDef;
 use crate::format::stats::Summary;
 
 /// Column id of the time column.
@@ -82,6 +90,21 @@ pub struct ColumnIndex {
     pub vectors: Option<Vec<u8>>,
 }
 
+/// What a segment tells of itself besides its blocks, for when there is no manifest to tell it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Label {
+    /// Least row number, as in the entry.
+    pub min_seq: u64,
+    /// Deletes up to this log number were applied, as in the entry; 0 while the rows have no
+    /// numbers: no commit and no log record names such a segment.
+    pub as_of_lsn: u64,
+    /// The table's definition, encoded: readers that have a manifest do not look at it.
+    pub table: Vec<u8>,
+}
+
+/// Where the two numbers of the label stand in the footer.
+pub const LABEL_NUMBERS: Range<usize> = 8..24;
+
 /// A segment's index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footer {
@@ -89,6 +112,8 @@ pub struct Footer {
     pub rows: u32,
     /// Log2 of the rows of a block.
     pub block_shift: u8,
+    /// Whose it is.
+    pub label: Label,
     /// Its columns: the time first, then the row numbers, then values.
     pub columns: Vec<ColumnIndex>,
 }
@@ -121,12 +146,28 @@ impl Footer {
         self.columns.iter().find(|column| column.id == id)
     }
 
+    /// The definition of its table, as it was when the segment was written.
+    pub fn table(&self) -> Option<TableDef> {
+        let mut r = Reader::new(&self.label.table);
+        let def = TableDef::decode(&mut r).ok()?;
+        r.finish("table definition").ok().map(|()| def)
+    }
+
+    /// Where the last block ends, within the extent.
+    pub fn streams_end(&self) -> u64 {
+        let blocks = self.columns.iter().flat_map(|c| &c.streams).flat_map(|s| &s.blocks);
+        blocks.map(|block| block.at + u64::from(block.len)).max().unwrap_or(0)
+    }
+
     /// The footer's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(&self.rows.to_le_bytes());
         out.extend_from_slice(&[self.block_shift, 0]);
         out.extend_from_slice(&(self.columns.len() as u16).to_le_bytes());
+        out.extend_from_slice(&self.label.min_seq.to_le_bytes());
+        out.extend_from_slice(&self.label.as_of_lsn.to_le_bytes());
+        put_slice(&mut out, &self.label.table);
         for column in &self.columns {
             column.encode(&mut out);
         }
@@ -145,7 +186,9 @@ impl Footer {
         if !sound {
             return Err(r.malformed("rows of a segment"));
         }
-        let mut footer = Self { rows, block_shift, columns: Vec::new() };
+        let (min_seq, as_of_lsn) = (r.u64("least row")?, r.u64("log number")?);
+        let label = Label { min_seq, as_of_lsn, table: r.slice("table definition")?.to_vec() };
+        let mut footer = Self { rows, block_shift, label, columns: Vec::new() };
         for _ in 0..columns {
             footer.columns.push(ColumnIndex::decode(&mut r, &footer, limit)?);
         }
@@ -273,6 +316,7 @@ mod tests {
         let footer = Footer {
             rows: 1025,
             block_shift: 10,
+            label: Label { min_seq: 7, as_of_lsn: 9, table: vec![1, 2] },
             columns: vec![
                 column(TIME_ID, DataType::I64, 0, vec![values.clone()]),
                 column(1, DataType::F64, 5, vec![values, validity_of]),

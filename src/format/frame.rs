@@ -124,9 +124,18 @@ impl Frame {
     }
 }
 
+/// What an epoch is multiplied by, and what undoes that: their product is 1.
+const EPOCH_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+const EPOCH_INVERSE: u64 = 0xF1DE_83E1_9937_733D;
+
 /// The salt of log records in one epoch: a record of another epoch is not one of this log.
 pub fn log_salt(file_salt: u64, epoch: u64) -> u64 {
-    file_salt ^ epoch.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    file_salt ^ epoch.wrapping_mul(EPOCH_FACTOR)
+}
+
+/// The epoch of log records with that salt.
+pub fn epoch_of(file_salt: u64, log_salt: u64) -> u64 {
+    (log_salt ^ file_salt).wrapping_mul(EPOCH_INVERSE)
 }
 
 #[inline]
@@ -137,6 +146,13 @@ fn body_checksum(salt: u64, seq: u64, body: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_salt_tells_its_epoch() {
+        for epoch in [0, 1, 77, u64::MAX] {
+            assert_eq!(epoch_of(5, log_salt(5, epoch)), epoch);
+        }
+    }
 
     #[test]
     fn a_record_survives_and_any_flipped_bit_shows() {

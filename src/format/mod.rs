@@ -10,8 +10,10 @@
 //! - `edit`, `spec`: the manifest's records
 //! - `rows`, `segment`, `footer`, `stats`: what goes into a segment, its blocks, its index of them, its
 //!   statistics
+//! - `check`: whether a segment's statistics, order and ranges are those of its rows
 //! - `key`: keys as bytes that sort like the keys
 
+pub mod check;
 pub mod edit;
 pub mod footer;
 pub mod frame;

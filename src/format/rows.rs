@@ -45,6 +45,12 @@ pub enum RowNumbers {
     Each(ScalarBuffer<u64>),
 }
 
+impl From<Vec<u64>> for RowNumbers {
+    fn from(numbers: Vec<u64>) -> Self {
+        Self::Each(numbers.into())
+    }
+}
+
 impl RowNumbers {
     /// The number of a row.
     pub fn get(&self, row: usize) -> u64 {

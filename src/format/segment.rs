@@ -20,57 +20,50 @@ use crate::codec::{self, BytesBuilder, Choice, Codec, VECTOR_ROWS};
 use crate::format::EXTENT_ALIGN;
 use crate::format::edit::{SegmentEntry, SegmentId};
 use crate::format::footer::{
-    BlockRef, ColumnIndex, Footer, MAX_SEGMENT_ROWS, Role, SEQ_ID, Stream, TIME_ID,
+    BlockRef, ColumnIndex, Footer, LABEL_NUMBERS, Label, MAX_SEGMENT_ROWS, Role, SEQ_ID, Stream,
+    TIME_ID,
 };
-use crate::format::frame::{FOOTER_MAGIC, Frame};
+use crate::format::frame::{FOOTER_MAGIC, FRAME_LEN, Frame};
 use crate::format::key::{KeyColumns, MAX_KEPT_KEY};
 use crate::format::rows::{RowNumbers, SortedRows};
-use crate::format::spec::TableId;
+use crate::format::spec::TableDef;
 use crate::format::stats::{Lane, decode_vectors, encode_vectors, summarize};
 
 /// Who a new segment is.
 #[derive(Debug, Clone, Copy)]
-pub struct NewSegment {
+pub struct NewSegment<'a> {
     /// Its number.
     pub id: SegmentId,
     /// Its table.
-    pub table: TableId,
+    pub def: &'a TableDef,
     /// The file's salt.
     pub salt: u64,
-    /// Deletes up to this log number are applied to the rows.
+    /// Deletes up to this log number are applied to the rows; 0 if the rows have no numbers yet
+    /// (see [`number`]).
     pub as_of_lsn: u64,
 }
 
 /// Makes the extent of a segment of 1 to [`MAX_SEGMENT_ROWS`] rows in place of what `extent` holds,
 /// and its entry, whose `offset` is left 0 for whoever places it.
-pub fn build(
-    spec: &TableSpec,
-    new: NewSegment,
-    rows: &SortedRows,
-    extent: &mut Vec<u8>,
-) -> SegmentEntry {
+pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> SegmentEntry {
+    let spec = &new.def.spec;
     let count = rows.rows();
     assert!((1..=MAX_SEGMENT_ROWS).contains(&count), "a segment of {count} rows");
     let block_shift = if spec.storage == StoragePolicy::Size { 16 } else { 14 };
-    let mut footer = Footer { rows: count as u32, block_shift, columns: Vec::new() };
+    let (min_seq, max_seq) = rows.seq.range(count);
+    let label = Label { min_seq, as_of_lsn: new.as_of_lsn, table: encoded(new.def) };
+    let mut footer = Footer { rows: count as u32, block_shift, label, columns: Vec::new() };
     extent.clear();
     let raw = spec.storage == StoragePolicy::Raw;
     let ts = Column { data: Data::Fixed(rows.ts.inner().clone()), validity: None };
-    let (min_seq, max_seq) = rows.seq.range(count);
     put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, raw);
     put_row_numbers(&mut footer, extent, &rows.seq, min_seq);
     for (column, def) in rows.columns.iter().zip(&spec.columns) {
         put_column(&mut footer, extent, (def.id, def.ty), column, raw);
     }
-    pad_to(extent, 0, EXTENT_ALIGN as usize);
-    let footer_at = extent.len() as u64;
-    let body = footer.encode();
-    let record = Frame::new(FOOTER_MAGIC, 0, new.id, 0, new.salt, &body).record(&body);
-    extent.extend_from_slice(&record);
-    pad_to(extent, 0, EXTENT_ALIGN as usize);
-    SegmentEntry {
+    let mut entry = SegmentEntry {
         id: new.id,
-        table: new.table,
+        table: new.def.id,
         rows: count as u32,
         level: 0,
         min_ts: rows.ts[0],
@@ -79,12 +72,14 @@ pub fn build(
         max_seq,
         as_of_lsn: new.as_of_lsn,
         offset: 0,
-        len: extent.len() as u64,
-        footer_at,
-        footer_len: record.len() as u32,
-        footer_checksum: checksum(&record),
-        key_range: key_range(spec, rows),
-    }
+        len: 0,
+        footer_at: 0,
+        footer_len: 0,
+        footer_checksum: 0,
+        key_range: key_range(spec, &rows.columns, count),
+    };
+    seal(&mut entry, &footer, new.salt, extent);
+    entry
 }
 
 /// Puts the row numbers as a column without statistics: nobody looks for them by value.
@@ -103,6 +98,66 @@ fn put_row_numbers(footer: &mut Footer, extent: &mut Vec<u8>, numbers: &RowNumbe
         summary: None,
         vectors: None,
     });
+}
+
+/// The same segment for another file, its blocks as they are.
+pub fn copy(
+    new: NewSegment<'_>,
+    entry: &SegmentEntry,
+    footer: &Footer,
+    extent: &[u8],
+) -> (SegmentEntry, Vec<u8>) {
+    let (id, table, as_of_lsn) = (new.id, new.def.id, new.as_of_lsn);
+    let mut entry = SegmentEntry { id, table, as_of_lsn, offset: 0, ..entry.clone() };
+    let label = Label { min_seq: entry.min_seq, as_of_lsn, table: encoded(new.def) };
+    let footer = Footer { label, ..footer.clone() };
+    let mut extent = extent[..entry.footer_at as usize].to_vec();
+    seal(&mut entry, &footer, new.salt, &mut extent);
+    (entry, extent)
+}
+
+/// Appends the footer to the streams, and enters where it is.
+fn seal(entry: &mut SegmentEntry, footer: &Footer, salt: u64, extent: &mut Vec<u8>) {
+    pad_to(extent, 0, EXTENT_ALIGN as usize);
+    entry.footer_at = extent.len() as u64;
+    let body = footer.encode();
+    let record = Frame::new(FOOTER_MAGIC, 0, entry.id, 0, salt, &body).record(&body);
+    extent.extend_from_slice(&record);
+    pad_to(extent, 0, EXTENT_ALIGN as usize);
+    entry.len = extent.len() as u64;
+    entry.footer_len = record.len() as u32;
+    entry.footer_checksum = checksum(&record);
+}
+
+fn encoded(def: &TableDef) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    def.encode(&mut bytes);
+    bytes
+}
+
+/// Bytes at the start of a footer's frame that [`number`] changes.
+pub const NUMBERED_LEN: usize = FRAME_LEN + LABEL_NUMBERS.end;
+
+/// Numbers the rows of a segment that was built before they had numbers, counted from 0: in its
+/// entry, and in `record`, the footer's frame, of which the first [`NUMBERED_LEN`] bytes change.
+pub fn number(
+    entry: &mut SegmentEntry,
+    record: &mut [u8],
+    first_seq: u64,
+    as_of_lsn: u64,
+) -> Result<(), Malformed> {
+    let (frame, body) = Frame::parse_record(record, FOOTER_MAGIC)?;
+    let mut body = body.to_vec();
+    let numbers = body.get_mut(LABEL_NUMBERS).ok_or(Malformed { what: "footer", at: FRAME_LEN })?;
+    let min_seq = entry.min_seq + first_seq;
+    let (low, high) = numbers.split_at_mut(8);
+    low.copy_from_slice(&min_seq.to_le_bytes());
+    high.copy_from_slice(&as_of_lsn.to_le_bytes());
+    let numbered = Frame::new(FOOTER_MAGIC, 0, frame.seq, 0, frame.salt, &body).record(&body);
+    record.copy_from_slice(&numbered);
+    (entry.min_seq, entry.max_seq) = (min_seq, entry.max_seq + first_seq);
+    (entry.as_of_lsn, entry.footer_checksum) = (as_of_lsn, checksum(record));
+    Ok(())
 }
 
 fn put_column(
@@ -169,22 +224,23 @@ fn put_stream(
     Stream { role, at, blocks }
 }
 
-fn key_range(spec: &TableSpec, rows: &SortedRows) -> Option<(Vec<u8>, Vec<u8>)> {
+/// Least and greatest key of `rows` rows, as an entry keeps them.
+pub fn key_range(spec: &TableSpec, columns: &[Column], rows: usize) -> Option<(Vec<u8>, Vec<u8>)> {
     let key = KeyColumns::of(spec);
     if key.is_empty() {
         return None;
     }
     let (mut least, mut greatest) = (0, 0);
-    for row in 1..rows.rows() {
-        if key.compare(&rows.columns, row, &rows.columns, least).is_lt() {
+    for row in 1..rows {
+        if key.compare(columns, row, columns, least).is_lt() {
             least = row;
-        } else if key.compare(&rows.columns, row, &rows.columns, greatest).is_gt() {
+        } else if key.compare(columns, row, columns, greatest).is_gt() {
             greatest = row;
         }
     }
     let encode = |row| {
         let mut bytes = Vec::new();
-        key.encode(&rows.columns, row, &mut bytes);
+        key.encode(columns, row, &mut bytes);
         bytes
     };
     let (least, greatest) = (encode(least), encode(greatest));
@@ -421,6 +477,11 @@ fn read_bytes(
 mod tests {
     use super::*;
 
+    fn def(storage: StoragePolicy) -> TableDef {
+        let spec = TableSpec::new([("v", DataType::F64)]).storage(storage);
+        TableDef { id: 1, name: "t".into(), spec }
+    }
+
     fn rows(shift: f64) -> SortedRows {
         let count = 40_000;
         let values: Vec<f64> = (0..count).map(|i| f64::from(i) * 0.25 + shift).collect();
@@ -433,10 +494,10 @@ mod tests {
 
     #[test]
     fn a_segment_reads_back_and_finds_times() {
-        let spec = TableSpec::new([("v", DataType::F64)]);
-        let new = NewSegment { id: 7, table: 1, salt: 9, as_of_lsn: 3 };
+        let def = def(StoragePolicy::Balanced);
+        let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3 };
         let mut extent = Vec::new();
-        let entry = build(&spec, new, &rows(0.0), &mut extent);
+        let entry = build(new, &rows(0.0), &mut extent);
         let extent = Buffer::from_vec(extent);
         let footer = read_footer(&entry, 9, &extent).unwrap();
         let all = rows_between(&entry, &footer, &extent, 0, None).unwrap();
@@ -454,13 +515,39 @@ mod tests {
     #[test]
     fn another_segment_of_the_same_shape_is_not_taken_for_it() {
         for storage in StoragePolicy::ALL {
-            let spec = TableSpec::new([("v", DataType::F64)]).storage(storage);
-            let new = NewSegment { id: 7, table: 1, salt: 9, as_of_lsn: 3 };
+            let def = def(storage);
+            let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3 };
             let (mut extent, mut stale) = (Vec::new(), Vec::new());
-            let entry = build(&spec, new, &rows(0.0), &mut extent);
-            build(&spec, new, &rows(1.0), &mut stale);
+            let entry = build(new, &rows(0.0), &mut extent);
+            build(new, &rows(1.0), &mut stale);
             assert!(read_footer(&entry, 9, &extent).is_ok());
             assert!(read_footer(&entry, 9, &stale).is_err(), "{}", storage.name());
         }
+    }
+
+    #[test]
+    fn rows_are_numbered_after_a_segment_was_built_and_copies_keep_them() {
+        let def = def(StoragePolicy::Balanced);
+        let mut sorted = rows(0.0);
+        sorted.seq = (0..40_000).collect::<Vec<u64>>().into();
+        let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 0 };
+        let mut extent = Vec::new();
+        let mut entry = build(new, &sorted, &mut extent);
+        let (at, len) = (entry.footer_at as usize, entry.footer_len as usize);
+        let before = extent.clone();
+        number(&mut entry, &mut extent[at..at + len], 100, 5).unwrap();
+        assert_eq!(before[at + NUMBERED_LEN..], extent[at + NUMBERED_LEN..]);
+        let extent = Buffer::from_vec(extent);
+        let footer = read_footer(&entry, 9, &extent).unwrap();
+        assert_eq!((footer.label.min_seq, footer.label.as_of_lsn), (100, 5));
+        assert_eq!((entry.min_seq, entry.max_seq, entry.as_of_lsn), (100, 40_099, 5));
+        assert_eq!(read_seq(&entry, &footer, &extent, 5..6).unwrap()[0], 105);
+
+        let new = NewSegment { id: 3, def: &def, salt: 11, as_of_lsn: 5 };
+        let (copied, bytes) = copy(new, &entry, &footer, &extent);
+        let bytes = Buffer::from_vec(bytes);
+        let again = read_footer(&copied, 11, &bytes).unwrap();
+        assert_eq!((&again, copied.id), (&footer, 3));
+        assert_eq!(bytes[..at], extent[..at]);
     }
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::create::{self, Rules};
 use super::detached::Detached;
 use super::errors::{invalid, wrong_type};
+use super::salvage::with_progress;
 use super::table::Table;
 use super::{describe, nanots, report};
 use crate::db::{self, DbOptions, Durability, Mode};
@@ -229,9 +230,15 @@ impl Db {
         report::stats(py, &stats, table)
     }
 
-    /// Reads every segment and compares every checksum.
-    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let verified = py.detach(|| self.db.verify())?;
+    /// Reads the whole file and its log and checks all of it.
+    #[pyo3(signature = (*, progress=None))]
+    fn verify<'py>(
+        &self,
+        py: Python<'py>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let db = &self.db;
+        let verified = with_progress(py, progress.as_ref(), |tell| db.verify_with(tell))?;
         report::verified(py, &verified)
     }
 

@@ -1,8 +1,8 @@
 //! What objects say of themselves at a prompt, in one line of bounded length. Nothing is read for
 //! it: rows and times come from what the kernel keeps in memory.
 
-use super::iso8601;
 use crate::arrow::OutColumn;
+use crate::base::iso8601;
 use crate::base::{TableSpec, TimeUnit};
 use crate::db;
 use crate::error::{ErrorKind, Result};

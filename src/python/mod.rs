@@ -25,6 +25,7 @@ mod memory;
 mod nanots;
 mod report;
 mod rows;
+mod salvage;
 mod scan;
 mod schema;
 mod table;
@@ -39,6 +40,8 @@ mod _core {
     use super::batch::{BatchIterator, RecordBatch};
     #[pymodule_export]
     use super::db::Db;
+    #[pymodule_export]
+    use super::salvage::salvage;
     #[pymodule_export]
     use super::scan::Scan;
     #[pymodule_export]

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::nanots;
-use crate::db::{ColumnStats, DbStats, TableStats, VerifyReport};
+use crate::db::{ColumnStats, DbStats, Problem, SalvageReport, TableStats, VerifyReport};
 
 /// The statistics of the whole database, or of one of its tables.
 pub(super) fn stats<'py>(
@@ -67,20 +67,56 @@ fn column<'py>(py: Python<'py>, stats: &ColumnStats) -> PyResult<Bound<'py, PyDi
 
 /// What a check of the whole file found, as a `VerifyReport`.
 pub(super) fn verified<'py>(py: Python<'py>, report: &VerifyReport) -> PyResult<Bound<'py, PyAny>> {
-    let problems = PyList::empty(py);
-    for problem in &report.problems {
-        let out = PyDict::new(py);
-        out.set_item("file", problem.file.as_os_str())?;
-        out.set_item("offset", problem.offset)?;
-        out.set_item("message", &problem.message)?;
-        problems.append(out)?;
-    }
     let out = PyDict::new(py);
     out.set_item("ok", report.ok())?;
     out.set_item("segments", report.segments)?;
     out.set_item("blocks", report.blocks)?;
     out.set_item("rows", report.rows)?;
     out.set_item("bytes", report.bytes)?;
-    out.set_item("problems", problems)?;
+    out.set_item("log_records", report.log_records)?;
+    out.set_item("log_bytes", report.log_bytes)?;
+    out.set_item("manifest_bytes", report.manifest_bytes)?;
+    out.set_item("free_bytes", report.free_bytes)?;
+    out.set_item("problems", problems(py, &report.problems)?)?;
     py.import("chronolite._report")?.getattr("VerifyReport")?.call1((out,))
+}
+
+/// What a salvage kept and lost, as a `SalvageReport`.
+pub(super) fn salvaged<'py>(
+    py: Python<'py>,
+    report: &SalvageReport,
+) -> PyResult<Bound<'py, PyAny>> {
+    let tables = PyDict::new(py);
+    for (name, of) in &report.tables {
+        let table = PyDict::new(py);
+        table.set_item("rows", of.rows)?;
+        table.set_item("segments", of.segments)?;
+        table.set_item("lost_segments", of.lost_segments)?;
+        table.set_item("lost_rows", of.lost_rows)?;
+        table.set_item("log_rows", of.log_rows)?;
+        let lost = PyDict::new(py);
+        for (column, values) in &of.lost_values {
+            lost.set_item(column, values)?;
+        }
+        table.set_item("lost_values", lost)?;
+        tables.set_item(name, table)?;
+    }
+    let out = PyDict::new(py);
+    out.set_item("ok", report.ok())?;
+    out.set_item("tables", tables)?;
+    out.set_item("problems", problems(py, &report.problems)?)?;
+    out.set_item("bytes_scanned", report.bytes_scanned)?;
+    py.import("chronolite._report")?.getattr("SalvageReport")?.call1((out,))
+}
+
+fn problems<'py>(py: Python<'py>, found: &[Problem]) -> PyResult<Bound<'py, PyList>> {
+    let problems = PyList::empty(py);
+    for problem in found {
+        let out = PyDict::new(py);
+        out.set_item("file", problem.file.as_os_str())?;
+        out.set_item("offset", problem.offset)?;
+        out.set_item("message", &problem.message)?;
+        problems.append(out)?;
+    }
+    Ok(problems)
 }

@@ -81,6 +81,18 @@ impl Extents {
         }
     }
 
+    /// Where one of the `used` extents (offset, length) begins that is down as free as well.
+    pub fn double_booked(&self, used: &[(u64, u64)]) -> Option<u64> {
+        let waiting = self.waiting.iter().map(|(_, offset, len)| (*offset, *len));
+        let mut free: BTreeMap<u64, u64> = waiting.collect();
+        free.extend(&self.free);
+        let begins = |(offset, len): &&(u64, u64)| {
+            let before = free.range(..offset.saturating_add(*len)).next_back();
+            *offset >= self.end || before.is_some_and(|(at, room)| at + room > *offset)
+        };
+        used.iter().find(begins).map(|(offset, _)| *offset)
+    }
+
     /// Where the file's used part ends.
     pub fn end(&self) -> u64 {
         self.end
@@ -134,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_never_overlap(steps in prop::collection::vec((0u8..3, 1u64..500), 1..200)) {
+        fn places_never_overlap(steps in prop::collection::vec((0u8..4, 1u64..500), 1..200)) {
             let mut space = Extents::new(vec![], 0, 1).unwrap();
             let (mut held, mut generation) = (Vec::<(u64, u64)>::new(), 1);
             for (what, len) in steps {
@@ -149,6 +161,13 @@ mod tests {
                     1 if !held.is_empty() => {
                         let (at, size) = held.swap_remove(len as usize % held.len());
                         space.discard(at, size);
+                    }
+                    2 => {
+                        prop_assert_eq!(space.double_booked(&held), None);
+                        if let Some((at, size)) = held.pop() {
+                            space.discard(at, size);
+                            prop_assert_eq!(space.double_booked(&[(at, size)]), Some(at));
+                        }
                     }
                     _ => {
                         generation += 1;

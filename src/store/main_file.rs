@@ -132,6 +132,11 @@ impl MainFile {
         &self.slot
     }
 
+    /// Where one of the extents that are in use (offset, length) begins that is down as free too.
+    pub fn double_booked(&self, used: &[(u64, u64)]) -> Option<u64> {
+        self.extents.double_booked(used)
+    }
+
     /// The file itself, to map and to sync.
     pub fn file(&self) -> &Arc<dyn File> {
         &self.writer.file

@@ -10,6 +10,7 @@
 //! - `main_file`, `extents`: placing what is new, and committing it
 //! - `log_file`, `group_sync`: appending to the log, and one sync for many
 //! - `recovery`, `replay`: which state is in force, and which records of the log count
+//! - `search`: what is left where damage leaves no state in force
 //! - `health`: whether the writer may still write
 //! - `sim`: a disk in memory, with faults and images of what a power loss leaves
 
@@ -24,6 +25,7 @@ mod map;
 pub mod real;
 pub mod recovery;
 pub mod replay;
+pub mod search;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod storage;

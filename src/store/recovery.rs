@@ -93,11 +93,7 @@ fn open_or_create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, 
 /// Makes a new file under another name, locks it, and only then gives it its name: nobody ever
 /// sees less than an empty database there, and two who create at once end up with one.
 fn create(storage: &dyn Storage, path: &Path) -> Result<(Arc<dyn File>, WriterLock)> {
-    static TEMPORARIES: AtomicU32 = AtomicU32::new(0);
-    let count = TEMPORARIES.fetch_add(1, Ordering::Relaxed);
-    let mut name = temporary_prefix(path);
-    name.push(format!("{}-{count}", std::process::id()));
-    let temporary = PathBuf::from(name);
+    let temporary = temporary_name(path);
     let fail = |e| Error::from_io("create the database", path, e);
     let made = write_new(storage, &temporary).and_then(|made| {
         storage.publish(&temporary, path)?;
@@ -136,6 +132,16 @@ fn write_new(storage: &dyn Storage, temporary: &Path) -> io::Result<Locked> {
     let lock = WriterLock::acquire(&file, temporary);
     file.sync()?;
     Ok((file, lock))
+}
+
+/// A name for a database that is being made and will be called `path`. Whoever opens that removes
+/// what a crash left behind under such names.
+pub fn temporary_name(path: &Path) -> PathBuf {
+    static TEMPORARIES: AtomicU32 = AtomicU32::new(0);
+    let count = TEMPORARIES.fetch_add(1, Ordering::Relaxed);
+    let mut name = temporary_prefix(path);
+    name.push(format!("{}-{count}", std::process::id()));
+    PathBuf::from(name)
 }
 
 fn temporary_prefix(path: &Path) -> std::ffi::OsString {
@@ -187,8 +193,8 @@ fn new_salt() -> u64 {
     hasher.finish()
 }
 
-/// The valid slot of the higher generation, and whether the other one is damaged.
-fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
+/// What stands in the places of the two slots of a file of `len` bytes.
+pub fn read_slots(file: &dyn File, path: &Path, len: u64) -> Result<[SlotState; 2]> {
     let read = |at: u64| -> Result<SlotState> {
         let mut bytes = [0; SLOT_LEN];
         let room = usize::try_from(len.saturating_sub(at)).unwrap_or(SLOT_LEN).min(SLOT_LEN);
@@ -196,7 +202,13 @@ fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
         read_exact_at(file, part, at).map_err(|e| Error::from_io("read", path, e))?;
         Ok(Slot::parse(part))
     };
-    let (slot, other_is_damaged) = match (read(0)?, read(PAGE)?) {
+    Ok([read(0)?, read(PAGE)?])
+}
+
+/// The valid slot of the higher generation, and whether the other one is damaged.
+fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
+    let [first, second] = read_slots(file, path, len)?;
+    let (slot, other_is_damaged) = match (first, second) {
         (SlotState::Valid(a), SlotState::Valid(b)) if a.salt != b.salt => {
             let message = "the two header slots are of different databases";
             return Err(Error::corruption(message).at(path, 0));
@@ -211,16 +223,30 @@ fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
         }
         _ => return Err(Error::corruption("both header slots are damaged").at(path, 0)),
     };
-    let unknown = slot.incompatible & !KNOWN_INCOMPATIBLE;
-    if slot.version > FORMAT_VERSION || unknown != 0 {
-        return Err(newer_version(slot.version, unknown).in_file(path));
-    }
+    refuse_newer(&slot, path)?;
     if len < slot.file_len {
         let message =
             format!("the file was cut: it has {len} bytes, {} were committed", slot.file_len);
         return Err(Error::corruption(message).at(path, len));
     }
     Ok((slot, other_is_damaged))
+}
+
+/// Fails for a file that this library cannot read.
+pub fn refuse_newer(slot: &Slot, path: &Path) -> Result<()> {
+    let unknown = slot.incompatible & !KNOWN_INCOMPATIBLE;
+    if slot.version > FORMAT_VERSION || unknown != 0 {
+        return Err(newer_version(slot.version, unknown).in_file(path));
+    }
+    Ok(())
+}
+
+/// The same for a log.
+pub fn refuse_newer_log(header: &LogHeader, path: &Path) -> Result<()> {
+    match header.version > FORMAT_VERSION {
+        true => Err(newer_version(header.version, 0).in_file(path)),
+        false => Ok(()),
+    }
 }
 
 #[cold]
@@ -233,7 +259,7 @@ fn newer_version(version: u32, flags: u64) -> Error {
 }
 
 /// Reads `len` bytes; a file that claims more than there is memory for is an error, not the end.
-fn read_whole(file: &dyn File, at: u64, len: u64) -> io::Result<Vec<u8>> {
+pub fn read_whole(file: &dyn File, at: u64, len: u64) -> io::Result<Vec<u8>> {
     let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
@@ -243,7 +269,7 @@ fn read_whole(file: &dyn File, at: u64, len: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Reads base and deltas into one list of edits.
-fn read_manifest(
+pub fn read_manifest(
     file: &dyn File,
     path: &Path,
     len: u64,
@@ -340,9 +366,7 @@ fn find_log(
             false => Ok(None),
         };
     }
-    if header.version > FORMAT_VERSION {
-        return Err(newer_version(header.version, 0).in_file(&path));
-    }
+    refuse_newer_log(&header, &path)?;
     let needed = header.epoch >= slot.epoch;
     let bytes = if needed { read_whole(&*file, 0, len).map_err(io)? } else { vec![] };
     let bytes = Buffer::from_vec(bytes);

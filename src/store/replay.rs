@@ -72,14 +72,14 @@ pub fn replay<'a>(
 }
 
 /// The record at byte `at`, if it is whole and of this epoch.
-fn record_at(bytes: &[u8], at: u64, salt: u64) -> Option<Record<'_>> {
+pub fn record_at(bytes: &[u8], at: u64, salt: u64) -> Option<Record<'_>> {
     let rest = bytes.get(usize::try_from(at).ok()?..)?;
     let (frame, body) = Frame::parse_record(rest, LOG_MAGIC).ok()?;
     (frame.salt == salt).then_some(Record { frame, body, at })
 }
 
 /// The highest log number that a whole record somewhere in `tail` calls durable.
-fn known_durable(tail: &[u8], salt: u64) -> u64 {
+pub fn known_durable(tail: &[u8], salt: u64) -> u64 {
     let magic = LOG_MAGIC.to_le_bytes();
     let mut known = 0;
     let mut at = 0;

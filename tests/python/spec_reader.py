@@ -567,6 +567,9 @@ def read_segment(data: bytes, entry: Entry, salt: int) -> Segment:
     fields = Fields(frame.body)
     rows, k, _, count = fields.many("IBBH")
     need(rows == entry.rows and 10 <= k <= 16, "rows and k")
+    need(fields.many("QQ") == [entry.least_row, entry.as_of], "the numbers of the entry")
+    definition = read_table_def(Fields(fields.bytes()))
+    need(definition.id == entry.table, "the table of the entry")
     sizes = [min(1 << k, rows - at) for at in range(0, rows, 1 << k)]
     columns: dict[int, SegmentColumn] = {}
     end = 0

@@ -481,7 +481,9 @@ def outcome(path: Path) -> bool:
         found = None
     try:
         with cl.Db(path) as db:
-            sound = db.verify().ok
+            # A slot that is damaged beside a whole one is a problem; the file can be read.
+            problems = [problem["message"] for problem in db.verify()["problems"]]
+            sound = set(problems) <= {"a header slot is damaged"}
             if found:
                 for table in found.tables.values():
                     assert_same(table, db[table.definition.name].scan())
