@@ -67,7 +67,15 @@ class InvalidInputError(ChronoliteError, ValueError):
 
 
 class ResultOverflowError(ChronoliteError, OverflowError):
-    """A result, such as a sum of integers, does not fit its type."""
+    """A result, such as a sum of integers, does not fit its type.
+
+    >>> counter = db.create_table("counter", {"n": "i64"})
+    >>> counter.append({"ts": [1, 2], "n": [2**62, 2**62]})
+    2
+    >>> counter.scan().aggregate({"n": "sum"})
+    Traceback (most recent call last):
+    chronolite._errors.ResultOverflowError: column "n": the sum does not fit i64
+    """
 
 
 class TableNotFoundError(ChronoliteError, KeyError):

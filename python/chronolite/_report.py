@@ -47,7 +47,12 @@ class SalvageReport(dict[str, Any]):
 
     @property
     def ok(self) -> bool:
-        """True if nothing is damaged: the new file holds all that the old one did."""
+        """True if nothing is damaged: the new file holds all that the old one did.
+
+        >>> db.close()
+        >>> cl.salvage(db.path, path).ok
+        True
+        """
         return bool(self["ok"])
 
     def __repr__(self) -> str:

@@ -1,10 +1,13 @@
 //! One batch of a result, and the iterator that yields them.
 
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
 use super::detached::Detached;
+use super::memory::{Memory, Texts};
 use super::schema::Schema;
 use super::{capsule, describe, memory};
 use crate::arrow::export;
@@ -68,6 +71,36 @@ impl RecordBatch {
     ) -> PyResult<Bound<'py, PyTuple>> {
         capsule::batch(py, &self.batch, requested_schema)
     }
+
+    /// The batch as raw memory: one chunk, in the form of `Scan._memory`.
+    fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let columns = PyList::empty(py);
+        for array in self.batch.columns() {
+            columns.append(raw(py, array)?)?;
+        }
+        PyList::new(py, [columns])
+    }
+}
+
+type Raw<'py> = (Bound<'py, PyAny>, Option<Py<Memory>>, usize);
+
+fn raw<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Raw<'py>> {
+    let nulls = array.nulls().map(|nulls| {
+        let bytes: Vec<u8> = nulls.iter().map(|valid| u8::from(!valid)).collect();
+        Py::new(py, Memory::new(bytes.into()))
+    });
+    let (nulls, rows) = (nulls.transpose()?, array.len());
+    let bytes = if let Some(bools) = array.as_boolean_opt() {
+        bools.values().iter().map(u8::from).collect::<Vec<_>>().into()
+    } else if let Some(width) = array.data_type().primitive_width() {
+        let data = array.to_data();
+        let values = data.buffers().first().cloned().unwrap_or_default();
+        values.slice_with_length(data.offset() * width, rows * width)
+    } else {
+        let texts = Texts::new(array.clone());
+        return Ok((Bound::new(py, texts)?.into_any(), nulls, rows));
+    };
+    Ok((Bound::new(py, Memory::new(bytes))?.into_any(), nulls, rows))
 }
 
 /// The batches of a scan, each read when it is asked for.

@@ -103,7 +103,7 @@ impl Db {
         Ok(Table::new(self.db.clone(), table))
     }
 
-    /// Makes a table of columns given as a list of pairs of name and type.
+    /// Makes a table with columns of these types, or returns the one that is there.
     fn create_table_typed(
         &self,
         py: Python<'_>,
@@ -203,7 +203,7 @@ impl Db {
         nanots::range_capsules(py, &self.db, table, start_ms, end_ms)
     }
 
-    /// The least and the greatest time of a table; None if it has no rows.
+    /// The least and the greatest time of a table's rows, in its unit; None if it has none.
     fn table_time_range(&self, py: Python<'_>, table: &str) -> PyResult<Option<(i64, i64)>> {
         Ok(py.detach(|| self.db.table_time_range(table))?)
     }

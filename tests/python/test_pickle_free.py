@@ -232,7 +232,8 @@ def test_pickles_and_hostile_objects_as_arguments(
                 pytest.fail(f"call {number} took {value!r}: {call(value)!r}")
         assert value not in db
         # An object of options is not looked into.
-        cl.Db(path.with_name("other.chl"), auto_maintenance={"profile": value}).close()
+        with pytest.warns(UserWarning, match="profile"):
+            cl.Db(path.with_name("other.chl"), auto_maintenance={"profile": value}).close()
     assert (db.tables(), len(table)) == (["t"], 0)
 
 

@@ -1,8 +1,9 @@
 //! What `Db` is opened with.
 
+use std::ffi::CString;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUserWarning};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyString};
 
@@ -37,7 +38,15 @@ pub(in crate::python) fn maintenance(
             let what = "the options of auto_maintenance are named by text";
             return Err(wrong_type(format!("{what}, not {}", type_name(&name))));
         };
-        let option = options.option_mut(name.to_str()?)?;
+        let option = match options.option_mut(name.to_str()?) {
+            Ok(option) => option,
+            // As there; but whoever mistyped one is told.
+            Err(unknown) => {
+                let text = CString::new(unknown.to_string()).unwrap_or_default();
+                PyErr::warn(given.py(), &given.py().get_type::<PyUserWarning>(), &text, 2)?;
+                continue;
+            }
+        };
         if value.is_instance_of::<PyBool>() || value.is_instance_of::<PyFloat>() {
             let kind = type_name(&value);
             return Err(wrong_type(format!("auto_maintenance: {name} is an int, not {kind}")));

@@ -1,0 +1,77 @@
+"""`chronolite export`: its options. What it does is in `chronolite.cli.writing`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chronolite.cli.exits import Code, Failure, needs
+from chronolite.cli.options import Columns, Database, From, Quiet, TableName, To, names
+
+FORMATS = ("csv", "parquet", "arrow", "ndjson")
+_ENDINGS = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
+
+
+def export(
+    database: Database,
+    table: TableName,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="Its ending is the format: .csv, .parquet, .arrow, .feather, .ndjson. - is "
+            "standard output.",
+        ),
+    ],
+    start: From = None,
+    end: To = None,
+    columns: Columns = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="csv|parquet|arrow|ndjson",
+            help="Instead of the ending's; csv for standard output.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a table, or a range of it, to a file, in bounded memory.
+
+    The file has its name only once it is whole. Times are UTC; on standard output arrow is a
+    stream, in a file it is Arrow's file format (Feather).
+    """
+    form = _format(file, file_format)
+    path = None if file == "-" else Path(file)
+    if path is not None and path.exists() and not force:
+        raise Failure(f"{path} is already there: --force replaces it")
+    try:
+        from chronolite.cli import writing
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "pyarrow":
+            raise
+        raise needs("pyarrow", "arrow", "export") from None
+    writing.run(database, table, path, form, start, end, names(columns), force=force, quiet=quiet)
+
+
+def _format(file: str, given: str | None) -> str:
+    if given is not None and given not in FORMATS:
+        raise Failure(f"--format is one of {', '.join(FORMATS)}, not {given!r}", Code.USAGE)
+    if given is not None or file == "-":
+        return given or "csv"
+    ending = Path(file).suffix.lower()
+    if ending not in _ENDINGS:
+        raise Failure(f"{file}: its ending tells no format; say --format", Code.USAGE)
+    return _ENDINGS[ending]

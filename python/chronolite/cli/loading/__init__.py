@@ -1,0 +1,6 @@
+"""What `chronolite import` does, for which pyarrow reads the files.
+
+`job` runs an import from the rest: `stream` (bytes in, decompressed), one reader a format (`csvs`,
+`ndjson`, `arrows`), `kinds` (which type a column gets), `times` (the time column), `shape` (a batch
+as the table takes it), `record` (going on after an interruption), `ahead` (reading while writing).
+"""

@@ -1,0 +1,174 @@
+"""`chronolite query`, `export` and `plot`: what comes out, and where it goes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import chronolite as cl
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(run_python: Run, tmp_path: Path) -> Run:
+    """Run a command beside q.chl, which has three rows."""
+    with cl.Db(tmp_path / "q.chl") as db:
+        made = db.create_table("t", {"x": "f64", "n": "i64", "s": "utf8"}, time_unit="s")
+        made.append(
+            {"ts": [0, 60, 120], "x": [1.5, float("nan"), None], "n": [1, None, 3],
+             "s": ["a,b", "", None]}
+        )  # fmt: skip
+    return lambda *args: run_python("-m", "chronolite", *args)
+
+
+def test_csv_and_json(run: Run) -> None:
+    assert run("query", "q.chl", "t").stdout == (
+        'ts,x,n,s\n1970-01-01T00:00:00Z,1.5,1,"a,b"\n1970-01-01T00:01:00Z,nan,,\n'
+        "1970-01-01T00:02:00Z,,3,\n"
+    )
+    shown = run("query", "q.chl", "t", "--format", "json", "--columns", "n,x").stdout
+    assert [json.loads(line) for line in shown.splitlines()] == [
+        {"ts": "1970-01-01T00:00:00Z", "n": 1, "x": 1.5},
+        {"ts": "1970-01-01T00:01:00Z", "n": None, "x": None},
+        {"ts": "1970-01-01T00:02:00Z", "n": 3, "x": None},
+    ]
+
+
+def test_ranges(run: Run) -> None:
+    def times(*options: str) -> list[str]:
+        shown = run("query", "q.chl", "t", "--columns", "n", *options)
+        assert shown.returncode == 0, shown.stderr
+        return [line.split(",")[0][14:19] for line in shown.stdout.splitlines()[1:]]
+
+    assert times("--from", "60") == ["01:00", "02:00"]
+    assert times("--from", "1970-01-01T00:01:00Z", "--to", "1970-01-01T00:02:00") == ["01:00"]
+    assert times("--limit", "1") == ["00:00"]
+    assert times("--last", "2") == ["01:00", "02:00"]
+
+
+def test_table_says_that_there_is_more(run: Run, tmp_path: Path) -> None:
+    with cl.Db(tmp_path / "q.chl") as db:
+        db["t"].append({"ts": range(60), "x": [0.5] * 60, "n": [7] * 60, "s": ["[b]"] * 60})
+    shown = run("query", "q.chl", "t", "--format", "table")
+    assert "first 50 rows" in shown.stderr
+    assert "[b]" in shown.stdout
+    assert run("query", "q.chl", "t", "--format", "table", "--limit", "2").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["q.chl", "u"], 3, 'no table "u"'),
+        (["nothere.chl", "t"], 3, "No such file"),
+        (["q.chl", "t", "--columns", "y"], 3, "no column 'y'"),
+        (["q.chl", "t", "--from", "soon"], 2, "not an ISO 8601 time"),
+        (["q.chl", "t", "--from", "9" * 30], 6, ""),
+        (["q.chl", "t", "--format", "xml"], 2, "--format is one of"),
+        (["q.chl", "t", "--agg", "mean"], 2, "--agg needs --every"),
+        (["q.chl", "t", "--every", "1h", "--agg", "median"], 2, "'median' is none of"),
+        (["q.chl", "t", "--last", "1", "--from", "0"], 2, "--last goes with"),
+    ],
+)
+def test_errors(run: Run, args: list[str], code: int, message: str) -> None:
+    done = run("query", *args)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert message in done.stderr
+
+
+def test_no_pyarrow_is_needed(run: Run, run_python: Run) -> None:
+    code = (
+        "import sys; sys.modules['pyarrow'] = None; sys.argv[1:] = ['query', 'q.chl', 't']\n"
+        "from chronolite.cli import main; main()"
+    )
+    assert run_python("-c", code).stdout == run("query", "q.chl", "t").stdout
+
+
+def test_a_closed_pipe_ends_it_quietly(run: Run, tmp_path: Path) -> None:
+    with cl.Db(tmp_path / "q.chl") as db:
+        db["t"].append({"ts": range(99_999), "x": [0.5] * 99_999, "n": [7] * 99_999,
+                        "s": ["text"] * 99_999})  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "chronolite", "query", "q.chl", "t"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait(60) == 141
+
+
+@pytest.mark.skipif(not hasattr(cl.Table, "downsample"), reason="Table.downsample is not there")
+def test_downsampling(run: Run) -> None:
+    shown = run("query", "q.chl", "t", "--every", "1h", "--agg", "n=sum,max", "--agg", "x=count")
+    assert shown.returncode == 0, shown.stderr
+    heading, row = shown.stdout.splitlines()
+    assert heading == "ts,n_sum,n_max,x_count"
+    assert row.startswith("1970-01-01T00:00:00Z,4,3,")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "ndjson"])
+def test_export(run: Run, tmp_path: Path, ending: str) -> None:
+    pytest.importorskip("pyarrow")
+    done = run("export", "q.chl", "t", f"out.{ending}", "--from", "60", "--columns", "n")
+    assert done.returncode == 0, done.stderr
+    assert "exported 2 rows" in done.stderr
+    done = run("import", f"out.{ending}", "back.chl", "t", "--unit", "s", "--time", "ts")
+    assert done.returncode == 0, done.stderr
+    with cl.Db(tmp_path / "back.chl") as db:
+        assert db["t"].scan().to_arrow()["n"].to_pylist() == [None, 3]
+    before = (tmp_path / f"out.{ending}").read_bytes()
+    refused = run("export", "q.chl", "t", f"out.{ending}")
+    assert (refused.returncode, "--force" in refused.stderr) == (1, True)
+    assert (tmp_path / f"out.{ending}").read_bytes() == before
+    assert run("export", "q.chl", "t", f"out.{ending}", "--force").returncode == 0
+    assert (tmp_path / f"out.{ending}").read_bytes() != before
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_failed_export_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    assert run("export", "q.chl", "u", "out.csv").returncode == 3
+    assert run("export", "q.chl", "t", "out.xls").returncode == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["q.chl"]
+
+
+def test_export_to_standard_output(run: Run) -> None:
+    pytest.importorskip("pyarrow")
+    shown = run("export", "q.chl", "t", "-", "--columns", "n", "-q")
+    assert shown.stdout.splitlines()[1] == "1970-01-01 00:00:00Z,1"
+
+
+def test_plot_in_the_terminal(run: Run, tmp_path: Path) -> None:
+    with cl.Db(tmp_path / "q.chl") as db:
+        wave = db.create_table("wave", {"v": "f64", "who": "utf8"})
+        wave.append({"ts": range(100), "v": [float(n) for n in range(100)], "who": ["a", "b"] * 50})
+    shown = run("plot", "q.chl", "wave", "--columns", "v", "--height", "10")
+    assert shown.returncode == 0, shown.stderr
+    rows = shown.stdout.splitlines()
+    assert rows[0].split()[0] == "99"
+    assert rows[9].split()[0] == "0"
+    # It rises: its dots are at the right above, and at the left below.
+    first, last = (
+        next(at for at, c in enumerate(row) if "⠀" < c <= "⣿") for row in (rows[0], rows[9])
+    )
+    assert first > last + 50
+    assert run("plot", "q.chl", "wave", "--by", "who").stdout.splitlines()[-1].split() == [
+        "━", "v", "a", "━", "v", "b",
+    ]  # fmt: skip
+    assert run("plot", "q.chl", "t", "--columns", "s").returncode == 1
+
+
+def test_png_needs_matplotlib(run: Run, tmp_path: Path) -> None:
+    done = run("plot", "q.chl", "t", "--columns", "n", "--png", "out.png")
+    if done.returncode == 7:
+        assert "pip install 'chronolite[plot]'" in done.stderr
+    else:
+        assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
