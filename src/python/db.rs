@@ -208,7 +208,8 @@ impl Db {
         Ok(py.detach(|| self.db.table_time_range(table))?)
     }
 
-    /// Carries out a `CREATE TABLE` or an `INSERT INTO ... VALUES`; returns the rows inserted.
+    /// Carries out one SQL statement and returns how many rows it inserted. It is a `CREATE TABLE` or
+    /// an `INSERT INTO ... VALUES`.
     fn execute(&self, py: Python<'_>, sql: &str) -> PyResult<u64> {
         Ok(py.detach(|| self.db.execute(sql))?)
     }
@@ -230,7 +231,7 @@ impl Db {
         report::stats(py, &stats, table)
     }
 
-    /// Reads the whole file and its log and checks all of it.
+    /// Reads the whole file and its log, and checks all of it.
     #[pyo3(signature = (*, progress=None))]
     fn verify<'py>(
         &self,

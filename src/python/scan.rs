@@ -20,8 +20,8 @@ const STREAM_ROWS: usize = 65_536;
 /// Rows of a batch of a result that is wanted as a whole.
 pub(super) const WHOLE_ROWS: usize = 1 << 20;
 
-/// Rows of one table at one moment. Nothing is read until it is asked for, and it may be read as
-/// often as wanted: what is written after the scan was made is not in it.
+/// Rows of one table, or buckets of them, at one moment. Nothing is read until it is asked for,
+/// and it may be read as often as wanted: what is written after the scan was made is not in it.
 #[pyclass(frozen, module = "chronolite")]
 pub(super) struct Scan {
     scan: Detached<db::Scan>,
@@ -83,7 +83,8 @@ impl Scan {
         Ok(BatchIterator::new(batches, self.schema.clone()))
     }
 
-    /// What the values of columns come to: `{column: {name: value}}`.
+    /// What the values of columns come to over all rows of the scan. It returns
+    /// `{column: {name: value}}`.
     fn aggregate<'py>(
         &self,
         py: Python<'py>,

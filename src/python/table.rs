@@ -119,13 +119,15 @@ impl Table {
         Ok(Scan::new(py.detach(|| self.table().last(n))?))
     }
 
-    /// The newest row at or before a time.
+    /// The newest row at or before a time: of rows at the same time, the last in the order of a
+    /// scan. No row if there is none.
     fn asof(&self, py: Python<'_>, ts: &Bound<'_, PyAny>) -> PyResult<Scan> {
         let ts = timestamps::time(ts, self.unit)?;
         Ok(Scan::new(py.detach(|| self.table().asof(ts))?))
     }
 
-    /// The rows of a range in buckets of time, and what each comes to.
+    /// The rows with `start <= time < end` in buckets of time, and what each bucket comes to, as of
+    /// now.
     #[pyo3(signature = (
         every, aggregates, start=None, end=None, *, by=None, r#where=None, origin=None, tz=None,
         fill=None
