@@ -74,7 +74,7 @@ class ResultOverflowError(ChronoliteError, OverflowError):
     2
     >>> counter.scan().aggregate({"n": "sum"})
     Traceback (most recent call last):
-    chronolite._errors.ResultOverflowError: column "n": the sum does not fit i64
+    chronolite._errors.ResultOverflowError: "n_sum": a sum does not fit i64; take the mean, or ...
     """
 
 

@@ -23,6 +23,9 @@ use crate::format::spec::{TableDef, TableId};
 use crate::store::RealStorage;
 use crate::store::storage::Storage;
 
+/// Most names of tables that an error tells.
+const NAMES_TOLD: usize = 16;
+
 /// An open database. Clones are handles of the same one; dropping the last of them and of the
 /// tables closes it.
 ///
@@ -103,18 +106,31 @@ impl Db {
 
     /// The table of that name.
     pub fn table(&self, name: &str) -> Result<Table> {
+        self.find_table(name)?.ok_or_else(|| self.not_found(name))
+    }
+
+    /// The table of that name, if there is one.
+    pub(crate) fn find_table(&self, name: &str) -> Result<Option<Table>> {
         self.core.check_open()?;
         let (view, _) = self.core.snapshot();
         let table = view.find(name).and_then(|id| view.table(id));
-        match table {
-            Some(table) => Ok(Table { core: Arc::clone(&self.core), def: Arc::clone(&table.def) }),
-            None => {
-                let names = view.names();
-                let has = if names.is_empty() { "no tables".into() } else { names.join(", ") };
-                let message = format!("no table {name:?}; the database has {has}");
-                Err(Error::new(ErrorKind::TableNotFound, message))
+        let handle =
+            |def: &Arc<TableDef>| Table { core: Arc::clone(&self.core), def: Arc::clone(def) };
+        Ok(table.map(|table| handle(&table.def)))
+    }
+
+    #[cold]
+    fn not_found(&self, name: &str) -> Error {
+        let names = self.core.snapshot().0.names();
+        let has = match names.get(..NAMES_TOLD) {
+            Some(first) if names.len() > NAMES_TOLD => {
+                format!("{} and {} more", first.join(", "), names.len() - NAMES_TOLD)
             }
-        }
+            _ if names.is_empty() => "no tables".into(),
+            _ => names.join(", "),
+        };
+        let message = format!("no table {name:?}; the database has {has}");
+        Error::new(ErrorKind::TableNotFound, message)
     }
 
     /// Creates a table. If there is one of that name with the same schema, this is it.
@@ -144,11 +160,7 @@ impl Db {
     }
 
     fn existing(&self, name: &str, spec: &TableSpec) -> Result<Option<Table>> {
-        let table = match self.table(name) {
-            Ok(table) => table,
-            Err(e) if e.kind() == ErrorKind::TableNotFound => return Ok(None),
-            Err(e) => return Err(e),
-        };
+        let Some(table) = self.find_table(name)? else { return Ok(None) };
         match describe_difference(&table.def.spec, spec) {
             None => Ok(Some(table)),
             Some(difference) => {
@@ -205,11 +217,12 @@ impl Db {
 /// How the schema asked for differs from the one there is; `None` if it does not.
 fn describe_difference(is: &TableSpec, asked: &TableSpec) -> Option<String> {
     let columns = |spec: &TableSpec| {
-        let each = spec.columns.iter().map(|c| format!("{} {}", c.name, c.ty));
+        // In quotes, as a name may hold what stands between two of them.
+        let each = spec.columns.iter().map(|c| format!("{:?} {}", c.name, c.ty));
         each.collect::<Vec<_>>().join(", ")
     };
     let key = |spec: &TableSpec| {
-        let each = spec.key.iter().map(|&p| spec.columns[p].name.clone());
+        let each = spec.key.iter().map(|&p| format!("{:?}", spec.columns[p].name));
         each.collect::<Vec<_>>().join(", ")
     };
     let parts = [

@@ -112,6 +112,8 @@ impl Core {
             return Ok(None);
         }
         def.id = view.next_table();
+        // Held on to, it would have to be copied for the change below.
+        drop(view);
         let durable = self.syncer.durable();
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let lsn = log.append(kind::CREATE_TABLE, durable, |out| def.encode(out))?;

@@ -3,7 +3,7 @@
 use crate::base::{DataType, TableSpec, Value};
 use crate::db::validate::fit_row;
 use crate::db::{Db, ScanSpec, Table};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// The column of a table that [`Db::append`] makes.
 const VALUE: &str = "value";
@@ -94,14 +94,12 @@ impl Db {
     /// The table of that name, made as a series if there is none. `value`, which is to be appended,
     /// is looked at first: what no series can hold makes no table.
     pub(crate) fn series(&self, name: &str, value: Value<'_>) -> Result<Table> {
-        match self.table(name) {
-            Err(error) if error.kind() == ErrorKind::TableNotFound => {
-                let spec = TableSpec::new([(VALUE, DataType::F64)]);
-                fit_row(&spec, &[value], 0)?;
-                self.create_table(name, spec)
-            }
-            found => found,
+        if let Some(table) = self.find_table(name)? {
+            return Ok(table);
         }
+        let spec = TableSpec::new([(VALUE, DataType::F64)]);
+        fit_row(&spec, &[value], 0)?;
+        self.create_table(name, spec)
     }
 }
 
@@ -120,6 +118,7 @@ pub(crate) fn check_series(table: &Table) -> Result<()> {
 mod tests {
     use super::*;
     use crate::db::DbOptions;
+    use crate::error::ErrorKind;
 
     fn db() -> (tempfile::TempDir, Db) {
         let folder = tempfile::tempdir().unwrap();

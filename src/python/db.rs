@@ -14,7 +14,6 @@ use super::salvage::with_progress;
 use super::table::Table;
 use super::{describe, nanots, report};
 use crate::db::{self, DbOptions, Durability, Mode};
-use crate::error::{ErrorKind, Result};
 
 /// A database: one file of typed tables, open for writing in one process at a time.
 #[pyclass(frozen, module = "chronolite")]
@@ -223,12 +222,13 @@ impl Db {
     /// Counts and sizes, in rows and bytes, of the whole database or of one table.
     #[pyo3(signature = (table=None))]
     fn stats<'py>(&self, py: Python<'py>, table: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = py.detach(|| -> Result<_> {
-            // An unknown name is an error, as it is everywhere.
-            table.map(|name| self.db.table(name)).transpose()?;
-            self.db.stats()
-        })?;
-        report::stats(py, &stats, table)
+        match table {
+            Some(name) => {
+                let stats = py.detach(|| self.db.table(name)?.stats())?;
+                report::table(py, &stats)
+            }
+            None => report::stats(py, &py.detach(|| self.db.stats())?),
+        }
     }
 
     /// Reads the whole file and its log, and checks all of it.
@@ -249,11 +249,7 @@ impl Db {
 
     fn __contains__(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<bool> {
         let Ok(name) = name.extract::<&str>() else { return Ok(false) };
-        match py.detach(|| self.db.table(name).map(drop)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::TableNotFound => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(py.detach(|| self.db.find_table(name))?.is_some())
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {

@@ -6,16 +6,8 @@ use pyo3::types::{PyDict, PyList};
 use super::nanots;
 use crate::db::{ColumnStats, DbStats, Problem, SalvageReport, TableStats, VerifyReport};
 
-/// The statistics of the whole database, or of one of its tables.
-pub(super) fn stats<'py>(
-    py: Python<'py>,
-    stats: &DbStats,
-    only: Option<&str>,
-) -> PyResult<Bound<'py, PyDict>> {
-    if let Some(name) = only {
-        let found = stats.tables.iter().find(|table| table.name == name);
-        return found.map_or_else(|| Ok(PyDict::new(py)), |found| table(py, found));
-    }
+/// The statistics of the whole database.
+pub(super) fn stats<'py>(py: Python<'py>, stats: &DbStats) -> PyResult<Bound<'py, PyDict>> {
     let out = PyDict::new(py);
     out.set_item("path", stats.path.as_os_str())?;
     out.set_item("file_bytes", stats.file_bytes)?;
@@ -31,7 +23,8 @@ pub(super) fn stats<'py>(
     Ok(out)
 }
 
-fn table<'py>(py: Python<'py>, stats: &TableStats) -> PyResult<Bound<'py, PyDict>> {
+/// The statistics of a table.
+pub(super) fn table<'py>(py: Python<'py>, stats: &TableStats) -> PyResult<Bound<'py, PyDict>> {
     let out = PyDict::new(py);
     out.set_item("name", &stats.name)?;
     out.set_item("rows", stats.rows)?;

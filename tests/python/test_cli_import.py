@@ -105,6 +105,7 @@ def test_null_words(load: Run, tmp_path: Path) -> None:
     ("times", "options", "unit", "first"),
     [
         ("1704067200", ["--unit", "s"], "s", 1704067200),
+        ("1704067200", ["--unit", "s", "--tz", "Europe/Berlin"], "s", 1704067200),
         ("2024-01-01 00:00:00", [], "ms", 1704067200000),
         ("2024-01-01T00:00:00.000001Z", [], "us", 1704067200000001),
         ("2024-01-01T01:00:00+01:00", [], "ms", 1704067200000),
@@ -137,6 +138,7 @@ def test_times(
         ("ts,b,b\n1,2,3\n", [], 6, "two columns 'b'"),
         ("ts,b\n2024-01-01,1\n", ["--type", "b=number"], 2, "--type is COL=TYPE"),
         ("ts,b\n2024-01-01,1\n", ["--unit", "m"], 2, "--unit is one of"),
+        ("ts,b\n2024-01-01,1\n", ["--tz", "Mars/Olympus"], 2, "no time zone 'Mars/Olympus'"),
         ("ts,b\n2024-01-01,1\n", ["--key", "c"], 3, "there is no column 'c'"),
     ],
 )
@@ -189,6 +191,19 @@ def test_integers_past_64_bits_keep_their_digits(load: Run, tmp_path: Path) -> N
     assert load("a.csv", text).returncode == 0
     assert table(tmp_path)["u"] == [18446744073709551615]
     assert table(tmp_path)["t"] == ["123456789012345678901"]
+
+
+def test_integers_past_int64_in_json_keep_their_digits(load: Run, tmp_path: Path) -> None:
+    text = '{"ts": "2024-01-01", "u": 18446744073709551615, "f": 1e300}\n'
+    assert load("a.ndjson", text).returncode == 0
+    assert (types(tmp_path)["u"], types(tmp_path)["f"]) == ("u64", "f64")
+    assert table(tmp_path)["u"] == [18446744073709551615]
+
+
+def test_what_is_no_arrow_file_does_not_fit(load: Run, tmp_path: Path) -> None:
+    done = load("a.arrow", "no arrow, for sure " * 9)
+    assert (done.returncode, "a.arrow: " in done.stderr) == (6, True), done.stderr
+    assert not list(tmp_path.glob("t.chl*"))
 
 
 def test_appends_to_a_table_with_the_same_columns_only(load: Run, tmp_path: Path) -> None:

@@ -133,6 +133,22 @@ def test_export(run: Run, tmp_path: Path, ending: str) -> None:
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_bytes_in_a_text_are_hexadecimal_digits(run: Run, tmp_path: Path, form: str) -> None:
+    with cl.Db(tmp_path / "q.chl") as db:
+        blobs = db.create_table("blobs", {"b": "binary"})
+        blobs.append({"ts": [1, 2, 3], "b": [b"\xff\x00", b"", None]})
+    queried = run("query", "q.chl", "blobs", "--format", form.removeprefix("nd")).stdout
+    exported = run("export", "q.chl", "blobs", "-", "--format", form).stdout
+    for text in (queried, exported):
+        first, second, third = text.splitlines()[-3:]
+        if form == "csv":
+            found = [line.split(",")[1].strip('"') for line in (first, second, third)]
+            assert found == ["ff00", "", ""]
+        else:
+            assert [json.loads(line)["b"] for line in (first, second, third)] == ["ff00", "", None]
+
+
 def test_a_failed_export_leaves_nothing(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     assert run("export", "q.chl", "u", "out.csv").returncode == 3

@@ -336,3 +336,18 @@ def test_many_pieces_are_one_result(db, every, by):
     # A sum of nothing but nulls is 0 there.
     theirs.loc[theirs["x_count"] == 0, "x_sum"] = np.nan
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=1e-9, atol=1e-9)
+
+
+def test_groups_that_are_met_late_have_their_place(db):
+    """Descending, so that every piece brings groups that come before all others."""
+    ids = np.arange(200_000)[::-1]
+    table = table_of(db, {"ts": np.arange(200_000), "id": ids}, {"id": "i64"})
+    for every, fill in [(10**6, None), (10**6, "null")]:
+        found = table.downsample(every, {"id": ["count", "min"]}, by="id", fill=fill).to_numpy()
+        assert (found["id"] == ids[::-1]).all()
+        assert (found["id_min"] == found["id"]).all()
+        assert found["id_count"].sum() == 200_000
+    each = table.downsample(50_000, {"id": "count"}, by="id").to_numpy()
+    assert [list(part) for part in np.split(each["id"], 4)] == [
+        list(range(end - 50_000, end)) for end in range(200_000, 0, -50_000)
+    ]

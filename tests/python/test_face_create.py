@@ -68,6 +68,27 @@ def test_the_same_schema_again_is_the_table(db):
             db.create_table("t", **arguments)
 
 
+def test_an_unknown_name_is_told_with_a_few_that_are_there(db):
+    for number in range(40):
+        db.create_table(f"t{number:02}", ["x"])
+    with pytest.raises(cl.TableNotFoundError) as error:
+        db["nothing"]
+    assert str(error.value).endswith("the database has " + ", ".join(
+        f"t{number:02}" for number in range(16)) + " and 24 more")  # fmt: skip
+    assert "nothing" not in db
+    assert "t39" in db
+
+
+def test_names_with_commas_are_no_other_schema(db):
+    db.create_table("t", ["a", "b"])
+    with pytest.raises(cl.SchemaError, match="exists with another schema"):
+        db.create_table("t", ["a f64, b"])
+    columns = {"x": "utf8", "y": "utf8", "x, y": "utf8"}
+    db.create_table("k", columns, key=("x", "y"))
+    with pytest.raises(cl.SchemaError, match="its key"):
+        db.create_table("k", columns, key=("x, y",))
+
+
 @pytest.mark.parametrize(
     ("columns", "rules"),
     [

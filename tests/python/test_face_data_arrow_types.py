@@ -125,6 +125,20 @@ def test_slices_at_any_bit(db, kind, values):
     assert append(db, kind, parts) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "arrow"),
+    [
+        ("utf8", pa.string()), ("utf8", pa.large_string()), ("utf8", pa.string_view()),
+        ("binary", pa.binary()), ("binary", pa.large_binary()), ("binary", pa.binary(1)),
+    ],
+)  # fmt: skip
+def test_a_batch_without_rows_between_others(db, kind, arrow):
+    """pyarrow cuts the text where the times' chunks end, so an empty piece begins within it."""
+    values = ["a", "b", "c"] if kind == "utf8" else [b"a", b"b", b"c"]
+    times = pa.chunked_array([[1], [], [2, 3]], pa.int64())
+    assert append(db, kind, pa.chunked_array([pa.array(values, arrow)]), ts=times) == values
+
+
 def test_memory_that_is_not_aligned(db):
     memory = pa.py_buffer(b"\0" + np.arange(3).tobytes())[1:]
     values = pa.Array.from_buffers(pa.int64(), 3, [None, memory])

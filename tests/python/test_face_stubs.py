@@ -93,9 +93,7 @@ def test_examples(name, tmp_path):
         table.append(ROWS)
         names = {"cl": cl, "db": db, "t": table, "path": tmp_path / "new.chl"}
         test = doctest.DocTestParser().get_doctest(EXAMPLES[name], names, name, str(STUB), 0)
-        runner = doctest.DocTestRunner(
-            optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-        )
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         assert runner.run(test).failed == 0
 
 

@@ -8,6 +8,8 @@ import decimal
 import re
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime
 
 import numpy as np
@@ -314,6 +316,46 @@ def test_closed_and_read_only(tmp_path):
         for series in ("s", "new"):
             with pytest.raises(cl.ReadOnlyError):
                 reader.append(series, 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    "append",
+    [
+        lambda db: db.append("t", T0, 1.0),
+        lambda db: db.append_row("t", T0, [1.0]),
+        lambda db: db.append_row("t", T0, [True]),
+        lambda db: db.append_row_typed("t", T0, [1.0]),
+    ],
+)
+def test_other_threads_run_while_a_row_waits_for_the_disk(tmp_path, append):
+    """The first row makes the log, which is synced. Python is told not to switch threads by itself,
+    so that another one runs only if the call lets it."""
+    turns, over = 0, threading.Event()
+
+    def spin():
+        nonlocal turns
+        while not over.is_set():
+            turns += 1
+            time.sleep(0)
+
+    def seen_running(attempt):
+        with cl.Db(tmp_path / f"{attempt}.chl") as db:
+            db.create_table("t", ["value"])
+        with cl.Db(tmp_path / f"{attempt}.chl") as db:
+            before = turns
+            append(db)
+            return turns > before
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)
+    spinner = threading.Thread(target=spin)
+    spinner.start()
+    try:
+        assert any(seen_running(attempt) for attempt in range(50))
+    finally:
+        sys.setswitchinterval(interval)
+        over.set()
+        spinner.join()
 
 
 def test_a_relative_name_ending_in_ntt(tmp_path, monkeypatch):

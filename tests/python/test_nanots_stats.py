@@ -37,6 +37,16 @@ def test_before_a_flush(db):
     assert sizes == {"rows": 1000, "columns": 2, "schema_file_bytes": schema}
 
 
+def test_one_table_is_what_all_of_them_say_of_it(db):
+    for name in ("a", "b"):
+        db.create_table(name, ["x"])
+        db.append_row(name, 1, [1.0])
+    db.flush()
+    db.append_row("b", 2, [2.0])
+    assert db.stats("b") == db.stats()["tables"]["b"]
+    assert db.stats("b")["rows"] == 2
+
+
 def test_after_a_flush(db):
     """The sums are nanots-db's: total is times and values, the file is that and the headers, on
     disk is the file and the index; ratios are of raw bytes by stored ones.

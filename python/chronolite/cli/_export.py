@@ -50,8 +50,9 @@ def export(
 ) -> None:
     """Write a table, or a range of it, to a file, in bounded memory.
 
-    The file has its name only once it is whole. Times are UTC; on standard output arrow is a
-    stream, in a file it is Arrow's file format (Feather).
+    The file has its name only once it is whole. Times are UTC; in csv and ndjson bytes are
+    hexadecimal digits. On standard output arrow is a stream, in a file it is Arrow's file format
+    (Feather).
     """
     form = _format(file, file_format)
     path = None if file == "-" else Path(file)

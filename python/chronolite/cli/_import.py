@@ -59,7 +59,10 @@ def import_(
     ] = None,
     tz: Annotated[
         str | None,
-        typer.Option(metavar="ZONE", help="The zone of times that name none. Without it: UTC."),
+        typer.Option(
+            metavar="ZONE",
+            help="The zone of times that name none, but for integers. Without it: UTC.",
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None,

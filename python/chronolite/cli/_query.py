@@ -55,7 +55,8 @@ def query(
 ) -> None:
     """Print rows, or with --every aggregates of them, in the order of time.
 
-    Times are UTC. In csv a null is an empty field, in json it is null, as are NaN and infinity.
+    Times are UTC, bytes are hexadecimal digits. In csv a null is an empty field, in json it is
+    null, as are NaN and infinity.
     """
     form = output or ("table" if sys.stdout.isatty() else "csv")
     if form not in _FORMATS:

@@ -66,11 +66,13 @@ def _rows(found: cl.Scan, names: list[str]) -> Iterator[tuple[Any, ...]]:
 
 
 def _values(kind: str, memory: Any, nulls: Any, _rows: int) -> list[Any]:
-    """Python's values, None for null; times as ISO 8601 text."""
+    """Python's values, None for null; times as ISO 8601 text, bytes as hexadecimal digits."""
     array = _convert._values(memory, kind)
     if array.dtype.kind == "M":
         return [text + "Z" for text in np.datetime_as_string(array).tolist()]
     values: list[Any] = array.tolist()
+    if kind == "binary":
+        return [None if value is None else value.hex() for value in values]
     if nulls is not None:
         for at in np.flatnonzero(np.frombuffer(nulls, dtype="?")).tolist():
             values[at] = None
@@ -78,9 +80,7 @@ def _values(kind: str, memory: Any, nulls: Any, _rows: int) -> list[Any]:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.hex() if isinstance(value, bytes) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write_table(found: cl.Scan, names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:

@@ -46,7 +46,7 @@ def run(
         schema = _schema(pa.schema(found.schema), form)
         with _writer(out, schema, form, stream=path is None) as write:
             for batch in found.batches(_ROWS):
-                write(pa.record_batch(batch).cast(schema))
+                write(_fitted(pa.record_batch(batch), schema))
                 rows += batch.num_rows
     if not quiet:
         seconds = time.perf_counter() - begun
@@ -56,14 +56,28 @@ def run(
 
 
 def _schema(schema: Any, form: str) -> Any:
-    """The schema with times that say they are UTC, which in a text nothing else would."""
-    if form in ("csv", "ndjson"):
-        for number, field in enumerate(schema):
-            if pa.types.is_timestamp(field.type):
-                schema = schema.set(
-                    number, pa.field(field.name, pa.timestamp(field.type.unit, "UTC"))
-                )
+    """The schema of what is written: in a text times say that they are UTC, and bytes are text."""
+    if form not in ("csv", "ndjson"):
+        return schema
+    for number, field in enumerate(schema):
+        kind = field.type
+        if pa.types.is_timestamp(kind):
+            kind = pa.timestamp(kind.unit, "UTC")
+        elif pa.types.is_binary(kind):
+            kind = pa.string()
+        schema = schema.set(number, pa.field(field.name, kind))
     return schema
+
+
+def _fitted(batch: Any, schema: Any) -> Any:
+    """A batch under that schema; bytes become text as hexadecimal digits."""
+    columns = [
+        pa.array([value and value.hex() for value in column.to_pylist()], pa.string())
+        if pa.types.is_binary(column.type) and pa.types.is_string(field.type)
+        else column.cast(field.type)
+        for column, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.record_batch(columns, schema=schema)
 
 
 @contextmanager
@@ -134,8 +148,6 @@ def _lines(batch: Any) -> bytes:
             values = pc.replace_substring(pc.cast(column, pa.string()), " ", "T")
         elif pa.types.is_floating(column.type):
             values = pc.if_else(pc.is_finite(column), column, None)
-        elif pa.types.is_binary(column.type):
-            values = pa.array([value and value.hex() for value in column.to_pylist()], pa.string())
         columns.append(values.to_pylist())
     names = batch.schema.names
     encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -63,6 +63,9 @@ fn same<T: ByteArrayType<Offset = i32>>(
     array: &GenericByteArray<T>,
     place: &Place<'_>,
 ) -> Result<Column> {
+    if array.is_empty() {
+        return Ok(none());
+    }
     check_offsets(array, place)?;
     let (offsets, values) = (array.offsets().clone(), array.values().clone());
     Ok(Column { data: Data::Bytes { offsets, values }, validity: None })
@@ -73,6 +76,9 @@ fn large<T: ByteArrayType<Offset = i64>>(
     array: &GenericByteArray<T>,
     place: &Place<'_>,
 ) -> Result<Column> {
+    if array.is_empty() {
+        return Ok(none());
+    }
     check_offsets(array, place)?;
     let from = array.value_offsets();
     let base = from.first().copied().unwrap_or(0);
@@ -80,6 +86,11 @@ fn large<T: ByteArrayType<Offset = i64>>(
     let len = narrow(from.last().copied().unwrap_or(0) - base) as usize;
     let values = array.values().slice_with_length(base as usize, len);
     Ok(bytes(offsets, values))
+}
+
+/// No values. The offset of a slice without rows may well be past the bytes, of which it has none.
+fn none() -> Column {
+    bytes(vec![0], Buffer::default())
 }
 
 /// Refuses offsets that go backwards or past the bytes, which Arrow's own readers take on trust.

@@ -23,20 +23,17 @@ pub(super) struct Groups {
     last: u32,
     /// A row for each group.
     values: Vec<Column>,
-    /// The place of each group in the order of keys.
-    ranks: Vec<u32>,
 }
 
 impl Groups {
     pub(super) fn new(columns: Vec<(usize, DataType)>) -> Self {
         let key = KeyColumns::new(columns.clone());
         let values = columns.iter().map(|(_, ty)| Column::nulls(*ty, 0)).collect();
-        let (numbers, mut groups) = (HashMap::new(), (vec![], vec![], vec![]));
-        if columns.is_empty() {
-            groups = (vec![Arc::default()], vec![0], vec![0]);
-        }
-        let (keys, after, ranks) = groups;
-        Self { key, columns, numbers, keys, after, last: 0, values, ranks }
+        let (keys, after) = match columns.is_empty() {
+            true => (vec![Arc::default()], vec![0]),
+            false => (vec![], vec![]),
+        };
+        Self { key, columns, numbers: HashMap::new(), keys, after, last: 0, values }
     }
 
     /// How many there are.
@@ -84,24 +81,18 @@ impl Groups {
         for (known, (place, ty)) in self.values.iter_mut().zip(&self.columns) {
             *known = concat(*ty, &[known.clone(), take(&piece[*place], *ty, rows)])?;
         }
-        let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
-        order.sort_unstable_by(|&a, &b| self.keys[a as usize].cmp(&self.keys[b as usize]));
-        self.ranks.resize(order.len(), 0);
-        for (rank, group) in order.into_iter().enumerate() {
-            self.ranks[group as usize] = rank as u32;
-        }
         Ok(())
     }
 
-    /// The place of a group in the order of keys, null first.
-    pub(super) fn rank(&self, group: u32) -> u32 {
-        self.ranks[group as usize]
+    /// What orders groups, null first.
+    pub(super) fn key(&self, group: u32) -> &[u8] {
+        &self.keys[group as usize]
     }
 
     /// The groups in that order.
     pub(super) fn sorted(&self) -> Vec<u32> {
         let mut groups: Vec<u32> = (0..self.len() as u32).collect();
-        groups.sort_unstable_by_key(|&group| self.rank(group));
+        groups.sort_unstable_by_key(|&group| self.key(group));
         groups
     }
 

@@ -90,8 +90,8 @@ impl Rows {
     fn hand_on(&mut self, closed: usize) -> Result<Chunk> {
         let mut order: Vec<usize> = (0..closed).collect();
         if !self.plan.by.is_empty() {
-            let rank = |slot: usize| self.groups.rank(self.slot_groups[slot]);
-            order.sort_by_key(|&slot| (self.starts[slot], rank(slot)));
+            let key = |slot: usize| (self.starts[slot], self.groups.key(self.slot_groups[slot]));
+            order.sort_by(|&a, &b| key(a).cmp(&key(b)));
         }
         let chunk = Chunk {
             starts: order.iter().map(|&slot| self.starts[slot]).collect(),

@@ -5,7 +5,7 @@ use super::statement::{ColumnDecl, Create};
 use super::types::ColumnType;
 use crate::base::{DataType, TableSpec, TimeUnit};
 use crate::db::Db;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Names that make a column of integers the time.
 const TIMES: [&str; 2] = ["ts_ms", "ts"];
@@ -14,11 +14,8 @@ impl Create {
     pub(super) fn execute(&self, db: &Db) -> Result<u64> {
         let spec = self.spec()?;
         let name = &self.table.text;
-        if self.if_not_exists {
-            match db.table(name) {
-                Err(error) if error.kind() == ErrorKind::TableNotFound => {}
-                found => return found.map(|_| 0),
-            }
+        if self.if_not_exists && db.find_table(name)?.is_some() {
+            return Ok(0);
         }
         db.create_table(name, spec).map(|_| 0).map_err(|error| placed(error, self.table.at))
     }

@@ -7,7 +7,6 @@ use super::super::errors::{type_name, wrong_type};
 use super::super::{rows, table, timestamps};
 use crate::base::{TimeUnit, Value};
 use crate::db::{Db, Receipt, Table};
-use crate::error::ErrorKind;
 
 /// Appends a value to a series, which is made if there is none.
 pub(in crate::python) fn append(
@@ -18,17 +17,14 @@ pub(in crate::python) fn append(
     value: &Bound<'_, PyAny>,
 ) -> PyResult<u64> {
     let value = number(value)?;
-    let found = match db.table(series) {
-        Err(error) if error.kind() == ErrorKind::TableNotFound => None,
-        found => Some(found?),
-    };
+    let found = db.find_table(series)?;
     let unit = found.as_ref().map_or(TimeUnit::Millisecond, |table| table.spec().unit);
     let ts = timestamps::time(ts, unit)?;
     let table = match found {
         Some(table) => table,
         None => py.detach(|| db.series(series, as_float(value)))?,
     };
-    let receipt = write_row(&table, ts, &[value])?;
+    let receipt = write_row(py, &table, ts, &[value])?;
     table::settled(py, db, receipt)
 }
 
@@ -59,13 +55,13 @@ pub(in crate::python) fn append_row(
 ) -> PyResult<u64> {
     let table = db.table(name)?;
     let ts = timestamps::time(ts, table.spec().unit)?;
-    let written = rows::with_values(values, table.spec(), |row| write_row(&table, ts, row));
+    let written = rows::with_values(values, table.spec(), |row| write_row(py, &table, ts, row));
     let receipt = match written {
         Err(error) if error.is_instance_of::<PyTypeError>(py) => {
             // Foreign numbers, as in `number`.
             let Ok(floats) = values.extract::<Vec<f64>>() else { return Err(error) };
             let row: Vec<_> = floats.into_iter().map(Value::Float).collect();
-            write_row(&table, ts, &row)?
+            write_row(py, &table, ts, &row)?
         }
         written => written?,
     };
@@ -82,14 +78,15 @@ pub(in crate::python) fn append_row_typed(
 ) -> PyResult<u64> {
     let table = db.table(name)?;
     let ts = timestamps::time(ts, table.spec().unit)?;
-    let receipt = rows::with_values(values, table.spec(), |row| Ok(table.write_row(ts, row)?))?;
+    let write = |row: &[Value<'_>]| table::write_row(py, &table, ts, row);
+    let receipt = rows::with_values(values, table.spec(), write)?;
     table::settled(py, db, receipt)
 }
 
 /// Writes a row in which bools may stand for floats.
-fn write_row(table: &Table, ts: i64, row: &[Value<'_>]) -> PyResult<Receipt> {
+fn write_row(py: Python<'_>, table: &Table, ts: i64, row: &[Value<'_>]) -> PyResult<Receipt> {
     if !row.iter().any(|value| matches!(value, Value::Bool(_))) {
-        return Ok(table.write_row(ts, row)?);
+        return table::write_row(py, table, ts, row);
     }
     let mut row = row.to_vec();
     for (value, column) in row.iter_mut().zip(&table.spec().columns) {
@@ -97,7 +94,7 @@ fn write_row(table: &Table, ts: i64, row: &[Value<'_>]) -> PyResult<Receipt> {
             *value = as_float(*value);
         }
     }
-    Ok(table.write_row(ts, &row)?)
+    table::write_row(py, table, ts, &row)
 }
 
 fn as_float(value: Value<'_>) -> Value<'_> {

@@ -103,7 +103,9 @@ class _as_misfit:  # noqa: N801  (used as a function)
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, pa.ArrowException):
+        # Of some it says so as an OSError, which then has no number.
+        foreign = isinstance(error, OSError) and error.errno is None
+        if foreign or isinstance(error, pa.ArrowException):
             raise Failure(f"{self._name}: {error}", Code.MISFIT) from None
 
 

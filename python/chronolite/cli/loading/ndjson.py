@@ -54,6 +54,8 @@ class NdjsonReader:
                 kind = column.type
                 if kinds_of.is_time(kind) or kind == pa.string():
                     kind = _text_kind(piece, name)
+                elif kind == pa.float64():
+                    kind = _number_kind(piece, name, column)
                 seen.setdefault(name, []).append(kind)
         wanted = self.how.columns or tuple(seen)
         missing = [name for name in wanted if name not in seen]
@@ -102,6 +104,14 @@ def _text_kind(piece: bytes, name: str) -> Any:
         with suppress(pa.ArrowInvalid):
             return kinds_of.exact(pc.cast(texts, pa.timestamp("ns", zone)))
     return pa.string()
+
+
+def _number_kind(piece: bytes, name: str, column: Any) -> Any:
+    """The type of a column of numbers: of integers past int64 pyarrow's inference makes floats."""
+    if pc.any(pc.greater_equal(column, 2.0**63)).as_py():
+        with suppress(pa.ArrowInvalid):
+            return _read(piece, pa.schema({name: pa.uint64()})).column(name).type
+    return pa.float64()
 
 
 def _misfit(message: str, passed: int) -> Misfit:

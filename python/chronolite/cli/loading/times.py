@@ -37,11 +37,13 @@ class TimeColumn:
         kind = values.type
         if pa.types.is_dictionary(kind):
             values, kind = values.dictionary_decode(), kind.value_type
-        if pa.types.is_integer(kind):
+        whole = pa.types.is_integer(kind)
+        if whole:
             values = pc.cast(pc.cast(values, pa.int64()), pa.timestamp(self.counts))
         elif not kinds_of.is_time(kind):
             values = self._parsed(values)
-        if self.zone is not None and getattr(values.type, "tz", None) is None:
+        # Integers count from 1970 in UTC, whatever the clocks of a zone show.
+        if self.zone is not None and not whole and getattr(values.type, "tz", None) is None:
             values = pc.assume_timezone(pc.cast(values, pa.timestamp(self.unit)), self.zone)
         return pc.cast(values, pa.timestamp(self.unit, getattr(values.type, "tz", None)))
 
@@ -61,6 +63,7 @@ class TimeOptions:
 
 def choose(found: Sampled, options: TimeOptions, schema: Any, *, text: bool) -> TimeColumn:
     """The time column of the columns found; `schema` is the table's if there is one."""
+    _check_zone(options.zone)
     name = options.name or _name(found, schema)
     if name not in found.kinds:
         raise Failure(
@@ -83,6 +86,16 @@ def choose(found: Sampled, options: TimeOptions, schema: Any, *, text: bool) -> 
     if text and not whole:
         kind = pa.timestamp(unit, None if getattr(kind, "tz", None) is None else "UTC")
     return TimeColumn(name, kind, unit, options.unit or unit, options.zone)
+
+
+def _check_zone(zone: str | None) -> None:
+    if zone is None:
+        return
+    try:
+        pc.assume_timezone(pa.scalar(0, pa.timestamp("s")), zone, nonexistent="latest")
+    except pa.ArrowInvalid:
+        message = f"--tz: there is no time zone {zone!r}; give a name such as Europe/Berlin"
+        raise Failure(message, Code.USAGE) from None
 
 
 def _name(found: Sampled, schema: Any) -> str:
