@@ -75,10 +75,10 @@ impl Scan {
 
     /// The result batch by batch, each of at most `rows` rows, in bounded memory.
     #[pyo3(signature = (rows=65_536))]
-    fn batches(&self, py: Python<'_>, rows: usize) -> PyResult<BatchIterator> {
-        if rows == 0 {
-            return Err(invalid("a batch has at least one row"));
-        }
+    fn batches(&self, py: Python<'_>, rows: i64) -> PyResult<BatchIterator> {
+        let Some(rows) = usize::try_from(rows).ok().filter(|rows| *rows > 0) else {
+            return Err(invalid(format!("a batch has at least one row, not {rows}")));
+        };
         let batches = py.detach(|| self.scan.batches(rows))?;
         Ok(BatchIterator::new(batches, self.schema.clone()))
     }

@@ -49,6 +49,17 @@ struct Made {
     last: i64,
 }
 
+/// Fails if filling makes more rows than can be asked for.
+fn refuse_above_most(buckets: i128, groups: usize) -> Result<()> {
+    if buckets * groups as i128 <= MAX_ROWS {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "fill makes a row of every bucket: about {buckets}, {groups} groups in each, and {MAX_ROWS} \
+         rows are the most; choose a longer bucket or a shorter range"
+    )))
+}
+
 #[derive(Debug)]
 struct FillColumn {
     ty: DataType,
@@ -99,15 +110,9 @@ impl Filled {
             return Ok(None);
         }
         let groups = self.rows.groups.sorted();
-        let (number, each) = (buckets.between(first, last), groups.len());
-        if number * each as i128 > MAX_ROWS {
-            return Err(Error::invalid(format!(
-                "fill makes a row of every bucket: about {number}, {each} groups in each, and \
-                 {MAX_ROWS} rows are the most; choose a longer bucket or a shorter range"
-            )));
-        }
+        refuse_above_most(buckets.between(first, last), groups.len())?;
         let columns = self.columns(&known)?;
-        let bucket = (each > 0).then_some(first);
+        let bucket = (!groups.is_empty()).then_some(first);
         Ok(Some(Made {
             known,
             columns,
@@ -125,6 +130,13 @@ impl Filled {
         let (mut known, mut values) = (Chunk::default(), vec![vec![]; self.types().len()]);
         while let Some(chunk) = self.rows.next()? {
             known.starts.extend(chunk.starts);
+            // What is read is held, so a range that is too long is refused on the way.
+            if let (Some(buckets), Some(&first), Some(&last)) =
+                (&mut self.rows.buckets, known.starts.first(), known.starts.last())
+            {
+                let (first, last) = (buckets.at(first), buckets.at(last));
+                refuse_above_most(buckets.between(first, last), self.rows.groups.len())?;
+            }
             known.groups.extend(chunk.groups);
             for (all, column) in values.iter_mut().zip(chunk.values) {
                 all.push(column);
