@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,14 +71,56 @@ def test_verify_beside_a_writer(file: Path, run_python: Run) -> None:
         assert run_python("-m", "chronolite", "verify", "f.chl").returncode in (0, 4)
 
 
-@pytest.mark.skipif(not hasattr(cl, "salvage"), reason="chronolite.salvage is not there")
 def test_salvage(file: Path, tmp_path: Path, run_python: Run) -> None:
     damage(file)
     before = file.read_bytes()
     done = run_python("-m", "chronolite", "salvage", "f.chl", "new.chl", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["problems"]
+    report = json.loads(done.stdout)
+    assert report["problems"]
+    assert report["ok"] is False
     assert file.read_bytes() == before
     with cl.Db(tmp_path / "new.chl") as db:
         assert db.verify().ok
-    assert run_python("-m", "chronolite", "salvage", "f.chl", "new.chl").returncode == 1
+        assert len(db["t"]) == report["tables"]["t"]["rows"]
+    again = run_python("-m", "chronolite", "salvage", "f.chl", "new.chl")
+    assert (again.returncode, "already there" in again.stderr) == (1, True)
+    shown = run_python("-m", "chronolite", "salvage", "f.chl", "other.chl").stdout
+    assert f"t: {report['tables']['t']['rows']:,} rows saved, " in shown
+    assert "lost" in shown
+    assert "other.chl: 1 table written" in shown
+
+
+def test_salvage_of_what_is_whole_or_nothing(file: Path, tmp_path: Path, run_python: Run) -> None:
+    done = run_python("-m", "chronolite", "salvage", "f.chl", "new.chl")
+    assert (done.returncode, "5,000 rows saved\n" in done.stdout) == (0, True)
+    assert "nothing was damaged" in done.stdout
+    done = run_python("-m", "chronolite", "salvage", "f.chl", "quiet.chl", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run_python("-m", "chronolite", "salvage", "nothere.chl", "x.chl").returncode == 3
+    (tmp_path / "text.chl").write_text("not a database at all, but some text\n" * 300)
+    assert run_python("-m", "chronolite", "salvage", "text.chl", "x.chl").returncode == 5
+    assert not (tmp_path / "x.chl").exists()
+    with cl.Db(file):
+        assert run_python("-m", "chronolite", "salvage", "f.chl", "x.chl").returncode == 4
+
+
+@pytest.mark.parametrize("args", [["verify", "f.chl"], ["salvage", "f.chl", "new.chl"]])
+def test_a_bar_on_a_terminal_only(file: Path, tmp_path: Path, args: list[str]) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "chronolite", *args]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs
+    ) as child:
+        os.close(theirs)
+        seen = b""
+        # At its end a terminal whose other side is closed fails, or reads as nothing.
+        with suppress(OSError):
+            while more := os.read(ours, 4096):
+                seen += more
+        os.close(ours)
+        assert child.wait(60) == 0
+    assert b"f.chl" in seen
+    assert b"100%" in seen

@@ -153,14 +153,15 @@ def test_what_does_not_fit_writes_nothing(
 def test_value_that_the_sample_did_not_show(load: Run, tmp_path: Path) -> None:
     lines = [f"{n},{n % 10},{n}" for n in range(900_000)]
     # Between two pieces of the sample, and not in the first batch.
-    lines[364_000] = "364000,oops,1"
+    lines[600_500] = "600500,oops,1"
     text = "ts,n,pad\n" + "\n".join(lines) + "\n"
     done = load("a.csv", text, "--unit", "s")
     assert done.returncode == 6, done.stderr
-    assert "row 364,001, column 'n': 'oops': it is no i64" in done.stderr
+    assert "row 600,501, column 'n': 'oops': it is no i64" in done.stderr
+    assert "--null 'oops' makes it null" in done.stderr
     assert "the same command goes on after them" in done.stderr
     kept = table(tmp_path)["ts"]
-    assert 0 < len(kept) <= 364_000
+    assert 0 < len(kept) <= 600_500
     done = run_again(tmp_path, "--unit", "s", "--null", "oops")
     assert done.returncode == 0, done.stderr
     with cl.Db(tmp_path / "t.chl") as db:
@@ -177,6 +178,86 @@ def run_again(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "chronolite", "import", "a.csv", "t.chl", "t", *options],
         cwd=folder, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def test_a_wrong_guess_of_a_type_has_a_way_out(load: Run, run_python: Run, tmp_path: Path) -> None:
+    lines = [f"{n},{n % 10},{n}" for n in range(900_000)]
+    lines[600_500] = "600500,oops,1"
+    text = "ts,n,pad\n" + "\n".join(lines) + "\n"
+    done = load("a.csv", text, "--unit", "s")
+    assert done.returncode == 6, done.stderr
+    assert "row 600,501, column 'n': 'oops'" in done.stderr
+    assert "into a new table, with --restart --type n=TYPE" in done.stderr
+    kept = len(table(tmp_path)["ts"])
+    assert 0 < kept <= 600_500
+    # As the message says, and the first table stays as it was.
+    args = ("a.csv", "t.chl", "u", "--unit", "s", "--restart", "--type", "n=utf8")
+    done = run_python("-m", "chronolite", "import", *args)
+    assert done.returncode == 0, done.stderr
+    with cl.Db(tmp_path / "t.chl") as db:
+        assert (len(db["t"]), len(db["u"]), db["u"].schema["n"]) == (kept, 900_000, "utf8")
+
+
+def test_a_finished_import_is_not_repeated_by_mistake(load: Run, tmp_path: Path) -> None:
+    done = load("a.csv", CSV)
+    assert "; table 't' has 2 rows" in done.stderr
+    again = load("a.csv", CSV)
+    assert (again.returncode, "--again" in again.stderr) == (1, True), again.stderr
+    # Of the same rows under another name, with more after them, the last is new.
+    more = load("b.csv", CSV + "2024-01-01T00:00:02Z,b,2.5,3\n")
+    assert "; table 't' has 5 rows" in more.stderr
+    wanted = load("a.csv", CSV, "--again")
+    assert "imported 2 rows" in wanted.stderr
+    assert "; table 't' has 7 rows" in wanted.stderr
+    assert len(table(tmp_path)["n"]) == 7
+
+
+def test_a_nan_is_the_same_nan_when_repeated(load: Run) -> None:
+    text = "ts,x,s\n2024-01-01,nan,\n"
+    assert load("a.csv", text, "--type", "x=f64").returncode == 0
+    assert load("a.csv", text).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "end"), [([], "\n"), (["--multiline"], "\n"), ([], "\r\n"), ([], "\r")]
+)
+def test_rows_are_the_same_however_they_are_divided(
+    load: Run, tmp_path: Path, options: list[str], end: str
+) -> None:
+    rows = [f'{n},"w{n}{"x" * (n % 90)}",{n / 4}' for n in range(60_000)]
+    done = load("a.csv", end.join(["ts,s,x", *rows, ""]), "--unit", "s", *options)
+    assert done.returncode == 0, done.stderr
+    assert table(tmp_path)["s"] == [f"w{n}{'x' * (n % 90)}" for n in range(60_000)]
+
+
+@pytest.mark.parametrize("options", [[], ["--multiline"]])
+def test_rows_that_do_not_parse_are_counted(load: Run, options: list[str]) -> None:
+    rows = [f"{n},{n},{'y' * 40}" for n in range(200_000)]
+    rows[150_000] = "150000,1"
+    done = load(
+        "a.csv", "\n".join(["ts,n,s", *rows, ""]), "--unit", "s", "--type", "n=i64", *options
+    )
+    assert done.returncode == 6
+    assert "row 150,001: expected 3 columns, got 2" in done.stderr
+
+
+def test_quoted_line_breaks(load: Run, tmp_path: Path) -> None:
+    rows = "".join(f'{n},"a\nb{n}"\n' for n in range(200_000))
+    done = load("a.csv", "ts,s\n" + rows, "--unit", "s", "--multiline")
+    assert done.returncode == 0, done.stderr
+    assert table(tmp_path)["s"] == [f"a\nb{n}" for n in range(200_000)]
+
+
+def test_import_does_without_pandas(run_python: Run, tmp_path: Path) -> None:
+    """It takes longer to import than a million rows to read, and pyarrow does so unasked."""
+    (tmp_path / "a.csv").write_text(CSV + "2024-01-01T00:00:02Z,NA,1e30,3\n")
+    code = (
+        "import sys; sys.argv[1:] = ['import', 'a.csv', 't.chl', 't']\n"
+        "from chronolite.cli import app; app(standalone_mode=False)\n"
+        "print('pandas' in sys.modules)"
+    )
+    done = run_python("-c", code)
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
 
 
 def test_column_is_named_right_if_not_all_are_read(load: Run) -> None:
@@ -208,7 +289,7 @@ def test_what_is_no_arrow_file_does_not_fit(load: Run, tmp_path: Path) -> None:
 
 def test_appends_to_a_table_with_the_same_columns_only(load: Run, tmp_path: Path) -> None:
     assert load("a.csv", CSV, "--key", "site").returncode == 0
-    assert load("a.csv", CSV, "--key", "site").returncode == 0
+    assert load("b.csv", CSV.replace("2024", "2025"), "--key", "site").returncode == 0
     assert len(table(tmp_path)["n"]) == 4
     more = load("b.csv", "ts,site,temp,n,m\n2024-01-01,a,1,1,1\n")
     assert (more.returncode, "the table has not: m" in more.stderr) == (6, True)

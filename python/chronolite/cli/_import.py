@@ -167,13 +167,18 @@ def import_(
             "went in stay.",
         ),
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Append a file whose rows seem to be in the table already."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Append the rows of a file to a table, which is made if it is not there.
 
     An import of a file that is interrupted, in whatever way, goes on where it stopped when the
     same command is given again: no row is lost or doubled. Types are found from a sample; a value
-    further on that does not fit ends the import with its row and column.
+    further on that does not fit ends the import with its row and column. A file whose rows seem
+    to be in the table already is refused.
     """
     source = None if file == "-" else Path(file)
     rules: dict[str, Any] = {"storage": storage, "on_conflict": on_conflict, "key": names(key)}
@@ -216,6 +221,7 @@ def import_(
             types=given,
             rules={name: value for name, value in rules.items() if value is not None},
             restart=restart,
+            again=again,
             quiet=quiet,
         )
     )

@@ -17,6 +17,7 @@ from chronolite.cli.options import (
     TableName,
     To,
     check_columns,
+    is_number,
     names,
     open_to_read,
     selection,
@@ -74,7 +75,7 @@ def _lines(found: cl.Scan, by: str | None) -> list[Line]:
     numbers = [
         name
         for name, kind in kinds.items()
-        if kind[0] in "iuf" and name not in (schema.time_column, by)
+        if is_number(kind) and name not in (schema.time_column, by)
     ]
     if not numbers:
         raise Failure("there is no column of numbers to draw")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from chronolite.cli.exits import Failure
-from chronolite.cli.options import AsJson
+from chronolite.cli.options import AsJson, Quiet
 
 
 def salvage(
@@ -18,28 +18,39 @@ def salvage(
         Path, typer.Argument(metavar="NEW", help="The database to be made; it may not exist.")
     ],
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write what can be read of a damaged database to a new one. The damaged one is not touched.
 
     Exits with 0 if a new database was written, whatever could not be read; the report says what.
     """
     import chronolite as cl
+    from chronolite.cli.progress import bar
 
     if new.exists():
         raise Failure(f"{new} is already there: give the name of a new file")
-    report = cl.salvage(damaged, new)
+    with bar(str(damaged), quiet=quiet or as_json) as progress:
+        report = cl.salvage(damaged, new, progress=progress)
     if as_json:
-        typer.echo(json.dumps(report, default=str))
+        typer.echo(json.dumps(report))
+        return
+    if quiet:
         return
     for problem in report["problems"]:
-        typer.echo(f"problem: {_text(problem)}")
+        typer.echo(f"{problem['file']}, byte {problem['offset']}: {problem['message']}")
     for name, table in report["tables"].items():
-        typer.echo(f"{name}: {table['rows']:,} rows")
-    typer.echo(f"{new}: {len(report['tables'])} tables written")
+        typer.echo(f"{name}: {table['rows']:,} rows saved{_lost(table)}")
+    tables = len(report["tables"])
+    damage = "nothing was damaged" if report.ok else "what is not named above is as it was"
+    typer.echo(f"{new}: {tables} table{'' if tables == 1 else 's'} written; {damage}")
 
 
-def _text(problem: object) -> str:
-    if not isinstance(problem, dict):
-        return str(problem)
-    place = f"{problem.get('file')}, byte {problem.get('offset')}: "
-    return f"{place if 'file' in problem else ''}{problem.get('message', problem)}"
+def _lost(table: dict[str, Any]) -> str:
+    parts = []
+    if table["lost_segments"]:
+        parts.append(f"{table['lost_rows']:,} rows of {table['lost_segments']:,} segments lost")
+    elif table["lost_rows"]:
+        parts.append(f"{table['lost_rows']:,} rows lost")
+    for column, count in table["lost_values"].items():
+        parts.append(f"{count:,} values of {column!r} lost, which read null now")
+    return "".join(f", {part}" for part in parts)

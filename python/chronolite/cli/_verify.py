@@ -9,6 +9,7 @@ import typer
 import chronolite as cl
 from chronolite.cli.exits import Code, Failure
 from chronolite.cli.options import AsJson, Database, Quiet, open_to_read
+from chronolite.cli.progress import bar
 
 
 def verify(database: Database, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -17,8 +18,11 @@ def verify(database: Database, as_json: AsJson = False, quiet: Quiet = False) ->
     Exits with 0 if all is well and with 5 if something is damaged.
     """
     try:
-        with open_to_read(database) as db:
-            report = db.verify()
+        with (
+            open_to_read(database) as db,
+            bar(str(database), quiet=quiet or as_json) as progress,
+        ):
+            report = db.verify(progress=progress)
     except cl.CorruptionError as error:
         # So damaged that it does not even open.
         problem = {"file": error.file, "offset": error.offset, "message": str(error)}

@@ -80,12 +80,17 @@ def check_columns(wanted: Iterable[str] | None, schema: cl.Schema) -> None:
             )
 
 
+def is_number(kind: str) -> bool:
+    """Whether a column type is one of numbers: i8 to i64, u8 to u64, f32, f64."""
+    return re.fullmatch(r"[iuf]\d+", kind) is not None
+
+
 def aggregates_of(given: Iterable[str] | None, schema: cl.Schema) -> dict[str, list[str]]:
     """Aggregates by column, from options like `--agg mean` and `--agg temp=min,max`."""
     numbers = [
         name
         for name, kind in zip(schema.names, schema.types, strict=True)
-        if name != schema.time_column and kind[0] in "iuf"
+        if name != schema.time_column and is_number(kind)
     ]
     out: dict[str, list[str]] = {}
     for text in given or ["mean"]:

@@ -84,10 +84,15 @@ def _json(value: Any) -> Any:
 
 
 def _write_table(found: cl.Scan, names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
     grid = Grid()
-    for name in names:
-        words = found.schema[name] in ("utf8", "binary", "bool")
-        grid.add_column(Text(name), justify="left" if words else "right", no_wrap=True)
-    for row in rows:
-        grid.add_row(*(Text("" if value is None else str(value)) for value in row))
+    for number, name in enumerate(names):
+        kind = found.schema[name]
+        words = kind in ("utf8", "binary", "bool")
+        # Of a row that is too wide for the terminal, all but its times are cut.
+        wide = max((len(row[number]) for row in texts), default=0) if "time" in kind else None
+        justify = "left" if words else "right"
+        grid.add_column(Text(name), justify=justify, no_wrap=True, min_width=wide)  # type: ignore[arg-type]
+    for row in texts:
+        grid.add_row(*map(Text, row))
     Console(highlight=False).print(grid)

@@ -1,12 +1,15 @@
-"""Reading ahead: the next batch is read in another thread while the last one is appended."""
+"""Reading in other threads: ahead of what is appended, and several pieces side by side."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # Batches that wait to be appended: enough that neither side waits, few enough to stay small.
@@ -58,3 +61,19 @@ def ahead(items: Iterator[T], depth: int = DEPTH) -> Generator[T, None, None]:
             raise item.error
     finally:
         over.set()
+
+
+def side_by_side(make: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:
+    """What is made of each item, in the order of the items, by several threads.
+
+    An error is raised in the place of what could not be made. No more items are taken than keep the
+    threads busy.
+    """
+    with ThreadPoolExecutor(threads, "chronolite-parse") as pool:
+        made: deque[Future[T]] = deque()
+        for item in items:
+            made.append(pool.submit(make, item))
+            if len(made) > threads + 1:
+                yield made.popleft().result()
+        while made:
+            yield made.popleft().result()

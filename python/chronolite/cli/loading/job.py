@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,8 +14,8 @@ import pyarrow as pa
 
 import chronolite as cl
 from chronolite.cli.exits import Code, Failure
-from chronolite.cli.loading import arrows, csvs, ndjson
 from chronolite.cli.loading import shape as shapes
+from chronolite.cli.loading import twice
 from chronolite.cli.loading.ahead import ahead
 from chronolite.cli.loading.progress import Meter
 from chronolite.cli.loading.reader import Format, Misfit, Reader, Sampled, format_of
@@ -24,7 +24,7 @@ from chronolite.cli.loading.stream import Source
 from chronolite.cli.loading.times import TimeOptions, choose
 
 # Rows of an append, unless what they take in memory gets large first.
-_ROWS = 1 << 18
+_ROWS = 1 << 19
 _BYTES = 64 << 20
 
 
@@ -42,6 +42,8 @@ class Job:
     rules: dict[str, Any] = field(default_factory=dict)
     """The keyword arguments of `create_table` that were given: key, storage, on_conflict."""
     restart: bool = False
+    again: bool = False
+    """Whether rows may go in that seem to be there."""
     quiet: bool = False
 
 
@@ -57,12 +59,17 @@ def run(job: Job) -> None:
         shape = _shape(there, sampled, job, text=reader.text)
         record = _record(there, source, job)
         skip = record.rows_in(there) if record is not None and there is not None else 0
+        made = there is not None and job.table in there
         with closing(ahead(_batches(reader, shape, skip))) as batches:
-            first = _first(batches, source, skip)
-            if first is None and not (there is not None and job.table in there):
+            first = _first(batches, source, shape, made=made)
+            if first is None and not made:
                 raise Failure(f"{source.name} has no rows", Code.MISFIT)
             with nullcontext(there) if there is not None else cl.Db(job.database) as db:
-                load = _Load(db, _table(db, shape, job), source, reader, skip)
+                table = _table(db, shape, job)
+                wanted = job.again or job.restart or record is not None
+                if made and first is not None and not wanted:
+                    twice.refuse(table, first, source.name)
+                load = _Load(db, table, source, reader, shape, skip)
                 load.keep(record, job)
                 load.run(
                     chain([first] if first is not None else [], batches),
@@ -74,10 +81,16 @@ class _Load:
     """The appending half of an import."""
 
     def __init__(
-        self, db: cl.Db, table: cl.Table, source: Source, reader: Reader, skip: int
+        self,
+        db: cl.Db,
+        table: cl.Table,
+        source: Source,
+        reader: Reader,
+        shape: shapes.Shape,
+        skip: int,
     ) -> None:
         self._db, self._table, self._source, self._reader = db, table, source, reader
-        self._skip = skip
+        self._shape, self._skip = shape, skip
         self._next_seq = db.stats()["next_seq"]
         self._journal: Journal | None = None
         self._record: Record | None = None
@@ -100,9 +113,11 @@ class _Load:
                 self._db.flush()
             if self._journal is not None:
                 self._journal.remove()
-            meter.finish(self._skip)
+            meter.finish(self._skip, self._table.name, len(self._table))
         except Misfit as misfit:
-            raise _failure(misfit, self._source, f"{self._stored()}; {self._going_on()}") from None
+            text = _text(misfit, self._source, self._shape, made=True)
+            message = f"{text}; {self._stored()}; {self._going_on()}"
+            raise Failure(message, Code.MISFIT) from None
         except KeyboardInterrupt:
             message = f"interrupted: {self._stored()} and safe; {self._going_on()}"
             raise Failure(message, Code.INTERRUPTED) from None
@@ -123,13 +138,24 @@ class _Load:
 
 
 def _reader(source: Source, how: Format) -> Reader:
-    readers: dict[str, Callable[[Source, Format], Reader]] = {
-        "csv": csvs.CsvReader,
-        "ndjson": ndjson.NdjsonReader,
-        "parquet": arrows.ParquetReader,
-        "arrow": arrows.ArrowReader,
-    }
-    return readers[format_of(source, how.name)](source, how)
+    # Only the one that is needed is imported: each takes pyarrow's part for it along.
+    match format_of(source, how.name):
+        case "csv":
+            from chronolite.cli.loading.csvs import CsvReader
+
+            return CsvReader(source, how)
+        case "ndjson":
+            from chronolite.cli.loading.ndjson import NdjsonReader
+
+            return NdjsonReader(source, how)
+        case "parquet":
+            from chronolite.cli.loading.arrows import ParquetReader
+
+            return ParquetReader(source, how)
+        case _:
+            from chronolite.cli.loading.arrows import ArrowReader
+
+            return ArrowReader(source, how)
 
 
 def _check_names(job: Job, sampled: Sampled) -> None:
@@ -193,24 +219,29 @@ def _batches(reader: Reader, shape: shapes.Shape, skip: int) -> Iterator[Any]:
         yield pa.Table.from_batches(parts)
 
 
-def _first(batches: Iterator[Any], source: Source, skip: int) -> Any:
+def _first(batches: Iterator[Any], source: Source, shape: shapes.Shape, *, made: bool) -> Any:
     try:
         return next(batches, None)
     except Misfit as misfit:
-        raise _failure(misfit, source, "" if skip else "nothing was written") from None
+        text = _text(misfit, source, shape, made=made)
+        raise Failure(f"{text}; nothing was written", Code.MISFIT) from None
 
 
-def _failure(misfit: Misfit, source: Source, state: str) -> Failure:
-    place = source.name
+def _text(misfit: Misfit, source: Source, shape: shapes.Shape, *, made: bool) -> str:
+    """What does not fit, where, and what to do; `made` if the table is there."""
+    text = source.name
     if misfit.row is not None:
-        place += f", row {misfit.row:,}"
-    text = f"{place}: {misfit.reason}"
-    if misfit.column is not None:
-        value = "" if misfit.value is None else f" {misfit.value!r}:"
-        text = f"{place}, column {misfit.column!r}:{value} {misfit.reason}"
-    if misfit.column is not None and misfit.value is not None:
-        text += (
-            f" (--null {misfit.value!r} would make it null; in a new table --type "
-            f"{misfit.column}=TYPE, such as utf8, gives the column another type)"
-        )
-    return Failure(f"{text}; {state}" if state else text, Code.MISFIT)
+        text += f", row {misfit.row:,}"
+    if misfit.column is None:
+        return f"{text}: {misfit.reason}"
+    value = "" if misfit.value is None else f" {misfit.value!r}:"
+    text += f", column {misfit.column!r}:{value} {misfit.reason}"
+    if misfit.value is None or misfit.column == shape.time.name:
+        return text
+    text += f" (--null {misfit.value!r} makes it null; "
+    if not made:
+        return text + f"--type {misfit.column}=TYPE, such as utf8, gives the column another type)"
+    return text + (
+        "in a table that is there a column keeps its type: for another one import all of the file "
+        f"into a new table, with --restart --type {misfit.column}=TYPE, such as utf8)"
+    )

@@ -34,14 +34,17 @@ def sample(source: Source, stream: Stream, *, whole: bool) -> tuple[Iterator[byt
 
 def blocks(stream: Stream, size: int) -> Iterator[bytes]:
     """All of a stream in blocks of about `size` bytes."""
-    rest = b""
+    rest: list[bytes | memoryview] = []
     while block := stream.read(size):
-        rest += block
-        if lines := whole_lines(rest):
-            rest = rest[len(lines) :]
-            yield lines
-    if rest:
-        yield rest
+        end = block.rfind(b"\n") + 1
+        if end:
+            # The one copy of all that is imported.
+            yield b"".join([*rest, memoryview(block)[:end]])
+            rest = [block[end:]]
+        else:
+            rest.append(block)
+    if last := b"".join(rest):
+        yield last
 
 
 def whole_lines(piece: bytes) -> bytes:

@@ -49,14 +49,16 @@ class Meter:
             self._bar, completed=done or 0.0, total=total, rows=self.rows, rate=self._rate()
         )
 
-    def finish(self, skipped: int) -> None:
-        """Say how many rows came in, and how quickly."""
+    def finish(self, skipped: int, table: str, rows: int) -> None:
+        """Say how many rows came in, how quickly, and how many there are now."""
         if self._quiet:
             return
         seconds = time.perf_counter() - self._begun
         before = f" ({skipped:,} were there from an import that was interrupted)" if skipped else ""
         self._console.print(
-            f"imported {self.rows:,} rows in {seconds:.2f} s ({self._rate():,.0f} rows/s){before}"
+            f"imported {self.rows:,} rows in {seconds:.2f} s ({self._rate():,.0f} rows/s){before}; "
+            f"table {table!r} has {rows:,} rows",
+            markup=False,
         )
 
     def _rate(self) -> float:
