@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chronolite::format::PAGE;
@@ -32,6 +33,8 @@ struct Lying {
     flushed: usize,
     /// Where the committed part of the main file ends; behind it is what only the log names.
     committed: usize,
+    /// Before that, what only the log names where space was free.
+    reused: Range<usize>,
 }
 
 fn take(name: &'static str, work: &Work) -> Lying {
@@ -40,7 +43,19 @@ fn take(name: &'static str, work: &Work) -> Lying {
     let main = work.disk.contents(path()).expect("a database");
     let committed = newest_slot(&main).1.file_len as usize;
     let flushed = ledger.least(usize::MAX - 1);
-    Lying { name, main, log: work.disk.contents(&log_path()), ledger, present, flushed, committed }
+    let (log, reused) = (work.disk.contents(&log_path()), 0..0);
+    Lying { name, main, log, ledger, present, flushed, committed, reused }
+}
+
+/// The extents of the main file that were written since `before`, unless there was a commit.
+fn written_since(before: &Lying, now: &Lying) -> Range<usize> {
+    if newest_slot(&before.main) != newest_slot(&now.main) {
+        return 0..0;
+    }
+    let (was, is) = (&before.main, &now.main[..now.committed]);
+    let changed: Vec<usize> = (0..is.len()).filter(|&at| was.get(at) != Some(&is[at])).collect();
+    let ends = changed.first().zip(changed.last());
+    ends.map_or(0..0, |(first, last)| first / 64 * 64..(last + 1).next_multiple_of(64))
 }
 
 /// Where the newest slot is, and its fields.
@@ -69,7 +84,8 @@ fn databases(seed: u64) -> Vec<Lying> {
     let live = take("killed", &work);
     work.append_batch(210).unwrap();
     work.append_row().unwrap();
-    let named = take("killed with a large batch", &work);
+    let mut named = take("killed with a large batch", &work);
+    named.reused = written_since(&live, &named);
     work.close().unwrap();
     vec![take("closed", &work), live, named]
 }
@@ -114,7 +130,10 @@ impl Tally {
                 // Only the log, and extents that the log alone names, may be torn.
                 let torn = match at {
                     Where::Log(_) => true,
-                    Where::Main(at) => at >= was.committed,
+                    Where::Main(at) => {
+                        let touched = |at| main.get(at) != was.main.get(at);
+                        at >= was.committed || was.reused.clone().any(touched)
+                    }
                 };
                 self.shorter += usize::from(torn);
                 let least = if torn { was.flushed } else { was.ledger.attempts.len() };

@@ -7,7 +7,7 @@ mod common;
 
 use chronolite::{Db, Durability, ScanSpec};
 use common::work::Work;
-use common::{TABLES, content, figures, full, inspect, open, rows_of, seed, size};
+use common::{TABLES, content, figures, full, inspect, open, rows_of, seed, size, value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -17,7 +17,15 @@ enum Step {
     Batch(usize),
     /// Enough rows to be written as segments at once.
     Direct(usize),
+    Delete,
+    AddColumn,
+    Drop,
+    /// A table is dropped or given a column in the middle of a flush or a pack.
+    Beside,
     Flush,
+    Pack,
+    /// Takes a snapshot, or looks at the one that was taken and lets it go.
+    Snapshot,
     Range(i64, i64, usize),
     Last(usize),
     Reopen,
@@ -30,7 +38,13 @@ fn step() -> impl Strategy<Value = Step> {
         10 => Just(Step::Row),
         6 => (1usize..12).prop_map(Step::Batch),
         1 => (200usize..260).prop_map(Step::Direct),
+        2 => Just(Step::Delete),
+        1 => Just(Step::AddColumn),
+        1 => Just(Step::Drop),
+        1 => Just(Step::Beside),
         2 => Just(Step::Flush),
+        2 => Just(Step::Pack),
+        2 => Just(Step::Snapshot),
         4 => (-5i64..600, -5i64..600, 1usize..400).prop_map(|(a, b, n)| Step::Range(a, b, n)),
         3 => (0usize..40).prop_map(Step::Last),
         1 => Just(Step::Reopen),
@@ -40,11 +54,25 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn run(durability: Durability, seed: u64, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut work = Work::new(Default::default(), durability, seed);
+    let mut held = None;
     for step in steps {
+        if matches!(step, Step::Reopen | Step::Crash(..)) {
+            // A snapshot keeps its database open.
+            held = None;
+        }
         let done = match *step {
             Step::Row => work.append_row(),
             Step::Batch(rows) | Step::Direct(rows) => work.append_batch(rows),
+            Step::Delete => work.delete(),
+            Step::AddColumn => work.add_column(),
+            Step::Drop => work.drop_table(),
+            Step::Beside => work.beside_a_change(),
             Step::Flush => work.flush(),
+            Step::Pack => work.pack(),
+            Step::Snapshot => {
+                snapshot(&mut work, &mut held)?;
+                Ok(())
+            }
             Step::Reopen => work.close(),
             Step::Range(a, b, n) => {
                 range(&mut work, (a, b), n)?;
@@ -79,6 +107,16 @@ fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCa
         let scan = table.scan(spec.clone()).unwrap();
         prop_assert_eq!(scan.count().unwrap(), within.len() as u64);
         prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &within);
+        if let Some((tag, key)) = within
+            .first()
+            .filter(|_| *name == "keyed")
+            .map(|row| (row.cells[1].clone(), table.key(&[value(&row.cells[1])]).unwrap()))
+        {
+            let of_tag: Vec<_> = within.iter().filter(|row| row.cells[1] == tag).cloned().collect();
+            let scan = table.scan(ScanSpec { key: Some(key.clone()), ..spec.clone() }).unwrap();
+            prop_assert_eq!(scan.count().unwrap(), of_tag.len() as u64);
+            prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &of_tag);
+        }
         let scan = table.scan(ScanSpec { limit: Some(limit as u64), ..spec }).unwrap();
         let least = within.len().min(limit);
         prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], &within[..least]);
@@ -92,11 +130,41 @@ fn last(work: &mut Work, n: usize) -> Result<(), TestCaseError> {
         let Some(rows) = rows else { continue };
         let table = db.table(name).unwrap();
         let newest = &rows[rows.len().saturating_sub(n)..];
-        let scan = table.last(n).unwrap();
+        let scan = table.last(n, None).unwrap();
         prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], newest);
+        if let Some(tag) = newest.first().filter(|_| *name == "keyed").map(|row| &row.cells[1]) {
+            let of_tag: Vec<_> = rows.iter().filter(|row| row.cells[1] == *tag).cloned().collect();
+            let key = table.key(&[value(tag)]).unwrap();
+            let scan = table.last(n, Some(key)).unwrap();
+            let newest = &of_tag[of_tag.len().saturating_sub(n)..];
+            prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], newest);
+        }
         let ends = rows.first().zip(rows.last()).map(|(first, last)| (first.ts, last.ts));
         let found = table.min_ts().unwrap().zip(table.max_ts().unwrap());
         prop_assert_eq!(found, ends);
+    }
+    Ok(())
+}
+
+/// Takes a snapshot, with what there is; or looks whether that is what the one taken shows.
+fn snapshot(
+    work: &mut Work,
+    held: &mut Option<(chronolite::db::Snapshot, common::Content)>,
+) -> Result<(), TestCaseError> {
+    let Some((snapshot, model)) = held.take() else {
+        let (db, model) = look(work);
+        *held = Some((db.snapshot().unwrap(), model));
+        return Ok(());
+    };
+    for (name, rows) in TABLES.iter().zip(model.0) {
+        let Some(rows) = rows else {
+            prop_assert!(snapshot.table(name).is_err());
+            continue;
+        };
+        let table = snapshot.table(name).unwrap();
+        prop_assert_eq!(table.len().unwrap(), rows.len() as u64);
+        let scan = table.scan(ScanSpec::default()).unwrap();
+        prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &rows);
     }
     Ok(())
 }

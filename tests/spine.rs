@@ -45,7 +45,7 @@ fn rows_come_back_in_order_through_flush_and_reopen() {
     assert_eq!(all(&table), expected);
     assert_eq!(table.len().unwrap(), 3000);
     let tail: Vec<_> = expected[2990..].to_vec();
-    let last = table.last(10).unwrap();
+    let last = table.last(10, None).unwrap();
     assert_eq!(last.count().unwrap(), 10);
     let got: Vec<f64> =
         last.batches(100).unwrap().flat_map(|b| b.unwrap()[1].values::<f64>().to_vec()).collect();

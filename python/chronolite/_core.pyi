@@ -29,6 +29,7 @@ __all__ = [
     "RecordBatch",
     "Scan",
     "Schema",
+    "Snapshot",
     "Table",
     "__version__",
     "salvage",
@@ -45,6 +46,8 @@ _Time: TypeAlias = SupportsIndex | datetime | str | np.datetime64
 _Duration: TypeAlias = SupportsIndex | timedelta | np.timedelta64 | str
 _Aggregate: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "last", "std"]
 _Aggregates: TypeAlias = Mapping[str, _Aggregate | Sequence[_Aggregate]]
+# The value of the only column of a key, one for each column, or by name.
+_Key: TypeAlias = Any
 _Row: TypeAlias = Sequence[Any] | Mapping[str, Any] | np.ndarray[Any, Any]
 
 class _ArrowSchema(Protocol):
@@ -79,15 +82,24 @@ class Db:
     Args:
         path: The file, made if it is not there. While it is open for writing a log lies beside
             it (``<path>-wal``); a clean close leaves the one file.
-        retention_ms: How old a row may get, in milliseconds, before maintenance removes it; None
-            is for ever. It hides nothing by itself: rows stay until ``compact_retention_now()`` or
-            background maintenance removes them, which come with a later version.
-        auto_maintenance: Whether packing and retention run in the background, or a dict of
-            options for that, which are NanoTS's and ints of at least 0: ``wal_target_ratio``,
-            ``wal_min_bytes``, ``target_segment_points``, ``check_interval_ms``,
-            ``retention_check_interval_ms``, ``max_writes_per_sec``, ``write_load_window_ms``,
-            ``min_idle_ms``, ``max_segments_per_pack``; None means yes. They are checked and kept;
-            there is no background maintenance yet that would read them.
+        retention_ms: How old a row may get, in milliseconds by the clock on the wall, before
+            maintenance removes it; None is for ever. It hides nothing by itself: rows stay until
+            ``compact_retention_now()`` or background maintenance removes them, which does so a
+            minute after the first write and then every minute.
+        auto_maintenance: Whether flushes, packing and retention run in the background; None means
+            yes. A thread looks every 5 seconds, from the first write until the close, whether
+            there is something that pays, and waits while much is written. What it fails with is
+            raised by the next call that writes, which does nothing then, and told by
+            ``diagnose()``; ``stats()["maintenance"]`` counts what it did. With False nothing
+            happens unasked but what ``durability`` says and flushes of a full log. A dict has
+            NanoTS's options, ints of at least 0: ``check_interval_ms`` (5000);
+            ``retention_check_interval_ms`` (60,000); ``wal_min_bytes`` (32 MiB) and
+            ``wal_target_ratio`` (2): the log is flushed once it has so many bytes and is so many
+            times the size of the segments, or once a row in it is 5 minutes old;
+            ``target_segment_points`` (8192; less than 262,144 counts as that): smaller segments
+            are joined; ``max_segments_per_pack`` (64) at once; ``max_writes_per_sec`` (100,000
+            rows, over ``write_load_window_ms``, 5000): more make it wait, unless nothing was
+            written for ``min_idle_ms`` (1000).
         mode: ``"rw"``, or ``"r"`` for reading only.
         durability: ``"sync"`` returns when the rows survive power loss; ``"interval"`` survives
             the process being killed at once, and power loss after at most the interval;
@@ -132,6 +144,83 @@ class Db:
 
         >>> cl.Db(path).path == str(path)
         True
+        """
+
+    def snapshot(self) -> Snapshot:
+        """This moment of the whole database, to be read for as long as it is held.
+
+        Taking one costs the same however much there is. Rows that are appended or deleted
+        meanwhile do not show in it, and packing goes on beside it.
+
+        >>> with db.snapshot() as moment:
+        ...     sensor = db["sensor"]
+        ...     sensor.delete(None, None)
+        ...     len(sensor), len(moment["sensor"])
+        (0, 3)
+        """
+
+    def pack(self, table: str | None = None) -> dict[str, int]:
+        """Packs a table, or all of them, and says what that did.
+
+        Segments that overlap, are small or hold deleted rows become segments that follow each other
+        in time, without what was deleted; in a table with a key the rows of each key are together.
+        What is written is read back and compared before it takes the place of what was there.
+        Appends and reads go on meanwhile.
+
+        Args:
+            table: The table's name; None is all tables.
+
+        Returns:
+            ``segments_before``, ``segments_after``, ``rows_before``, ``rows_after`` (without what
+            was deleted), ``bytes_before`` and ``bytes_after``, of the segments that were packed.
+
+        >>> sensor = db["sensor"]
+        >>> for late in (1704067199000, 1704067198000):
+        ...     seq = sensor.append_row(late, [25.4, 60.0])
+        ...     db.flush()
+        >>> done = db.pack("sensor")
+        >>> done["segments_after"], done["rows_after"]
+        (1, 5)
+        """
+
+    def pack_table(self, table: str, target_segment_points: int) -> dict[str, int]:
+        """Packs a table into segments of at least so many rows, where it has them.
+
+        As in NanoTS. A target below what reads are quick with (262,144 rows) counts as that.
+
+        >>> db.pack_table("sensor", 8192)["rows_after"]
+        0
+        """
+
+    def compact(self) -> None:
+        """Packs all tables and gives back the space that nothing needs any more.
+
+        Segments move to the front of the file, its free tail is cut off and holes are punched into
+        the rest. What a snapshot, a scan or an exported buffer still shows stays.
+
+        >>> db["sensor"].delete(None, None)
+        >>> db.compact()
+        >>> db.stats()["tables"]["sensor"]["disk_bytes"]
+        0
+        """
+
+    def compact_retention_now(self) -> dict[str, int]:
+        """Deletes the rows that are older than ``retention_ms`` and gives their space back.
+
+        Without a ``retention_ms`` nothing is done. Old is what has a time before now less the
+        retention, by the clock on the wall, in each table. Segments that are old as a whole are
+        dropped without being read; one that is so in part is written anew if at least half of it
+        is.
+
+        Returns:
+            As ``pack``, of the segments that were dropped or written anew.
+
+        >>> with cl.Db(path, retention_ms=3600 * 1000) as db:
+        ...     seq = db.append("sensor_x", 1704067200000, 25.5)
+        ...     db.flush()
+        ...     done = db.compact_retention_now()
+        ...     len(db["sensor_x"]), done["segments_before"], done["segments_after"]
+        (0, 1, 0)
         """
 
     def close(self) -> None:
@@ -201,6 +290,28 @@ class Db:
         ...     db.create_table("trades", {"symbol": "utf8", "price": "f64", "size": "i64"},
         ...                     time_unit="ns", key="symbol")
         <chronolite.Table "trades": 0 rows; ts timestamp[ns], symbol utf8, price f64...; key symbol>
+        """
+
+    def drop_table(self, name: str) -> None:
+        """Drops a table with all its rows. Its name is free at once.
+
+        A table of that name that is made later is another one. What is in hand of the dropped one
+        raises ``TableNotFoundError``; snapshots and scans from before go on showing it. The next
+        flush gives its space back to the file, as far as they do not need it, and ``Db.compact()``
+        to the system.
+
+        Args:
+            name: The table's name.
+
+        Raises:
+            TableNotFoundError: There is none; also a ``KeyError``.
+            ReadOnlyError: The database is open for reading only.
+
+        >>> with cl.Db(path) as db:
+        ...     old = db.create_table("trial", ["x"])
+        ...     db.drop_table("trial")
+        ...     "trial" in db
+        False
         """
 
     def flush(self) -> None:
@@ -475,7 +586,8 @@ class Db:
         ``wal_ratio`` (the one by the other; None without segments), ``pending_rows`` and
         ``pending_tables`` (rows that are not in segments, and tables with such), ``writes_per_sec``
         (rows, over the last ``write_load_window_ms``) and ``last_write_age_ms`` (since the open if
-        nothing was written).
+        nothing was written). And ``maintenance_error``: what background maintenance failed with
+        last, None once it went well again.
 
         >>> with cl.Db(path) as db:
         ...     first = db.append("sensor_x", 1704067200000, 25.5)
@@ -487,7 +599,14 @@ class Db:
         """Counts and sizes, in rows and bytes, of the whole database or of one table.
 
         The whole has ``path``, ``file_bytes``, ``log_bytes``, ``generation``, ``epoch``,
-        ``next_seq`` and ``tables``, by name. A table has ``name``, ``rows``, ``memtable_rows``,
+        ``next_seq``, ``write_amplification`` (how many times each byte of a segment was written,
+        since the open; None before the first flush), ``maintenance`` and ``tables``, by name.
+        ``maintenance`` has what was done in the background since the open: ``running``, ``rounds``,
+        ``flushes``, ``retention_runs``, ``packs``, ``segments_before``, ``segments_after``,
+        ``rows_packed``, ``bytes_packed``, ``trims`` (times that free space was given back),
+        ``seconds``, ``errors`` and ``last_error`` (text or None).
+
+        A table has ``name``, ``rows``, ``memtable_rows``,
         ``segments``, ``disk_bytes``, ``min_ts``, ``max_ts`` (in the table's unit), ``by_column``,
         by name, and ``row_numbers``. Of a column and of the row numbers there are ``type``,
         ``values``, ``nulls``, ``bytes``, ``bits_per_value`` and ``codecs`` (blocks by codec), as
@@ -555,6 +674,47 @@ def salvage(
     ...     saved["sensor"].scan().count()
     3
     """
+
+@final
+class Snapshot:
+    """One moment of the whole database, for as long as it is held.
+
+    A mapping of names to tables as they were; writing to those is a ``ReadOnlyError``.
+
+    >>> with db.snapshot() as moment:
+    ...     db["sensor"].delete(None, None)
+    ...     "sensor" in moment, moment["sensor"].scan().count()
+    (True, 3)
+    """
+
+    def tables(self) -> list[str]:
+        """The names of the tables there were, sorted.
+
+        >>> db.snapshot().tables()
+        ['sensor']
+        """
+
+    def table(self, name: str) -> Table:
+        """The table of that name as it was; ``snapshot[name]`` is the same.
+
+        Raises:
+            TableNotFoundError: There was none.
+
+        >>> len(db.snapshot().table("sensor"))
+        3
+        """
+
+    def close(self) -> None:
+        """Lets go of the moment. Tables and scans that were taken of it go on showing it.
+
+        >>> moment = db.snapshot()
+        >>> moment.close()
+        """
+
+    def __getitem__(self, name: str, /) -> Table: ...
+    def __contains__(self, name: object, /) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
 
 @final
 class Table:
@@ -665,12 +825,79 @@ class Table:
         4
         """
 
+    def retain(self, duration_or_cutoff: _Duration | _Time) -> None:
+        """Deletes the rows older than a length of time, or before a time.
+
+        They are gone at once, as by ``delete``; rows that are appended later are not touched,
+        however old.
+
+        Args:
+            duration_or_cutoff: A ``timedelta`` (pandas' and NumPy's too) or text such as ``"7d"``:
+                rows from so long before now on stay, by the clock on the wall. Or a time, as
+                ``scan`` takes it: rows from it on stay. An int is a time, in the table's unit.
+
+        Raises:
+            InvalidInputError: The length is negative, or the table's unit cannot express it.
+            ReadOnlyError: The database is open for reading only, or the table is of a snapshot.
+
+        >>> sensor = db.create_table("recent", ["temp"])
+        >>> sensor.append({"ts": ["2024-01-01", "2024-01-02"], "temp": [1.0, 2.0]})
+        2
+        >>> sensor.retain("2024-01-02")
+        >>> len(sensor)
+        1
+        >>> sensor.retain("7d")
+        >>> len(sensor)
+        0
+        """
+
+    def add_column(self, name: str, type: _TypeName | _ArrowSchema) -> None:
+        """Gives the table a column, in which the rows there are now are null.
+
+        It is the last one. Nothing is rewritten, however many rows there are. From now on
+        ``append`` and ``append_row`` want a value for it (None is one), also through handles from
+        before; snapshots and scans from before do not have it.
+
+        Args:
+            name: Its name.
+            type: Its type: a name as ``create_table`` takes it, or a type of Arrow.
+
+        Raises:
+            SchemaError: The table has a column of that name, or there is no such type.
+            ReadOnlyError: The database is open for reading only, or the table is of a snapshot.
+            TableNotFoundError: The table was dropped.
+
+        >>> t.add_column("site", "utf8")
+        >>> t.columns
+        ['ts', 'temp', 'humidity', 'site']
+        """
+
+    def delete(self, start: _Time | None, end: _Time | None, *, key: _Key | None = None) -> None:
+        """Deletes the rows there are now with ``start <= time < end``.
+
+        They are gone at once, whatever their number; rows that are appended later in the same range
+        are not touched. The space is given back by ``Db.compact()``.
+
+        Args:
+            start: The first time; None is open.
+            end: The time to stop before; None is open.
+            key: Only rows of this key, as ``scan`` takes it.
+
+        Raises:
+            ReadOnlyError: The database is open for reading only, or the table is of a snapshot.
+
+        >>> t.delete("2024-01-01T00:00:01Z", "2024-01-01T00:00:02Z")
+        >>> len(t)
+        2
+        """
+
     def scan(
         self,
         start: _Time | None = None,
         end: _Time | None = None,
         *,
         columns: Iterable[str] | None = None,
+        key: _Key | None = None,
         limit: int | None = None,
     ) -> Scan:
         """The rows with ``start <= time < end``, in the order of time, as of now.
@@ -680,25 +907,37 @@ class Table:
             end: The time to stop before; None is open.
             columns: Names of the columns to read, in this order; None is all of them. The time is
                 always read: first, unless it is named elsewhere.
+            key: Only rows of this key: the value of the key's column, a tuple of one for each
+                column of the key, or a dict by name. In a table that was packed, only the blocks
+                of that key are read.
             limit: The greatest number of rows.
+
+        Raises:
+            InvalidInputError: The table has no key.
+            SchemaError: There is no such column, or the key is not one of the table's.
 
         >>> t.scan("2024-01-01", "2024-01-02", columns=["temp"], limit=2).to_numpy()["temp"]
         array([25.5, 25.6])
         """
 
-    def last(self, n: int = 1) -> Scan:
+    def last(self, n: int = 1, *, key: _Key | None = None) -> Scan:
         """The newest ``n`` rows, in the order of time.
+
+        Args:
+            n: How many.
+            key: Only rows of this key, as ``scan`` takes it.
 
         >>> t.last().to_numpy()["humidity"]
         array([61.])
         """
 
-    def asof(self, ts: _Time) -> Scan:
+    def asof(self, ts: _Time, *, key: _Key | None = None) -> Scan:
         """The newest row at or before a time: of rows at the same time, the last in the order of a
         scan. No row if there is none.
 
         Args:
             ts: The time: an int in the table's unit, or what ``append_row`` takes.
+            key: Only rows of this key, as ``scan`` takes it.
 
         Raises:
             TypeError: The time is a bool or a float.

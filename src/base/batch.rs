@@ -139,6 +139,31 @@ impl Column {
         Self { data, validity: None }.with_validity(validity)
     }
 
+    /// True if both have the same values to the bit, and nulls in the same rows. `ty` is the type of
+    /// both.
+    pub fn same_as(&self, other: &Self, ty: DataType) -> bool {
+        let rows = self.len(ty);
+        let nulls = |column: &Self, row| !column.is_valid(row);
+        if rows != other.len(ty) || self.null_count() != other.null_count() {
+            return false;
+        }
+        let plain = self.validity.is_none() && other.validity.is_none();
+        if plain && let (Data::Fixed(a), Data::Fixed(b)) = (&self.data, &other.data) {
+            return a == b;
+        }
+        let width = ty.width().unwrap_or(1);
+        (0..rows).all(|row| match (&self.data, &other.data) {
+            _ if nulls(self, row) || nulls(other, row) => nulls(self, row) == nulls(other, row),
+            (Data::Fixed(a), Data::Fixed(b)) => {
+                let bytes = row * width..(row + 1) * width;
+                a[bytes.clone()] == b[bytes]
+            }
+            (Data::Bool(a), Data::Bool(b)) => a.value(row) == b.value(row),
+            (Data::Bytes { .. }, Data::Bytes { .. }) => self.bytes_at(row) == other.bytes_at(row),
+            _ => false,
+        })
+    }
+
     /// Bytes of memory the values take, for accounting. `ty` is the column's type.
     pub fn byte_size(&self, ty: DataType) -> usize {
         let rows = self.len(ty);

@@ -40,6 +40,11 @@ impl ColumnBuilder {
         Self { ty, rows: 0, values, validity: NullBufferBuilder::new(rows) }
     }
 
+    /// Their type.
+    pub fn ty(&self) -> DataType {
+        self.ty
+    }
+
     /// How many values it has.
     pub fn rows(&self) -> usize {
         self.rows

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
-use crate::db::plan::{Plan, ScanColumn};
-use crate::db::source::{Part, Source};
+use crate::db::plan::Plan;
+use crate::db::source::{Besides, Part, Source};
 use crate::error::Result;
 use crate::index::merge::Merge;
 
 /// Rows decoded at a time for each run of a merge.
 const MERGE_ROWS: usize = 16_384;
+/// What a merge compares rows by, besides the key.
+const MERGED: Besides = Besides { ts: true, seq: true };
 /// Most text of a piece of the result.
 const MAX_PIECE_TEXT: usize = 512 << 20;
 
@@ -66,21 +68,13 @@ impl TableBatches {
             if self.out_rows == 0 && rows >= self.rows / 4 {
                 return Ok(Some(piece.1));
             }
-            let types = self.types();
+            let types = self.plan.types();
             self.collect(&piece.1, &types, 0, rows);
             if self.is_full() {
                 return Ok(self.flush_out());
             }
         }
         Ok(self.flush_out())
-    }
-
-    fn types(&self) -> Vec<DataType> {
-        let columns = self.plan.columns.iter().map(|column| match column {
-            ScanColumn::Time { .. } => DataType::I64,
-            ScanColumn::Value(def) => def.ty,
-        });
-        columns.collect()
     }
 
     fn is_full(&self) -> bool {
@@ -107,9 +101,9 @@ impl TableBatches {
                 self.alone = self.pending.pop_front();
             }
             let Some(source) = &mut self.alone else { return Ok(None) };
-            let with_ts = self.plan.places.contains(&None);
+            let besides = self.plan.besides();
             let most = self.rows - self.out_rows.min(self.rows - 1);
-            let Some(part) = source.next(most, &self.plan.wanted, with_ts, &self.plan.place())?
+            let Some(part) = source.next(most, &self.plan.wanted, besides, &self.plan.place())?
             else {
                 self.alone = None;
                 continue;
@@ -142,7 +136,7 @@ impl TableBatches {
         if let Some((skipped, len)) = self.count_in(stretch.len) {
             let part = self.merge.head(stretch.head);
             let piece = self.plan.project(part, stretch.start + skipped, len);
-            let types = self.types();
+            let types = self.plan.types();
             self.collect(&piece, &types, 0, len);
         }
         if self.merge.is_used_up(stretch.head) {
@@ -155,7 +149,7 @@ impl TableBatches {
     fn go_on(&mut self, head: usize) -> Result<()> {
         let place = self.plan.place();
         let next = match &mut self.open[head] {
-            Some(source) => source.next(MERGE_ROWS, &self.plan.wanted, true, &place)?,
+            Some(source) => source.next(MERGE_ROWS, &self.plan.wanted, MERGED, &place)?,
             None => None,
         };
         match next {
@@ -188,7 +182,7 @@ impl TableBatches {
                     self.open.clear();
                 }
                 let place = self.plan.place();
-                if let Some(part) = source.next(MERGE_ROWS, &self.plan.wanted, true, &place)? {
+                if let Some(part) = source.next(MERGE_ROWS, &self.plan.wanted, MERGED, &place)? {
                     self.merge.add(part);
                     self.open.push(Some(source));
                 }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use crate::base::schema::DataType;
 use crate::db::cells::Cells;
+use crate::db::deletes::Delete;
 use crate::db::segment::Segment;
 use crate::db::segment_list::SegmentList;
-use crate::format::edit::Edit;
+use crate::format::edit::{AddedColumn, DeleteEntry, Edit};
 use crate::format::spec::{TableDef, TableId};
-use crate::index::Chunk;
+use crate::index::{Chunk, Tombstones};
 
 /// All tables at one moment.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,8 @@ pub(crate) struct TableView {
     pub(crate) segments: SegmentList,
     /// Chunks of the memtable in the order they were filled.
     pub(crate) chunks: Vec<Arc<Chunk<Cells>>>,
+    /// Deletes that hide rows in chunks or segments, the oldest first.
+    pub(crate) deletes: Tombstones<Delete>,
     /// Rows of records up to this log number stand in segments.
     pub(crate) flushed_lsn: u64,
 }
@@ -60,6 +63,50 @@ impl View {
         self.tables.len().max(1) as TableId
     }
 
+    /// Forgets the tables from number `next` on.
+    pub(crate) fn truncate(&mut self, next: TableId) {
+        self.tables.truncate(next as usize);
+        Arc::make_mut(&mut self.names).retain(|_, id| *id < next);
+    }
+
+    /// Takes a table out; `None` if there is none of that number. The number stays used.
+    pub(crate) fn take_table(&mut self, id: TableId) -> Option<Arc<TableView>> {
+        let table = self.tables.get_mut(id as usize)?.take()?;
+        Arc::make_mut(&mut self.names).retain(|_, named| *named != id);
+        Some(table)
+    }
+
+    /// Puts a table in that was taken out.
+    pub(crate) fn put_back(&mut self, table: Arc<TableView>) {
+        let id = table.def.id as usize;
+        self.tables.resize(self.tables.len().max(id + 1), None);
+        Arc::make_mut(&mut self.names).insert(table.def.name.clone(), table.def.id);
+        self.tables[id] = Some(table);
+    }
+
+    /// Gives a table a column; `false` if it makes no sense here.
+    pub(crate) fn add_column(&mut self, added: &AddedColumn) -> bool {
+        let Some(table) = self.table_mut(added.table) else { return false };
+        let def = table.def.with_column(added.column.clone());
+        def.map(|def| table.def = Arc::new(def)).is_ok()
+    }
+
+    /// Takes a column back that no row has.
+    pub(crate) fn forget_column(&mut self, added: &AddedColumn) {
+        if let Some(table) = self.table_mut(added.table) {
+            table.def = Arc::new(table.def.without_column(added.column.id));
+        }
+    }
+
+    /// Takes a table out, or marks the next number as used; `false` if it makes no sense here.
+    fn drop_table(&mut self, id: TableId) -> bool {
+        if id == self.next_table() {
+            self.tables.resize(id as usize + 1, None);
+            return true;
+        }
+        self.take_table(id).is_some()
+    }
+
     /// Adds a table. `false` if its number or name is taken, or its number is beyond the next one.
     pub(crate) fn add_table(&mut self, def: TableDef) -> bool {
         let id = def.id;
@@ -72,6 +119,7 @@ impl View {
             def: Arc::new(def),
             segments: SegmentList::default(),
             chunks: Vec::new(),
+            deletes: Tombstones::default(),
             flushed_lsn: 0,
         })));
         true
@@ -97,20 +145,42 @@ impl View {
                 let table = self.table_mut(entry.table);
                 table.map(|table| table.segments.insert(Segment::new(entry.clone()))).is_some()
             }
-            Edit::RemoveSegment(id) => (0..self.tables.len() as TableId)
-                .any(|table| self.table_mut(table).is_some_and(|table| table.segments.remove(*id))),
+            Edit::RemoveSegment { table, id, min_ts } => {
+                let table = self.table_mut(*table);
+                table.is_some_and(|table| table.segments.remove(*min_ts, *id).is_some())
+            }
             Edit::Flushed(id, lsn) => {
                 self.table_mut(*id).map(|table| table.flushed_lsn = *lsn).is_some()
             }
+            Edit::AddColumn(added) => self.add_column(added),
+            Edit::DropTable(id) => self.drop_table(*id),
+            // Whatever it hides stands in segments: there are no older rows in memtables.
+            Edit::Delete(entry) => self.add_delete(entry, 0),
+            Edit::ForgetDelete(id, lsn) => {
+                let table = self.table_mut(*id);
+                table.is_some_and(|table| table.deletes.remove(|d| d.entry.lsn.cmp(lsn)))
+            }
         }
+    }
+
+    /// Adds a delete made when row `seq` was the next one; `false` if it makes no sense here.
+    pub(crate) fn add_delete(&mut self, entry: &DeleteEntry, seq: u64) -> bool {
+        let Some(table) = self.table_mut(entry.table) else { return false };
+        let delete = Delete::new(entry.clone(), seq, &table.def.spec);
+        delete.map(|delete| table.deletes.push(delete)).is_ok()
     }
 
     /// Edits that make this catalog out of nothing.
     pub(crate) fn edits(&self) -> Vec<Edit> {
         let mut edits = Vec::new();
-        for table in self.tables() {
+        for (id, table) in (0..).zip(&self.tables).skip(1) {
+            let Some(table) = table else {
+                edits.push(Edit::DropTable(id));
+                continue;
+            };
             edits.push(Edit::CreateTable((*table.def).clone()));
             edits.extend(table.segments.iter().map(|s| Edit::AddSegment(s.entry.clone())));
+            edits.extend(table.deletes.iter().map(|d| Edit::Delete((*d.entry).clone())));
             edits.push(Edit::Flushed(table.def.id, table.flushed_lsn));
         }
         edits
@@ -140,7 +210,13 @@ impl TableView {
         range
     }
 
-    /// Rows in the memtable with numbers up to `visible`.
+    /// True if a segment may hold rows that the delete hides.
+    pub(crate) fn needs(&self, delete: &Delete) -> bool {
+        let last = delete.entry.end.map_or(i64::MAX, |end| end.saturating_sub(1));
+        self.segments.any(delete.entry.start, last, |segment| delete.concerns(&segment.entry))
+    }
+
+    /// Rows in the memtable with numbers up to `visible`, hidden ones among them.
     pub(crate) fn memtable_rows(&self, visible: u64) -> u64 {
         self.chunks.iter().map(|chunk| chunk.visible(visible) as u64).sum()
     }

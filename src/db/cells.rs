@@ -82,9 +82,12 @@ impl Cells {
 
     /// Appends the cells of column `position` in `rows` to `out`.
     pub(crate) fn read(&self, position: usize, rows: Range<usize>, out: &mut ColumnBuilder) {
-        let cells = &self.0[position];
         let len = rows.len();
-        out.extend(&cells.column(rows), 0, len);
+        match self.0.get(position) {
+            Some(cells) => out.extend(&cells.column(rows), 0, len),
+            // The column was added after the chunk was begun.
+            None => out.extend(&Column::nulls(out.ty(), len), 0, len),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ impl Core {
             self.mark_closed();
             return Ok(());
         }
+        // It may be waiting for the main file.
+        self.maintenance.stop();
         let mut main = self.main();
         // Whoever is past the check for this already may still append: see `flush_and_leave`.
         self.mark_closed();
@@ -67,9 +69,10 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         if self.is_inherited() {
-            // The thread that syncs and the mapping of the log are the parent's.
+            // The threads and the mapping of the log are the parent's.
             // Its locks may have been held by threads that are not there any more.
             std::mem::forget(self.writer_mut().take());
+            self.maintenance.forget();
             return;
         }
         // There is nobody to tell; what a failed flush did not write is in the log.

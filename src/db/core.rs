@@ -6,20 +6,23 @@
 //! syncer has locks of its own, under which none of these is taken.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::db::catalog::View;
 use crate::db::cells::Cells;
+use crate::db::counters::Counters;
 use crate::db::load::Load;
+use crate::db::maintenance::Maintenance;
 use crate::db::options::{DbOptions, Durability};
 use crate::db::ranked::{Rank, Ranked, RankedGuard};
+use crate::db::segment::Segment;
 use crate::db::syncer::{Syncer, Ticker};
 use crate::db::write_table::WriteTable;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::edit::SegmentEntry;
+use crate::format::edit::{AddedColumn, DeleteEntry, SegmentEntry};
 use crate::format::spec::{TableDef, TableId};
 use crate::index::Chunk;
 use crate::store::fork;
@@ -51,6 +54,12 @@ pub(crate) struct Core {
     /// The highest row number that readers may see.
     visible: AtomicU64,
     closed: AtomicBool,
+    /// Held while segments are packed: outside of all other locks.
+    pub(crate) packing: Mutex<()>,
+    pub(crate) counters: Counters,
+    pub(crate) maintenance: Maintenance,
+    /// Itself, for the thread of maintenance, which does not keep the database open.
+    me: Weak<Self>,
     writable: bool,
     fork_generation: u32,
 }
@@ -61,8 +70,33 @@ pub(crate) struct Main {
     pub(crate) file: MainFile,
     /// Tables from this number on are in no commit yet.
     pub(crate) next_table: TableId,
+    /// Segments that are in no table any more, and the generation since which.
+    retired: Vec<(u64, Arc<Segment>)>,
     /// Ends with the handle; taken last.
     pub(crate) _lock: WriterLock,
+}
+
+impl Main {
+    /// The main file, with tables from `next_table` on in no commit yet.
+    pub(crate) fn new(file: MainFile, next_table: TableId, lock: WriterLock) -> Self {
+        Self { file, next_table, retired: Vec::new(), _lock: lock }
+    }
+
+    /// Takes segments that the commit just made no longer names.
+    pub(crate) fn retire(&mut self, segments: impl Iterator<Item = Arc<Segment>>) {
+        let generation = self.file.slot().generation;
+        self.retired.extend(segments.map(|segment| (generation, segment)));
+        self.reclaim();
+    }
+
+    /// Gives back the space of retired segments that no snapshot, scan or exported buffer holds.
+    pub(crate) fn reclaim(&mut self) {
+        // Nothing that readers find leads to a retired segment, so nobody new can come to hold it.
+        let held = |segment: &Arc<Segment>| Arc::strong_count(segment) > 1;
+        for (generation, segment) in self.retired.extract_if(.., |(_, segment)| !held(segment)) {
+            self.file.release(generation, segment.entry.offset, segment.entry.len);
+        }
+    }
 }
 
 /// The log and the memtables.
@@ -80,6 +114,12 @@ pub(crate) struct Writer {
     pub(crate) unflushed_from: u64,
     /// Segments that the log names and no commit does yet, with their log numbers.
     pub(crate) pending: Vec<(u64, SegmentEntry)>,
+    /// Deletes that the log has and the manifest does not.
+    pub(crate) deletes: Vec<DeleteEntry>,
+    /// Columns that the log has and the manifest does not.
+    pub(crate) columns: Vec<AddedColumn>,
+    /// Tables that the manifest may have and the log has dropped.
+    pub(crate) dropped: View,
     /// Syncs the log now and then; started with the log.
     pub(crate) ticker: Option<Ticker>,
     /// How much was written lately.
@@ -116,9 +156,9 @@ pub(crate) struct Parts {
 }
 
 impl Core {
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let writable = parts.main.is_some();
-        Self {
+        Arc::new_cyclic(|me| Self {
             options: parts.options,
             storage: parts.storage,
             path: parts.path,
@@ -133,9 +173,20 @@ impl Core {
             writer: Ranked::new(Rank::Writer, writable.then_some(parts.writer)),
             view: RwLock::new(Arc::new(parts.view)),
             closed: AtomicBool::new(false),
+            packing: Mutex::new(()),
+            counters: Counters::default(),
+            maintenance: Maintenance::default(),
+            me: Weak::clone(me),
             writable,
             fork_generation: fork::generation(),
-        }
+        })
+    }
+
+    /// Starts background maintenance, if the options ask for it and it does not run yet.
+    pub(crate) fn start_maintenance(&self) -> Result<()> {
+        let Some(options) = self.options.auto_maintenance else { return Ok(()) };
+        let started = self.maintenance.start(Weak::clone(&self.me), options);
+        started.map_err(|e| Error::from_io("start a thread", &self.path, e))
     }
 
     /// Fails if the handle was closed or belongs to the parent of this process.
@@ -218,6 +269,12 @@ impl Core {
         let view = self.view.read();
         // Rows go into chunks that this view has: a new chunk needs a new view, and so this lock.
         (Arc::clone(&view), self.visible.load(Ordering::Acquire))
+    }
+
+    /// The definition of a table as it is now; `None` if it was dropped.
+    #[inline]
+    pub(crate) fn definition(&self, id: TableId) -> Option<Arc<TableDef>> {
+        self.view.read().table(id).map(|table| Arc::clone(&table.def))
     }
 
     /// Changes the view. The change must not fail half done.

@@ -22,6 +22,8 @@ pub struct Diagnosis {
     pub writes_per_sec: u64,
     /// Milliseconds since the last write; since it was opened if there was none.
     pub last_write_age_ms: u64,
+    /// What background maintenance failed with last; `None` once a round went well.
+    pub maintenance_error: Option<String>,
 }
 
 impl Db {
@@ -47,6 +49,7 @@ impl Db {
             pending_tables: pending().filter(|&rows| rows > 0).count() as u64,
             writes_per_sec: writer.map_or(0, |writer| writer.load.rows_per_second()),
             last_write_age_ms: writer.map_or(0, |writer| writer.load.idle_ms()),
+            maintenance_error: self.core.maintenance.failing(),
         })
     }
 }

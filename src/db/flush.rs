@@ -4,34 +4,37 @@
 //! commits while they wait. If nothing was appended meanwhile the commit begins a new epoch of the log and the log
 //! starts over; otherwise replay begins where the memtables were sealed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::db::catalog::View;
+use crate::db::catalog::{TableView, View};
 use crate::db::core::{Core, Main, Writer};
-use crate::db::parallel;
-use crate::db::sorted::{Pieces, sort_pieces};
+use crate::db::deletes::memtable_rows;
+use crate::db::new_segments::SegmentKind;
+use crate::db::sorted::sort_pieces;
 use crate::error::Result;
-use crate::format::edit::{Edit, SegmentEntry};
-use crate::format::footer::MAX_SEGMENT_ROWS;
+use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry};
 use crate::format::key::KeyColumns;
 use crate::format::log::LOG_START;
-use crate::format::rows::SortedRows;
-use crate::format::segment::{NewSegment, build};
-use crate::format::spec::{TableDef, TableId};
-use crate::store::main_file::{ExtentWriter, NewState};
+use crate::format::spec::TableId;
+use crate::store::main_file::NewState;
 
 /// How many flushes' worth of log there may be before a flush keeps others from appending.
 const MAX_LOG_FLUSHES: u64 = 4;
 
 /// Where everything stood when the memtables were sealed.
-struct Sealed {
-    view: Arc<View>,
+pub(crate) struct Sealed {
+    pub(crate) view: Arc<View>,
     /// Tables with rows in memtables, and how many chunks of theirs are sealed.
     chunks: Vec<(TableId, usize)>,
     pending: Vec<(u64, SegmentEntry)>,
+    /// Deletes that no commit has named yet.
+    deletes: Vec<DeleteEntry>,
+    /// Columns and dropped tables that no commit has named yet.
+    pub(crate) columns: Vec<AddedColumn>,
+    pub(crate) dropped: View,
     log_end: u64,
     next_lsn: u64,
     next_seq: u64,
@@ -63,11 +66,13 @@ impl Core {
         };
         let writer = guard.as_mut().ok_or_else(|| self.closed())?;
         let committed = flushed.and_then(|()| self.commit_sealed(main, writer, &sealed, &written));
-        if committed.is_err() {
+        match committed {
+            Ok(()) => main.retire(sealed.into_dropped().into_iter()),
             // Nothing is lost: the rows are in the sealed chunks and in the log.
-            main.discard(&written);
-            let newer = std::mem::take(&mut writer.pending);
-            writer.pending = sealed.pending.into_iter().chain(newer).collect();
+            Err(_) => {
+                main.discard(&written);
+                sealed.put_back(writer);
+            }
         }
         committed
     }
@@ -87,7 +92,20 @@ impl Core {
         let with_rows = view.tables().filter(|table| !table.chunks.is_empty());
         let chunks = with_rows.map(|table| (table.def.id, table.chunks.len())).collect();
         let pending = std::mem::take(&mut writer.pending);
-        Ok(Some(Sealed { view, chunks, pending, log_end, next_lsn, next_seq }))
+        let deletes = std::mem::take(&mut writer.deletes);
+        let columns = std::mem::take(&mut writer.columns);
+        let dropped = std::mem::take(&mut writer.dropped);
+        Ok(Some(Sealed {
+            view,
+            chunks,
+            pending,
+            deletes,
+            columns,
+            dropped,
+            log_end,
+            next_lsn,
+            next_seq,
+        }))
     }
 
     fn write_sealed(
@@ -97,22 +115,18 @@ impl Core {
         written: &mut Vec<SegmentEntry>,
     ) -> Result<()> {
         for table in sealed.view.tables() {
-            let pieces: Pieces = table
-                .chunks
-                .iter()
-                .map(|chunk| (Arc::clone(chunk), 0..chunk.visible(u64::MAX)))
-                .filter(|(_, rows)| !rows.is_empty())
-                .collect();
+            // What deletes hide in memtables ends here.
+            let pieces = memtable_rows(table, u64::MAX, i64::MIN, None);
             if pieces.is_empty() {
                 continue;
             }
             let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
             let key = KeyColumns::of(&table.def.spec);
             let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
-            let as_of = sealed.next_lsn - 1;
             let (writer, space) = (main.file.writer(), Mutex::new(&mut main.file));
             let reserve = |len| Ok((space.lock().reserve(len), writer.clone()));
-            self.write_parts(&table.def, &rows, as_of, written, reserve)?;
+            let kind = SegmentKind::flushed(sealed.next_lsn - 1);
+            self.write_parts(&table.def, &rows, kind, written, reserve)?;
         }
         Ok(())
     }
@@ -127,11 +141,16 @@ impl Core {
         sealed: &Sealed,
         written: &[SegmentEntry],
     ) -> Result<()> {
-        let mut edits = self.new_tables(main, sealed);
-        edits.extend(sealed.pending.iter().map(|(_, entry)| Edit::AddSegment(entry.clone())));
+        let mut edits = sealed.schema_edits(main);
+        let pending = sealed.pending.iter().filter(|(_, entry)| sealed.has(entry.table));
+        edits.extend(pending.map(|(_, entry)| Edit::AddSegment(entry.clone())));
         edits.extend(written.iter().cloned().map(Edit::AddSegment));
         let flushed = sealed.next_lsn - 1;
         edits.extend(sealed.chunks.iter().map(|(table, _)| Edit::Flushed(*table, flushed)));
+        let done = sealed.done_deletes();
+        let needed = |entry: &&DeleteEntry| !done.contains(&entry.lsn) && sealed.has(entry.table);
+        let needed = sealed.deletes.iter().filter(needed);
+        edits.extend(needed.cloned().map(Edit::Delete));
         let base = || catalog_after(sealed, written);
         let quiet = writer.last_lsn() == flushed;
         let state = NewState {
@@ -148,8 +167,12 @@ impl Core {
             self.reset_log(writer, main)?;
         }
         main.next_table = sealed.view.next_table();
+        main.reclaim();
+        self.counters.flushed(written);
         self.syncer.note(flushed);
         self.change_view(|view| show_flushed(view, sealed, written));
+        // What was dropped meanwhile is kept as the manifest has it now.
+        show_flushed(&mut writer.dropped, sealed, written);
         Ok(())
     }
 
@@ -160,97 +183,29 @@ impl Core {
             None => Ok(()),
         }
     }
+}
 
-    /// Edits for the tables that no commit has named yet.
-    fn new_tables(&self, main: &Main, sealed: &Sealed) -> Vec<Edit> {
-        let new = sealed.view.tables().filter(|table| table.def.id >= main.next_table);
-        new.map(|table| Edit::CreateTable((*table.def).clone())).collect()
+impl Sealed {
+    /// Gives back what a commit that failed did not name.
+    fn put_back(self, writer: &mut Writer) {
+        writer.pending.splice(0..0, self.pending);
+        writer.deletes.splice(0..0, self.deletes);
+        writer.columns.splice(0..0, self.columns);
+        for table in self.dropped.tables() {
+            writer.dropped.put_back(Arc::clone(table));
+        }
     }
 
-    /// Writes sorted rows as segments to free space; what was written is added to `written`. The
-    /// main file is locked for a moment, to find a place for each.
-    pub(crate) fn write_segments(
-        &self,
-        def: &TableDef,
-        rows: &SortedRows,
-        as_of_lsn: u64,
-        written: &mut Vec<SegmentEntry>,
-    ) -> Result<()> {
-        self.write_parts(def, rows, as_of_lsn, written, |len| match self.main().as_mut() {
-            Some(main) => Ok((main.file.reserve(len), main.file.writer())),
-            None => Err(self.closed()),
-        })
-    }
-
-    /// Encodes sorted rows as segments, several at a time, and writes each to the place that
-    /// `reserve` finds for it. All places are added to `written`, also where a write failed.
-    fn write_parts(
-        &self,
-        def: &TableDef,
-        rows: &SortedRows,
-        as_of_lsn: u64,
-        written: &mut Vec<SegmentEntry>,
-        reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
-    ) -> Result<()> {
-        let parts = cut(rows, def);
-        let first_id = self.next_segment.fetch_add(parts.len() as u64, Ordering::Relaxed);
-        let failed = AtomicBool::new(false);
-        // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
-        let write = |extent: &mut Vec<u8>, index: usize| {
-            if failed.load(Ordering::Relaxed) {
-                return None;
-            }
-            let id = first_id + index as u64;
-            let new = NewSegment { id, def, salt: self.salt, as_of_lsn };
-            let mut entry = build(new, &parts[index], extent);
-            let done = match reserve(entry.len) {
-                Ok((offset, writer)) => {
-                    entry.offset = offset;
-                    (Some(entry), writer.write(extent, offset))
-                }
-                Err(error) => (None, Err(error)),
-            };
-            failed.fetch_or(done.1.is_err(), Ordering::Relaxed);
-            Some(done)
+    /// Log numbers of the deletes that hid rows of memtables alone: what is written now is without
+    /// those, and nothing else needs them.
+    fn done_deletes(&self) -> BTreeSet<u64> {
+        let new: BTreeSet<u64> = self.deletes.iter().map(|entry| entry.lsn).collect();
+        let of = |table: &Arc<TableView>| -> Vec<u64> {
+            let named = table.deletes.iter().filter(|delete| new.contains(&delete.entry.lsn));
+            named.filter(|delete| !table.needs(delete)).map(|delete| delete.entry.lsn).collect()
         };
-        let mut outcome = Ok(());
-        for (entry, result) in parallel::map(parts.len(), Vec::new, write).into_iter().flatten() {
-            written.extend(entry);
-            outcome = outcome.and(result);
-        }
-        outcome
+        if new.is_empty() { new } else { self.view.tables().flat_map(of).collect() }
     }
-
-    /// Gives back the place of segments that nothing names.
-    pub(crate) fn discard_segments(&self, written: &[SegmentEntry]) {
-        if let Some(main) = self.main().as_mut() {
-            main.discard(written);
-        }
-    }
-}
-
-impl Main {
-    fn discard(&mut self, written: &[SegmentEntry]) {
-        for entry in written {
-            self.file.discard(entry.offset, entry.len);
-        }
-    }
-}
-
-/// Cuts sorted rows into segments, where it can between two times, so that they do not touch.
-pub(crate) fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
-    let (mut parts, mut start) = (Vec::new(), 0);
-    while start < rows.rows() {
-        let mut end = (start + MAX_SEGMENT_ROWS).min(rows.rows());
-        if end < rows.rows() {
-            let earliest = end - MAX_SEGMENT_ROWS / 16;
-            let apart = (earliest..end).rev().find(|&row| rows.ts[row] < rows.ts[row + 1]);
-            end = apart.map_or(end, |row| row + 1);
-        }
-        parts.push(rows.slice(&def.spec, start, end - start));
-        start = end;
-    }
-    parts
 }
 
 /// The whole catalog as it will be. What was pending when the memtables were sealed is in the view
@@ -263,7 +218,16 @@ fn catalog_after(sealed: &Sealed, written: &[SegmentEntry]) -> Vec<Edit> {
     for (table, _) in &sealed.chunks {
         after.apply(&Edit::Flushed(*table, sealed.next_lsn - 1));
     }
+    forget_deletes(&mut after, sealed);
     after.edits()
+}
+
+/// Forgets the deletes whose rows were all in memtables that are flushed now.
+fn forget_deletes(view: &mut View, sealed: &Sealed) {
+    let done = sealed.done_deletes();
+    for entry in sealed.deletes.iter().filter(|entry| done.contains(&entry.lsn)) {
+        view.apply(&Edit::ForgetDelete(entry.table, entry.lsn));
+    }
 }
 
 /// Replaces the sealed chunks by the segments made of them.
@@ -277,4 +241,5 @@ fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry]) {
             table.flushed_lsn = sealed.next_lsn - 1;
         }
     }
+    forget_deletes(view, sealed);
 }

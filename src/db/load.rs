@@ -77,14 +77,14 @@ impl Load {
 /// cheaper than a precise one on some machines.
 #[cfg(target_os = "linux")]
 #[inline]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     let now = clock_gettime(ClockId::MonotonicCoarse);
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 #[cfg(not(target_os = "linux"))]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     use std::sync::OnceLock;
     use std::time::Instant;
     static BEGAN: OnceLock<Instant> = OnceLock::new();

@@ -9,28 +9,45 @@
 //!   begin and end it
 //! - `catalog`, `segment_list`, `segment`: what readers see, replaced as a whole; `cells`: the
 //!   columns of a memtable
-//! - `validate`, `write`, `write_table`, `sorted`, `flush`: the way in
-//! - `scan`, `plan`, `source`, `batches`, `newest`: the way out; `aggregate` and `downsample`: what
+//! - `deletes`: what they hide; `clustered`: segments in key order
+//! - `validate`, `write`, `write_table`, `sorted`, `new_segments`, `flush`: the way in
+//! - `alter`: columns that are added, tables that are dropped
+//! - `pack`: segments in place of others; `compact`: space given back; `counters`: what was written
+//! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
 //!   rows come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
+//! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
+//!   `rounds` that pack what is `worth` it
+//! - `handle`: who keeps the database open
 //! - `verify`, `salvage`: whether all is as it was written, and what is left if not
 
 pub mod aggregate;
+mod alter;
 mod batches;
 pub(crate) mod catalog;
 pub(crate) mod cells;
 mod close;
+mod clustered;
+mod compact;
 pub(crate) mod core;
+mod counters;
+mod deletes;
 mod diagnosis;
 pub mod downsample;
+mod extent;
 mod flush;
+mod handle;
 mod load;
-mod newest;
+mod maintenance;
+mod new_segments;
 mod open;
 pub mod options;
+mod pack;
 mod parallel;
 pub mod plan;
 mod ranked;
+mod retention;
+mod rounds;
 pub mod salvage;
 pub mod scan;
 mod segment;
@@ -42,6 +59,7 @@ mod syncer;
 pub mod table;
 pub(crate) mod validate;
 pub mod verify;
+mod worth;
 mod write;
 mod write_table;
 
@@ -49,11 +67,13 @@ pub use self::core::Recovery;
 pub use aggregate::{Aggregate, Summary};
 pub use diagnosis::Diagnosis;
 pub use downsample::{DownsampleSpec, Fill, Origin};
+pub use maintenance::MaintenanceStats;
 pub use options::{AutoMaintenance, DbOptions, Durability, Mode};
-pub use plan::{ScanColumn, ScanSpec};
+pub use pack::PackReport;
+pub use plan::{Key, ScanColumn, ScanSpec};
 pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
 pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats};
-pub use table::{Db, Table};
+pub use table::{Db, PACKED_ROWS, Snapshot, Table};
 pub use verify::{Progress, VerifyReport};
 pub use write::Receipt;

@@ -11,7 +11,7 @@ use crate::db::options::{DbOptions, Mode};
 use crate::db::segment::{Place, Segment};
 use crate::db::syncer::Syncer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::edit::{Edit, SegmentEntry, decode_edits};
+use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry, decode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_rows};
 use crate::format::segment::verify;
 use crate::format::spec::TableDef;
@@ -23,7 +23,11 @@ use crate::store::replay::{LogEnd, Record, replay};
 use crate::store::storage::{Storage, write_all_at};
 
 /// Opens the database; of a damaged one it says what can be done.
-pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Core> {
+pub(crate) fn open(
+    storage: Arc<dyn Storage>,
+    path: &Path,
+    options: DbOptions,
+) -> Result<Arc<Core>> {
     open_whole(storage, path, options).map_err(|e| match e.kind() {
         ErrorKind::Corruption => {
             e.with_advice("`chronolite salvage FILE NEW` writes what can be read to a new file")
@@ -32,7 +36,7 @@ pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -
     })
 }
 
-fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Core> {
+fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Arc<Core>> {
     let write = options.mode == Mode::ReadWrite;
     let mut found = find(&*storage, path, write)?;
     let mut rebuilt = Rebuilt::new(&found)?;
@@ -63,7 +67,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
             let file = file.ok_or_else(|| {
                 Error::corruption("segments overlap in the file").at(&path, slot.manifest_at)
             })?;
-            Some(Main { file, next_table, _lock: lock })
+            Some(Main::new(file, next_table, lock))
         }
     };
     let opened = Parts {
@@ -148,16 +152,15 @@ impl Rebuilt {
     fn new(found: &Found) -> Result<Self> {
         let slot = &found.slot;
         let mut view = View::default();
-        for edit in &found.edits {
-            let inside = |entry: &SegmentEntry| entry.offset + entry.len <= slot.file_len;
-            let sound = match edit {
-                Edit::AddSegment(entry) => inside(entry) && entry.max_seq < slot.next_seq,
-                _ => true,
-            };
-            if !sound || !view.apply(edit) {
-                let message = "the manifest contradicts itself";
-                return Err(Error::corruption(message).at(&found.path, slot.manifest_at));
-            }
+        let applied = found.edits.iter().all(|edit| view.apply(edit));
+        // Of what is left of them: a segment that is gone may have been where the file was cut.
+        let sound = |entry: &SegmentEntry| {
+            entry.offset + entry.len <= slot.file_len && entry.max_seq < slot.next_seq
+        };
+        let sound = view.tables().all(|table| table.segments.iter().all(|s| sound(&s.entry)));
+        if !applied || !sound {
+            let message = "the manifest contradicts itself";
+            return Err(Error::corruption(message).at(&found.path, slot.manifest_at));
         }
         let mut writer = Writer {
             log: None,
@@ -166,6 +169,9 @@ impl Rebuilt {
             tables: Vec::new(),
             unflushed_from: slot.log_start.max(LOG_START),
             pending: Vec::new(),
+            deletes: Vec::new(),
+            columns: Vec::new(),
+            dropped: View::default(),
             ticker: None,
             load: Load::new(None),
         };
@@ -205,8 +211,40 @@ impl Rebuilt {
             }
             kind::ROW | kind::ROWS => self.apply_rows(record, r).map(|()| true),
             kind::SEGMENTS => self.apply_segments(record, at),
+            kind::DELETE => {
+                let entry = DeleteEntry::decode(&mut r)?;
+                r.finish("delete")?;
+                let known = entry.lsn == record.frame.seq
+                    && self.view.add_delete(&entry, self.writer.next_seq);
+                self.writer.deletes.push(entry);
+                if known { Ok(true) } else { Err(r.malformed("a delete that does not fit")) }
+            }
+            kind::ADD_COLUMN => self.add_column(r).map(|()| true),
+            kind::DROP_TABLE => self.drop_table(r).map(|()| true),
             _ => Err(r.malformed("kind of record")),
         }
+    }
+
+    fn add_column(&mut self, mut r: Reader<'_>) -> Result<(), Malformed> {
+        let added = AddedColumn::decode(&mut r)?;
+        r.finish("column")?;
+        if !self.view.add_column(&added) {
+            return Err(r.malformed("a column that does not fit"));
+        }
+        if let Some(table) = self.view.table(added.table) {
+            self.writer.redefine(Arc::clone(&table.def));
+        }
+        self.writer.columns.push(added);
+        Ok(())
+    }
+
+    fn drop_table(&mut self, mut r: Reader<'_>) -> Result<(), Malformed> {
+        let id = r.u32("table id")?;
+        r.finish("dropped table")?;
+        let table = self.view.take_table(id).ok_or(r.malformed("a table that is not there"))?;
+        self.writer.drop_table(id);
+        self.writer.dropped.put_back(table);
+        Ok(())
     }
 
     fn apply_rows(&mut self, record: &Record<'_>, mut r: Reader<'_>) -> Result<(), Malformed> {
@@ -272,12 +310,17 @@ impl Rebuilt {
     }
 
     fn next_segment(&self) -> u64 {
-        let ids = self.view.tables().flat_map(|t| t.segments.iter().map(|s| s.entry.id));
+        let ids = self.entries().map(|entry| entry.id);
         ids.max().map_or(1, |id| id + 1)
     }
 
     fn extents(&self) -> Vec<(u64, u64)> {
-        let entries = self.view.tables().flat_map(|t| t.segments.iter().map(|s| &s.entry));
-        entries.map(|entry| (entry.offset, entry.len)).collect()
+        self.entries().map(|entry| (entry.offset, entry.len)).collect()
+    }
+
+    /// All segments that the slot in force or the log names.
+    fn entries(&self) -> impl Iterator<Item = &SegmentEntry> {
+        let tables = self.view.tables().chain(self.writer.dropped.tables());
+        tables.flat_map(|table| table.segments.iter().map(|segment| &segment.entry))
     }
 }

@@ -49,19 +49,23 @@ pub enum Mode {
     Read,
 }
 
-/// When background maintenance packs and applies the retention, in the words of NanoTS's options.
-/// It is kept with the database; there is no background maintenance yet that would read it.
+/// When background maintenance flushes, packs and applies the retention, in the words of NanoTS's
+/// options. Besides, rows are flushed once they have waited for five minutes. A thread does so, from
+/// the first write until the close; what it fails with is told by the next call that writes, which
+/// does nothing then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AutoMaintenance {
-    /// A table is packed once the log is so many times the size of its segments.
+    /// The log is flushed once it is so many times the size of all segments.
     pub wal_target_ratio: u64,
-    /// Bytes of log below which nothing is packed.
+    /// Bytes of log below which it is not.
     pub wal_min_bytes: u64,
-    /// Rows of a segment to aim at.
+    /// Segments of fewer rows are joined, where there are many; less than
+    /// [`PACKED_ROWS`](crate::db::PACKED_ROWS) counts as that.
     pub target_segment_points: u64,
-    /// Milliseconds between looks at whether there is something to pack.
+    /// Milliseconds between looks at whether there is something to do.
     pub check_interval_ms: u64,
-    /// Milliseconds between two applications of the retention.
+    /// Milliseconds between two applications of the retention; the first is a minute after the
+    /// first write, at least.
     pub retention_check_interval_ms: u64,
     /// Rows a second above which maintenance waits for calmer times.
     pub max_writes_per_sec: u64,
@@ -146,8 +150,8 @@ pub struct DbOptions {
     /// Batches of at least this many bytes are written as segments at once, not to the log.
     pub direct_bytes: usize,
     /// How old a row may get before maintenance removes it; `None` is for ever. It hides nothing by
-    /// itself: rows stay until `compact_retention_now` or background maintenance removes them, which
-    /// come with a later version.
+    /// itself: rows stay until [`Db::compact_retention_now`](crate::Db::compact_retention_now) or
+    /// background maintenance removes them.
     pub retention: Option<Duration>,
     /// How background maintenance runs; `None` is not at all.
     pub auto_maintenance: Option<AutoMaintenance>,

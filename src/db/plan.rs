@@ -8,11 +8,13 @@ use crate::base::schema::{ColumnDef, DataType};
 use crate::base::time::TimeUnit;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
+use crate::db::deletes::{Delete, RowFilter, may_hold, memtable_rows};
 use crate::db::segment::{Place, Segment};
 use crate::db::sorted::{Pieces, sort_pieces};
-use crate::db::source::{Part, Source, Wanted};
+use crate::db::source::{Besides, Part, Source, Wanted};
 use crate::error::{Error, Result};
-use crate::format::key::KeyColumns;
+use crate::format::key::{KeyColumns, KeyValue};
+use crate::index::Span;
 
 /// Which rows and columns to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +28,13 @@ pub struct ScanSpec {
     pub columns: Option<Vec<String>>,
     /// Most rows.
     pub limit: Option<u64>,
+    /// Only rows of this key, as [`Table::key`](crate::Table::key) makes it.
+    pub key: Option<Key>,
 }
+
+/// One key of a table: a value for each of its key columns, as bytes that sort like keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(pub(crate) Vec<u8>);
 
 impl ScanSpec {
     /// The rows with `start <= time <= end`. Past the last time there is nothing to stop at, so a
@@ -36,6 +44,9 @@ impl ScanSpec {
         Self { start: Some(start), end: end.checked_add(1), ..Self::default() }
     }
 }
+
+/// Rows decoded at a time where only their number is wanted.
+const COUNT_ROWS: usize = 65_536;
 
 /// A column of a scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,21 +80,31 @@ impl ScanColumn {
     }
 }
 
+/// Where a column of the result comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Time,
+    RowNumber,
+    /// The column at that place among those wanted.
+    Value(usize),
+}
+
 /// Rows and columns to read, and the moment as of which.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     table: Arc<TableView>,
     visible: u64,
     pub(crate) core: Arc<Core>,
     start: i64,
     end: Option<i64>,
+    key: Option<Arc<KeyValue>>,
     /// Rows to leave out at the front, and rows to give then.
     pub(crate) skip: u64,
     pub(crate) limit: u64,
     pub(crate) columns: Vec<ScanColumn>,
-    pub(crate) wanted: Wanted,
-    /// Where in `wanted` each column of the result is; `None` is the time.
-    pub(crate) places: Vec<Option<usize>>,
+    pub(crate) wanted: Arc<Wanted>,
+    /// What each column of a piece is: those of the result, and what was asked for besides.
+    pub(crate) fields: Vec<Field>,
 }
 
 impl Plan {
@@ -94,19 +115,46 @@ impl Plan {
         spec: &ScanSpec,
     ) -> Result<Self> {
         let columns = result_columns(&table, spec.columns.as_deref())?;
-        let (wanted, places) = wanted_columns(&table, &columns);
+        let (wanted, fields) = wanted_columns(&table, &columns);
+        let key = spec.key.as_ref().map(|key| KeyColumns::of(&table.def.spec).decode(&key.0));
+        let key = key.transpose().map_err(|_| Error::invalid("the key is of another table"))?;
         Ok(Self {
             table,
             visible,
             core,
             start: spec.start.unwrap_or(i64::MIN),
             end: spec.end,
+            key: key.map(Arc::new),
             skip: 0,
             limit: spec.limit.unwrap_or(u64::MAX),
             columns,
-            wanted,
-            places,
+            wanted: Arc::new(wanted),
+            fields,
         })
+    }
+
+    /// The same plan with each row's number in a column behind those of the result.
+    pub(crate) fn with_row_numbers(mut self) -> Self {
+        self.fields.push(Field::RowNumber);
+        self
+    }
+
+    /// What has to be decoded besides the wanted columns: times, row numbers.
+    pub(crate) fn besides(&self) -> Besides {
+        Besides {
+            ts: self.fields.contains(&Field::Time),
+            seq: self.fields.contains(&Field::RowNumber),
+        }
+    }
+
+    /// The types of a piece's columns.
+    pub(crate) fn types(&self) -> Vec<DataType> {
+        let types = self.fields.iter().map(|field| match field {
+            Field::Time => DataType::I64,
+            Field::RowNumber => DataType::U64,
+            Field::Value(place) => self.wanted.columns[*place].ty,
+        });
+        types.collect()
     }
 
     /// The same plan from `start` on, without the first `skip` rows of it.
@@ -116,10 +164,8 @@ impl Plan {
 
     /// The same rows, with these columns of the table.
     pub(crate) fn reading(&self, columns: Vec<ScanColumn>) -> Self {
-        let (wanted, places) = wanted_columns(&self.table, &columns);
-        let (table, core) = (Arc::clone(&self.table), Arc::clone(&self.core));
-        let Self { visible, start, end, skip, limit, .. } = *self;
-        Self { table, visible, core, start, end, skip, limit, columns, wanted, places }
+        let (wanted, fields) = wanted_columns(&self.table, &columns);
+        Self { columns, wanted: Arc::new(wanted), fields, ..self.clone() }
     }
 
     /// How many rows the result has.
@@ -133,50 +179,88 @@ impl Plan {
 
     /// Rows from `start` to the end.
     pub(crate) fn count(&self, start: i64) -> Result<u64> {
-        let mut count = 0;
-        for (_, rows) in self.memtable_pieces(start) {
-            count += rows.len() as u64;
+        let pieces = self.memtable_pieces(start);
+        let (mut count, mut sources) = (0, self.segment_sources(start));
+        match self.key {
+            None => count += pieces.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>(),
+            Some(_) => sources.extend(self.memtable_source(&pieces, &self.keys_alone())),
         }
-        for segment in self.segments(start) {
-            count += Source::segment(segment, start, self.end).remaining(&self.place())? as u64;
+        let wanted = self.keys_alone();
+        for mut source in sources {
+            count += match source.remaining(&wanted, &self.place())? {
+                Some(rows) => rows as u64,
+                None => self.count_decoded(source)?,
+            };
         }
         Ok(count)
     }
 
-    fn segments(&self, start: i64) -> Vec<Arc<Segment>> {
-        match self.end.is_some_and(|end| end <= start) {
-            true => vec![],
-            false => self.table.segments.overlapping(start, self.end),
+    fn count_decoded(&self, mut source: Source) -> Result<u64> {
+        let (mut count, wanted) = (0, self.keys_alone());
+        while let Some(part) =
+            source.next(COUNT_ROWS, &wanted, Besides::default(), &self.place())?
+        {
+            count += part.rows as u64;
         }
+        Ok(count)
+    }
+
+    /// What counting has to read.
+    fn keys_alone(&self) -> Wanted {
+        wanted_columns(&self.table, &[]).0
+    }
+
+    /// Segments with rows in the range that may be wanted, and the deletes that concern each.
+    fn segments(&self, start: i64) -> Vec<(Arc<Segment>, Vec<Delete>)> {
+        if self.end.is_some_and(|end| end <= start) {
+            return vec![];
+        }
+        let mut segments = self.table.segments.overlapping(start, self.end);
+        if let Some(key) = &self.key {
+            segments.retain(|segment| may_hold(&segment.entry, key));
+        }
+        let with_deletes = segments.into_iter().filter_map(|segment| {
+            let (min_ts, max_ts) = (segment.entry.min_ts, segment.entry.max_ts);
+            let deletes = self.table.deletes.touching(min_ts, max_ts);
+            let deletes: Vec<_> = deletes.filter(|d| d.concerns(&segment.entry)).cloned().collect();
+            let gone = deletes.iter().any(|d| d.key.is_none() && d.covers(min_ts, max_ts));
+            (!gone).then_some((segment, deletes))
+        });
+        with_deletes.collect()
     }
 
     fn memtable_pieces(&self, start: i64) -> Pieces {
-        let mut pieces = Pieces::new();
-        if self.end.is_some_and(|end| end <= start) {
-            return pieces;
+        match self.end.is_some_and(|end| end <= start) {
+            true => Pieces::new(),
+            false => memtable_rows(&self.table, self.visible, start, self.end),
         }
-        for chunk in &self.table.chunks {
-            let rows = chunk.visible(self.visible);
-            for range in chunk.in_range(rows, start, self.end) {
-                pieces.push((Arc::clone(chunk), range));
-            }
+    }
+
+    fn segment_sources(&self, start: i64) -> Vec<Source> {
+        let segments = self.segments(start).into_iter();
+        let source =
+            |(segment, deletes)| Source::segment(segment, start, self.end, deletes, self.filter());
+        segments.map(source).collect()
+    }
+
+    fn memtable_source(&self, pieces: &Pieces, wanted: &Wanted) -> Option<Source> {
+        if pieces.is_empty() {
+            return None;
         }
-        pieces
+        let types = self.table.types();
+        let rows = sort_pieces(pieces, &types, &wanted.positions, &wanted.key);
+        Some(Source::memtable(rows, self.filter()))
+    }
+
+    fn filter(&self) -> RowFilter {
+        RowFilter { key: self.key.clone(), deletes: vec![] }
     }
 
     /// All runs with rows in the range, by least time, and which of them overlap.
     pub(crate) fn sources(&self) -> VecDeque<Source> {
-        let segments = self.segments(self.start).into_iter();
-        let mut sources: Vec<Source> =
-            segments.map(|segment| Source::segment(segment, self.start, self.end)).collect();
-        let pieces = self.memtable_pieces(self.start);
-        if !pieces.is_empty() {
-            let types = self.table.types();
-            let wanted = &self.wanted;
-            let rows = sort_pieces(&pieces, &types, &wanted.positions, &wanted.key);
-            sources.push(Source::memtable(rows));
-            sources.sort_by_key(|source| source.min_ts);
-        }
+        let mut sources = self.segment_sources(self.start);
+        sources.extend(self.memtable_source(&self.memtable_pieces(self.start), &self.wanted));
+        sources.sort_by_key(|source| source.min_ts);
         let mut reach: Option<(usize, i64)> = None;
         for index in 0..sources.len() {
             let (min_ts, max_ts) = (sources[index].min_ts, sources[index].max_ts);
@@ -216,15 +300,15 @@ fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<Sca
     Ok(columns)
 }
 
-fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Option<usize>>) {
+fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
     let spec = &table.def.spec;
-    let (mut positions, mut places) = (Vec::new(), Vec::new());
+    let (mut positions, mut fields) = (Vec::new(), Vec::new());
     for column in columns {
-        places.push(match column {
-            ScanColumn::Time { .. } => None,
+        fields.push(match column {
+            ScanColumn::Time { .. } => Field::Time,
             ScanColumn::Value(def) => {
                 positions.extend(spec.columns.iter().position(|c| c.id == def.id));
-                Some(positions.len() - 1)
+                Field::Value(positions.len() - 1)
             }
         });
     }
@@ -236,20 +320,27 @@ fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Opt
     }
     let key = key.among(&positions);
     let columns = positions.iter().map(|&position| spec.columns[position].clone()).collect();
-    (Wanted { columns, positions, key }, places)
+    (Wanted { columns, positions, key }, fields)
 }
 
 impl Plan {
     /// The columns of the result for `len` rows of a part.
     pub(crate) fn project(&self, part: &Part, start: usize, len: usize) -> Vec<Column> {
-        let column = |place: &Option<usize>| match place {
-            Some(place) => part.columns[*place].slice(self.wanted.columns[*place].ty, start, len),
-            None => {
+        let none = || arrow_buffer::Buffer::from_vec(Vec::<i64>::new());
+        let fixed = |buffer| Column { data: Data::Fixed(buffer), validity: None };
+        let column = |field: &Field| match field {
+            Field::Value(place) => {
+                part.columns[*place].slice(self.wanted.columns[*place].ty, start, len)
+            }
+            Field::Time => {
                 let ts = part.ts.as_ref().map(|ts| ts.slice(start, len).into_inner());
-                let none = || arrow_buffer::Buffer::from_vec(Vec::<i64>::new());
-                Column { data: Data::Fixed(ts.unwrap_or_else(none)), validity: None }
+                fixed(ts.unwrap_or_else(none))
+            }
+            Field::RowNumber => {
+                let seq = part.seq.as_ref().map(|seq| seq.slice(start, len).into_inner());
+                fixed(seq.unwrap_or_else(none))
             }
         };
-        self.places.iter().map(column).collect()
+        self.fields.iter().map(column).collect()
     }
 }

@@ -8,7 +8,7 @@ use crate::db::batches::TableBatches;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
 use crate::db::downsample::{Downsample, DownsampleBatches, DownsampleSpec};
-use crate::db::plan::{Plan, ScanColumn, ScanSpec};
+use crate::db::plan::{Plan, ScanColumn};
 use crate::error::Result;
 
 /// Rows of a piece that is reduced to aggregates.
@@ -26,30 +26,8 @@ enum Rows {
 }
 
 impl Scan {
-    pub(crate) fn new(
-        table: Arc<TableView>,
-        visible: u64,
-        core: Arc<Core>,
-        spec: &ScanSpec,
-    ) -> Result<Self> {
-        Ok(Self(Rows::Table(Arc::new(Plan::new(table, visible, core, spec)?))))
-    }
-
-    /// The last rows of a scan, as many as its limit says: `least` is the time of the first of
-    /// them. `None` if there are not that many.
-    pub(crate) fn newest(
-        table: Arc<TableView>,
-        visible: u64,
-        core: Arc<Core>,
-        spec: &ScanSpec,
-        least: Option<i64>,
-    ) -> Result<Self> {
-        let plan = Plan::new(table, visible, core, spec)?;
-        let Some(least) = least else { return Ok(Self(Rows::Table(Arc::new(plan)))) };
-        // Rows at the least time may be more than are wanted: the first of them are left out.
-        let there = plan.count(least)?;
-        let skip = there.saturating_sub(plan.limit);
-        Ok(Self(Rows::Table(Arc::new(plan.starting(least, skip)))))
+    pub(crate) fn of_table(plan: Plan) -> Self {
+        Self(Rows::Table(Arc::new(plan)))
     }
 
     pub(crate) fn downsample(

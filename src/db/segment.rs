@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use arrow_buffer::Buffer;
+use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::format::Malformed;
@@ -27,14 +28,27 @@ pub(crate) struct Segment {
     footer: OnceLock<Arc<Footer>>,
 }
 
+/// An extent that holds its segment.
+struct Pinned {
+    extent: Buffer,
+    _segment: Arc<Segment>,
+}
+
+impl AsRef<[u8]> for Pinned {
+    fn as_ref(&self) -> &[u8] {
+        &self.extent
+    }
+}
+
 impl Segment {
     /// A segment whose footer nobody has needed yet.
     pub(crate) fn new(entry: SegmentEntry) -> Arc<Self> {
         Arc::new(Self { entry, footer: OnceLock::new() })
     }
 
-    /// The footer and the mapped extent.
-    pub(crate) fn map(&self, at: &Place<'_>) -> Result<(Arc<Footer>, Buffer)> {
+    /// The footer and the mapped extent. Whoever holds the extent or a view of it, also behind an
+    /// Arrow array that was handed out, holds the segment: its place is not used again until then.
+    pub(crate) fn map(self: &Arc<Self>, at: &Place<'_>) -> Result<(Arc<Footer>, Buffer)> {
         let (offset, len) = (self.entry.offset, self.entry.len as usize);
         let extent = at.file.map(offset, len).map_err(|e| match e.kind() {
             std::io::ErrorKind::UnexpectedEof => {
@@ -42,6 +56,7 @@ impl Segment {
             }
             _ => Error::from_io("map a segment", at.path, e),
         })?;
+        let extent = Buffer::from(Bytes::from_owner(Pinned { extent, _segment: Arc::clone(self) }));
         if let Some(footer) = self.footer.get() {
             return Ok((Arc::clone(footer), extent));
         }

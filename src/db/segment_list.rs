@@ -61,20 +61,42 @@ impl SegmentList {
         }
     }
 
-    /// Removes a segment; `false` if it is not there.
-    pub(crate) fn remove(&mut self, id: u64) -> bool {
-        let found = self.leaves.iter().enumerate().find_map(|(i, leaf)| {
-            leaf.segments.iter().position(|s| s.entry.id == id).map(|p| (i, p))
-        });
-        let Some((index, position)) = found else { return false };
+    /// True if the segment of that number and least time is there.
+    pub(crate) fn has(&self, min_ts: i64, id: u64) -> bool {
+        self.find(min_ts, id).is_some()
+    }
+
+    /// Removes the segment of that number and least time, and returns it if it is there.
+    pub(crate) fn remove(&mut self, min_ts: i64, id: u64) -> Option<Arc<Segment>> {
+        let (index, found) = self.find(min_ts, id)?;
         let leaf = Arc::make_mut(&mut self.leaves[index]);
-        let removed = leaf.segments.remove(position);
+        let removed = leaf.segments.remove(found);
         self.rows -= u64::from(removed.entry.rows);
         leaf.max_ts = greatest(&leaf.segments);
         if leaf.segments.is_empty() {
             self.leaves.remove(index);
         }
-        true
+        Some(removed)
+    }
+
+    /// The leaf of that segment, and its place in it.
+    fn find(&self, min_ts: i64, id: u64) -> Option<(usize, usize)> {
+        let at = (min_ts, id);
+        let first = |leaf: &Arc<Leaf>| leaf.segments.first().map(|first| place(first));
+        let after = self.leaves.partition_point(|leaf| first(leaf).is_some_and(|f| f <= at));
+        let index = after.checked_sub(1)?;
+        let found = self.leaves[index].segments.binary_search_by_key(&at, |s| place(s)).ok()?;
+        Some((index, found))
+    }
+
+    /// True if `which` holds for a segment with rows in `least..=greatest`.
+    pub(crate) fn any(&self, least: i64, greatest: i64, which: impl Fn(&Segment) -> bool) -> bool {
+        let leaves = self.leaves.iter().take_while(|leaf| leaf.min_ts() <= greatest);
+        let mut leaves = leaves.filter(|leaf| leaf.max_ts >= least);
+        leaves.any(|leaf| {
+            let inside = |s: &&Arc<Segment>| s.entry.max_ts >= least && s.entry.min_ts <= greatest;
+            leaf.segments.iter().filter(inside).any(|segment| which(segment))
+        })
     }
 
     /// All segments, by least time.
@@ -131,7 +153,7 @@ fn greatest(segments: &[Arc<Segment>]) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::edit::SegmentEntry;
+    use crate::format::edit::{Order, SegmentEntry};
     use proptest::prelude::*;
 
     fn segment(id: u64, min_ts: i64, max_ts: i64) -> Arc<Segment> {
@@ -140,6 +162,7 @@ mod tests {
             table: 1,
             rows: 1,
             level: 0,
+            order: Order::Time,
             min_ts,
             max_ts,
             min_seq: id,
@@ -170,7 +193,8 @@ mod tests {
             let mut kept: Vec<usize> = (0..spans.len()).collect();
             for id in removed {
                 let there = kept.contains(&id);
-                prop_assert_eq!(list.remove(id as u64), there);
+                let min_ts = spans.get(id).map_or(0, |span| span.0);
+                prop_assert_eq!(list.remove(min_ts, id as u64).is_some(), there);
                 kept.retain(|k| *k != id);
             }
             prop_assert_eq!((list.len(), list.rows()), (kept.len(), kept.len() as u64));

@@ -1,15 +1,21 @@
 //! Sorted runs of rows that a scan reads: segments, and the memtable as one run.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_buffer::{Buffer, ScalarBuffer};
 
 use crate::base::batch::Column;
+use crate::base::builder::take;
 use crate::base::schema::ColumnDef;
+use crate::db::clustered::Clustered;
+use crate::db::deletes::{Delete, RowFilter, subtract};
 use crate::db::segment::{Place, Segment};
 use crate::error::Result;
+use crate::format::Malformed;
+use crate::format::edit::Order;
 use crate::format::footer::Footer;
 use crate::format::key::KeyColumns;
 use crate::format::rows::SortedRows;
@@ -27,19 +33,51 @@ pub(crate) struct Wanted {
     pub(crate) key: KeyColumns,
 }
 
+impl Wanted {
+    /// The key's columns and nothing else.
+    pub(crate) fn key_alone(&self) -> Self {
+        let places: Vec<usize> = self.key.positions().collect();
+        Self {
+            columns: places.iter().map(|&place| self.columns[place].clone()).collect(),
+            positions: places.iter().map(|&place| self.positions[place]).collect(),
+            key: self.key.among(&places),
+        }
+    }
+}
+
+/// What of a stretch is decoded besides the wanted columns. A merge needs both.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Besides {
+    pub(crate) ts: bool,
+    pub(crate) seq: bool,
+}
+
 /// A stretch of a sorted run, decoded.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) rows: usize,
     /// Empty if neither the result nor a merge needs times.
     pub(crate) ts: Option<ScalarBuffer<i64>>,
-    /// Only where a merge needs them.
-    seq: Option<ScalarBuffer<u64>>,
+    /// Only where a merge or the result needs them.
+    pub(crate) seq: Option<ScalarBuffer<u64>>,
     pub(crate) columns: Vec<Column>,
     key: KeyColumns,
 }
 
 impl Part {
+    /// Its rows at `rows` alone.
+    fn take(&self, rows: &[u32], wanted: &Wanted) -> Self {
+        let pick = |row: &u32| *row as usize;
+        let columns = self.columns.iter().zip(&wanted.columns);
+        Self {
+            rows: rows.len(),
+            ts: self.ts.as_ref().map(|ts| rows.iter().map(|row| ts[pick(row)]).collect()),
+            seq: self.seq.as_ref().map(|seq| rows.iter().map(|row| seq[pick(row)]).collect()),
+            columns: columns.map(|(column, def)| take(column, def.ty, rows)).collect(),
+            key: self.key.clone(),
+        }
+    }
+
     /// The first row at or past `ts`, which is at or past row `from`.
     pub(crate) fn first_at(&self, from: usize, ts: i64) -> usize {
         let times = self.ts.as_ref().map_or(&[][..], |times| &times[from..]);
@@ -70,91 +108,133 @@ pub(crate) struct Source {
     /// Another run has rows in the same stretch of time.
     pub(crate) overlaps: bool,
     kind: Kind,
-    rest: Range<usize>,
+    /// The rows that are left, of which `filter` may leave out some when they are decoded.
+    rest: VecDeque<Range<usize>>,
+    filter: RowFilter,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// A segment, not yet looked into, of which `[start, end)` is wanted.
-    Closed(Arc<Segment>, i64, Option<i64>),
+    /// A segment, not yet looked into, of which `[start, end)` is wanted without what the deletes
+    /// hide.
+    Closed(Arc<Segment>, i64, Option<i64>, Vec<Delete>),
     Segment(Arc<Segment>, Arc<Footer>, Buffer),
-    Memtable(SortedRows),
+    /// Rows that are in memory: of a memtable, or of a segment in key order.
+    Memory(SortedRows),
 }
 
 impl Source {
-    /// The rows of a segment with times in `[start, end)`.
-    pub(crate) fn segment(segment: Arc<Segment>, start: i64, end: Option<i64>) -> Self {
+    /// The rows of a segment with times in `[start, end)`, without what `deletes` hide and, if
+    /// `filter` says so, those of one key alone.
+    pub(crate) fn segment(
+        segment: Arc<Segment>,
+        start: i64,
+        end: Option<i64>,
+        deletes: Vec<Delete>,
+        filter: RowFilter,
+    ) -> Self {
         let entry = &segment.entry;
         let (min_ts, max_ts) = (entry.min_ts, entry.max_ts);
-        let kind = Kind::Closed(segment, start, end);
-        Self { min_ts, max_ts, overlaps: false, kind, rest: 0..0 }
+        let kind = Kind::Closed(segment, start, end, deletes);
+        Self { min_ts, max_ts, overlaps: false, kind, rest: VecDeque::new(), filter }
     }
 
     /// The rows of a memtable, of which there is at least one; of the columns, only those wanted.
-    pub(crate) fn memtable(rows: SortedRows) -> Self {
+    pub(crate) fn memtable(rows: SortedRows, filter: RowFilter) -> Self {
         let (min_ts, max_ts) = (rows.ts[0], rows.ts[rows.rows() - 1]);
-        let rest = 0..rows.rows();
-        Self { min_ts, max_ts, overlaps: false, kind: Kind::Memtable(rows), rest }
+        let rest = std::iter::once(0..rows.rows()).collect();
+        Self { min_ts, max_ts, overlaps: false, kind: Kind::Memory(rows), rest, filter }
     }
 
-    /// Decodes the next rows, at most `most`; `None` at the end. `with_ts` asks for times even if
-    /// nothing overlaps.
+    /// Decodes the next rows, at most `most`; `None` at the end.
     pub(crate) fn next(
         &mut self,
         most: usize,
         wanted: &Wanted,
-        with_ts: bool,
+        besides: Besides,
         at: &Place<'_>,
     ) -> Result<Option<Part>> {
-        self.open(at)?;
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let rows = self.rest.start..self.stop(most);
-        self.rest.start = rows.end;
-        let part = match &self.kind {
-            Kind::Closed(..) => return Ok(None),
-            Kind::Memtable(all) => memtable_part(all, wanted, rows),
-            Kind::Segment(segment, footer, extent) => {
-                segment_part(segment, footer, extent, wanted, rows, (with_ts, self.overlaps))
-                    .map_err(|bad| segment.damage(at.path, bad))?
+        self.open(wanted, at)?;
+        while let Some(rows) = self.next_rows(most) {
+            let part = match &self.kind {
+                Kind::Closed(..) => return Ok(None),
+                Kind::Memory(all) => memory_part(all, wanted, rows),
+                Kind::Segment(segment, footer, extent) => {
+                    let besides = Besides {
+                        ts: besides.ts || self.overlaps || !self.filter.is_empty(),
+                        seq: besides.seq || self.overlaps,
+                    };
+                    segment_part(segment, footer, extent, wanted, rows, besides)
+                        .map_err(|bad| segment.damage(at.path, bad))?
+                }
+            };
+            let kept = match (&part.ts, self.filter.is_empty()) {
+                (Some(ts), false) => self.filter.keep(ts, &part.columns, &wanted.key),
+                _ => None,
+            };
+            match kept {
+                None => return Ok(Some(part)),
+                Some(rows) if rows.is_empty() => {}
+                Some(rows) => return Ok(Some(part.take(&rows, wanted))),
             }
-        };
-        Ok(Some(part))
+        }
+        Ok(None)
     }
 
-    /// How many rows are left.
-    pub(crate) fn remaining(&mut self, at: &Place<'_>) -> Result<usize> {
-        self.open(at)?;
-        Ok(self.rest.len())
+    /// How many rows are left, if none has to be decoded to tell.
+    pub(crate) fn remaining(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<Option<usize>> {
+        self.open(wanted, at)?;
+        let rows = self.rest.iter().map(ExactSizeIterator::len).sum();
+        Ok(self.filter.is_empty().then_some(rows))
     }
 
-    /// Where to stop: after `most` rows, or before that at the end of a block, so that none is
+    /// The rows to decode next: at most `most`, or fewer up to the end of a block, so that none is
     /// checked and decoded twice.
-    fn stop(&self, most: usize) -> usize {
-        let end = self.rest.end.min(self.rest.start.saturating_add(most));
-        match &self.kind {
-            Kind::Segment(_, footer, _) if end < self.rest.end => {
-                let block = footer.block_rows();
-                let aligned = end / block * block;
-                if aligned > self.rest.start { aligned } else { end }
-            }
-            _ => end,
+    fn next_rows(&mut self, most: usize) -> Option<Range<usize>> {
+        let first = self.rest.front_mut()?;
+        let mut end = first.end.min(first.start.saturating_add(most));
+        if let Kind::Segment(_, footer, _) = &self.kind
+            && end < first.end
+        {
+            let aligned = end / footer.block_rows() * footer.block_rows();
+            end = if aligned > first.start { aligned } else { end };
         }
+        let rows = first.start..end;
+        first.start = end;
+        if first.start == first.end {
+            self.rest.pop_front();
+        }
+        Some(rows)
     }
 
-    fn open(&mut self, at: &Place<'_>) -> Result<()> {
-        if let Kind::Closed(segment, start, end) = &self.kind {
-            let (footer, extent) = segment.map(at)?;
-            self.rest = rows_between(&segment.entry, &footer, &extent, *start, *end)
-                .map_err(|bad| segment.damage(at.path, bad))?;
-            self.kind = Kind::Segment(Arc::clone(segment), footer, extent);
+    fn open(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<()> {
+        let Kind::Closed(segment, start, end, deletes) = &self.kind else { return Ok(()) };
+        let (footer, extent) = segment.map(at)?;
+        self.filter.deletes.extend(deletes.iter().filter(|delete| delete.key.is_some()).cloned());
+        if segment.entry.order == Order::Key {
+            let key = self.filter.key.take();
+            let clustered = Clustered { entry: &segment.entry, footer: &footer, extent: &extent };
+            let rows = clustered.read(wanted, (*start, *end), key.as_deref(), deletes);
+            let rows = rows.map_err(|bad| segment.damage(at.path, bad))?;
+            self.rest = Some(0..rows.rows()).filter(|rows| !rows.is_empty()).into_iter().collect();
+            self.kind = Kind::Memory(rows);
+            return Ok(());
         }
+        let between = |start, end| {
+            rows_between(&segment.entry, &footer, &extent, start, end)
+                .map_err(|bad| segment.damage(at.path, bad))
+        };
+        let mut rest = vec![between(*start, *end)?];
+        for delete in deletes.iter().filter(|delete| delete.key.is_none()) {
+            rest = subtract(rest, &between(delete.entry.start, delete.entry.end)?);
+        }
+        self.rest = rest.into_iter().filter(|rows| !rows.is_empty()).collect();
+        self.kind = Kind::Segment(Arc::clone(segment), footer, extent);
         Ok(())
     }
 }
 
-fn memtable_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part {
+fn memory_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part {
     let columns = all.columns.iter().zip(&wanted.columns);
     Part {
         rows: rows.len(),
@@ -171,26 +251,32 @@ fn segment_part(
     extent: &Buffer,
     wanted: &Wanted,
     rows: Range<usize>,
-    (with_ts, overlaps): (bool, bool),
-) -> Result<Part, crate::format::Malformed> {
-    let ts = match with_ts || overlaps {
+    besides: Besides,
+) -> Result<Part, Malformed> {
+    let ts = match besides.ts {
         true => Some(read_ts(footer, extent, rows.clone())?),
         false => None,
     };
-    let seq = match overlaps {
+    let seq = match besides.seq {
         true => Some(read_seq(&segment.entry, footer, extent, rows.clone())?),
         false => None,
     };
-    let mut columns = Vec::with_capacity(wanted.columns.len());
-    for def in &wanted.columns {
-        columns.push(match footer.column(def.id) {
-            Some(column) if column.ty == def.ty => {
-                read_column(footer, column, extent, rows.clone())?
-            }
-            Some(_) => return Err(crate::format::Malformed { what: "type of a column", at: 0 }),
-            // The column was added after the segment was written.
-            None => Column::nulls(def.ty, rows.len()),
-        });
-    }
+    let columns = read_wanted(footer, extent, wanted, rows.clone())?;
     Ok(Part { rows: rows.len(), ts, seq, columns, key: wanted.key.clone() })
+}
+
+/// The wanted columns of some rows of a segment.
+pub(crate) fn read_wanted(
+    footer: &Footer,
+    extent: &Buffer,
+    wanted: &Wanted,
+    rows: Range<usize>,
+) -> Result<Vec<Column>, Malformed> {
+    let column = |def: &ColumnDef| match footer.column(def.id) {
+        Some(column) if column.ty == def.ty => read_column(footer, column, extent, rows.clone()),
+        Some(_) => Err(Malformed { what: "type of a column", at: 0 }),
+        // The column was added after the segment was written.
+        None => Ok(Column::nulls(def.ty, rows.len())),
+    };
+    wanted.columns.iter().map(column).collect()
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::db::catalog::TableView;
-use crate::db::segment::Place;
+use crate::db::core::Core;
+use crate::db::extent::{rows, time_range};
+use crate::db::maintenance::MaintenanceStats;
 use crate::error::Result;
 use crate::format::edit::{Edit, encode_edits};
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};
@@ -25,6 +28,11 @@ pub struct DbStats {
     pub epoch: u64,
     /// Number that the next row gets.
     pub next_seq: u64,
+    /// How many times each byte of a segment was written since the database was opened, packs
+    /// counted in; `None` if none was.
+    pub write_amplification: Option<f64>,
+    /// What background maintenance did since the database was opened.
+    pub maintenance: MaintenanceStats,
     /// Its tables, by name.
     pub tables: Vec<TableStats>,
 }
@@ -95,7 +103,12 @@ pub struct Problem {
 }
 
 /// Figures about one table.
-pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Result<TableStats> {
+pub(crate) fn table_stats(
+    core: &Arc<Core>,
+    table: &Arc<TableView>,
+    visible: u64,
+) -> Result<TableStats> {
+    let at = &core.place();
     let spec = &table.def.spec;
     let column = |name: &str, ty: &str| ColumnStats {
         name: name.into(),
@@ -128,12 +141,12 @@ pub(crate) fn table_stats(table: &TableView, visible: u64, at: &Place<'_>) -> Re
         }
     }
     let memtable_rows = table.memtable_rows(visible);
-    let (min_ts, max_ts) = table.time_range(visible).unzip();
+    let (min_ts, max_ts) = time_range(core, table, visible)?.unzip();
     let mut schema = Vec::new();
     table.def.encode(&mut schema);
     Ok(TableStats {
         name: table.def.name.clone(),
-        rows: table.segments.rows() + memtable_rows,
+        rows: rows(core, table, visible)?,
         memtable_rows,
         segments: table.segments.len() as u64,
         disk_bytes,

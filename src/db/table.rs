@@ -2,27 +2,34 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::base::batch::Batch;
-use crate::base::schema::{OnConflict, TableSpec, check_name};
+use crate::base::schema::{DataType, OnConflict, TableSpec, check_name};
 use crate::base::value::Value;
-use crate::db::catalog::TableView;
+use crate::db::catalog::{TableView, View};
 use crate::db::core::{Core, Recovery};
 use crate::db::downsample::DownsampleSpec;
-use crate::db::newest::nth_newest;
+use crate::db::extent::{newest, rows, time_range};
+use crate::db::handle::Handle;
 use crate::db::options::DbOptions;
-use crate::db::plan::ScanSpec;
+use crate::db::pack::PackReport;
+use crate::db::plan::{Key, Plan, ScanSpec};
 use crate::db::scan::Scan;
 use crate::db::segment::Place;
 use crate::db::stats::{DbStats, TableStats, table_stats};
+use crate::db::validate::fit_value;
 use crate::db::verify::{Progress, VerifyReport};
 use crate::db::write::Receipt;
 use crate::db::{open, verify};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::key::KeyColumns;
 use crate::format::spec::{TableDef, TableId};
 use crate::store::RealStorage;
 use crate::store::storage::Storage;
 
+/// Rows below which a segment is joined with its neighbours, unless somebody says otherwise.
+pub const PACKED_ROWS: usize = 1 << 18;
 /// Most names of tables that an error tells.
 const NAMES_TOLD: usize = 16;
 
@@ -42,14 +49,70 @@ const NAMES_TOLD: usize = 16;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Db {
-    pub(in crate::db) core: Arc<Core>,
+    pub(in crate::db) core: Handle,
 }
 
 /// A table of an open database.
 #[derive(Debug, Clone)]
 pub struct Table {
-    core: Arc<Core>,
+    pub(in crate::db) core: Handle,
     def: Arc<TableDef>,
+    /// The moment that it shows; `None` for now.
+    moment: Option<Snapshot>,
+}
+
+/// One moment of the whole database, for as long as it is held: what is appended, deleted, packed or
+/// dropped meanwhile does not show. Taking one costs the same however much there is.
+///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, TableSpec};
+///
+/// let folder = tempfile::tempdir()?;
+/// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// sensor.append_row(1, &[20.5.into()])?;
+/// let snapshot = db.snapshot()?;
+/// sensor.delete(None, None, None)?;
+/// assert_eq!((sensor.len()?, snapshot.table("sensor")?.len()?), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    core: Handle,
+    view: Arc<View>,
+    visible: u64,
+}
+
+impl Snapshot {
+    /// The table of that name as it was.
+    ///
+    /// # Errors
+    /// `TableNotFound` if there was none.
+    pub fn table(&self, name: &str) -> Result<Table> {
+        self.core.check_open()?;
+        let table = self.view.find(name).and_then(|id| self.view.table(id));
+        let table = table.ok_or_else(|| unknown_table(name, &self.view))?;
+        let (core, def) = (self.core.clone(), Arc::clone(&table.def));
+        Ok(Table { core, def, moment: Some(self.clone()) })
+    }
+
+    /// Names of the tables there were, sorted.
+    pub fn tables(&self) -> Vec<String> {
+        self.view.names()
+    }
+}
+
+#[cold]
+fn unknown_table(name: &str, view: &View) -> Error {
+    let names = view.names();
+    let has = match names.get(..NAMES_TOLD) {
+        Some(first) if names.len() > NAMES_TOLD => {
+            format!("{} and {} more", first.join(", "), names.len() - NAMES_TOLD)
+        }
+        _ if names.is_empty() => "no tables".into(),
+        _ => names.join(", "),
+    };
+    Error::new(ErrorKind::TableNotFound, format!("no table {name:?}; the database has {has}"))
 }
 
 impl Db {
@@ -68,7 +131,7 @@ impl Db {
         path: impl AsRef<Path>,
         options: DbOptions,
     ) -> Result<Self> {
-        Ok(Self { core: Arc::new(open::open(storage, path.as_ref(), options)?) })
+        Ok(Self { core: Handle::new(open::open(storage, path.as_ref(), options)?) })
     }
 
     /// Where it is, with symlinks followed.
@@ -95,6 +158,7 @@ impl Db {
     /// Writes the rows of the memtables as segments and commits: whatever was written before
     /// survives power loss.
     pub fn flush(&self) -> Result<()> {
+        self.core.maintenance.check()?;
         self.core.flush()
     }
 
@@ -106,7 +170,7 @@ impl Db {
 
     /// The table of that name.
     pub fn table(&self, name: &str) -> Result<Table> {
-        self.find_table(name)?.ok_or_else(|| self.not_found(name))
+        self.find_table(name)?.ok_or_else(|| unknown_table(name, &self.core.snapshot().0))
     }
 
     /// The table of that name, if there is one.
@@ -114,23 +178,41 @@ impl Db {
         self.core.check_open()?;
         let (view, _) = self.core.snapshot();
         let table = view.find(name).and_then(|id| view.table(id));
-        let handle =
-            |def: &Arc<TableDef>| Table { core: Arc::clone(&self.core), def: Arc::clone(def) };
+        let handle = |def: &Arc<TableDef>| {
+            let (core, def) = (self.core.clone(), Arc::clone(def));
+            Table { core, def, moment: None }
+        };
         Ok(table.map(|table| handle(&table.def)))
     }
 
-    #[cold]
-    fn not_found(&self, name: &str) -> Error {
-        let names = self.core.snapshot().0.names();
-        let has = match names.get(..NAMES_TOLD) {
-            Some(first) if names.len() > NAMES_TOLD => {
-                format!("{} and {} more", first.join(", "), names.len() - NAMES_TOLD)
+    /// This moment of the whole database, to be read for as long as it is held.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.core.check_open()?;
+        let (view, visible) = self.core.snapshot();
+        Ok(Snapshot { core: self.core.clone(), view, visible })
+    }
+
+    /// Packs the table of that name, or all of them: see [`Table::pack`].
+    pub fn pack(&self, table: Option<&str>, least_rows: usize) -> Result<PackReport> {
+        self.core.maintenance.check()?;
+        if let Some(name) = table {
+            return self.table(name)?.pack(least_rows);
+        }
+        let mut all = PackReport::default();
+        for name in self.tables()? {
+            match self.table(&name).and_then(|table| table.pack(least_rows)) {
+                // Dropped meanwhile.
+                Err(e) if e.kind() == ErrorKind::TableNotFound => {}
+                done => all += done?,
             }
-            _ if names.is_empty() => "no tables".into(),
-            _ => names.join(", "),
-        };
-        let message = format!("no table {name:?}; the database has {has}");
-        Error::new(ErrorKind::TableNotFound, message)
+        }
+        Ok(all)
+    }
+
+    /// Packs all tables and gives back the space that nothing needs any more: the file gets smaller.
+    pub fn compact(&self) -> Result<()> {
+        self.pack(None, PACKED_ROWS)?;
+        self.core.compact()
     }
 
     /// Creates a table. If there is one of that name with the same schema, this is it.
@@ -139,6 +221,7 @@ impl Db {
     /// `Schema` if there is one with another schema, or if the schema cannot be.
     pub fn create_table(&self, name: &str, spec: TableSpec) -> Result<Table> {
         self.core.check_open()?;
+        self.core.maintenance.check()?;
         check_name("table", name)?;
         spec.validate()?;
         if let Some(table) = self.existing(name, &spec)? {
@@ -150,13 +233,38 @@ impl Db {
                 "on_conflict = {rule:?} is not there yet: every row is kept, as with \"all\""
             )));
         }
-        let def = TableDef { id: 0, name: name.into(), spec: spec.clone() };
+        let def = TableDef { id: 0, name: name.into(), spec: Arc::new(spec.clone()) };
         if let Some(receipt) = self.core.create_table(def)? {
             self.settle(receipt)?;
             return self.table(name);
         }
         // Another thread was quicker: its table is this one, or is in the way.
         self.existing(name, &spec)?.ok_or_else(|| Error::schema(format!("table {name:?} is gone")))
+    }
+
+    /// Drops a table with all that is in it. Its name is free at once, and a table of that name that
+    /// is made later is another one; handles of this one fail with `TableNotFound`. Snapshots that
+    /// were taken before show it still. The next flush gives its space back, as far as no snapshot,
+    /// scan or exported buffer needs it.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// db.drop_table("sensor")?;
+    /// assert!(sensor.len().is_err() && db.tables()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `TableNotFound` if there is none; otherwise as for [`Table::append_row`].
+    pub fn drop_table(&self, name: &str) -> Result<()> {
+        match self.core.drop_table(name)? {
+            Some(receipt) => self.settle(receipt),
+            None => Err(unknown_table(name, &self.core.snapshot().0)),
+        }
     }
 
     fn existing(&self, name: &str, spec: &TableSpec) -> Result<Option<Table>> {
@@ -179,9 +287,8 @@ impl Db {
     pub fn stats(&self) -> Result<DbStats> {
         self.core.check_open()?;
         let (view, visible) = self.core.snapshot();
-        let at = self.core.place();
         let tables: Result<Vec<TableStats>> =
-            view.tables().map(|table| table_stats(table, visible, &at)).collect();
+            view.tables().map(|table| table_stats(&self.core, table, visible)).collect();
         let mut tables = tables?;
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         let io = |e| Error::from_io("read the length of", &self.core.path, e);
@@ -196,6 +303,8 @@ impl Db {
             generation: slot.map_or(0, |slot| slot.generation),
             epoch: slot.map_or(0, |slot| slot.epoch),
             next_seq: visible + 1,
+            write_amplification: self.core.counters.write_amplification(),
+            maintenance: self.core.maintenance.stats(),
             tables,
         })
     }
@@ -250,27 +359,65 @@ impl Table {
         &self.def.name
     }
 
-    /// Its schema and rules.
-    pub fn spec(&self) -> &TableSpec {
-        &self.def.spec
+    /// Its schema and rules as they are now: columns that were added since are there. Of a table
+    /// that was dropped, those it had when it was looked up.
+    pub fn spec(&self) -> Arc<TableSpec> {
+        Arc::clone(&self.definition().spec)
+    }
+
+    fn definition(&self) -> Arc<TableDef> {
+        match self.moment {
+            Some(_) => Arc::clone(&self.def),
+            None => self.core.definition(self.id()).unwrap_or_else(|| Arc::clone(&self.def)),
+        }
     }
 
     /// The database it belongs to.
     pub fn db(&self) -> Db {
-        Db { core: Arc::clone(&self.core) }
+        Db { core: self.core.clone() }
     }
 
-    fn id(&self) -> TableId {
+    pub(in crate::db) fn id(&self) -> TableId {
         self.def.id
+    }
+
+    /// Fails if it shows a moment that has passed, or if maintenance failed in the background.
+    #[inline]
+    pub(in crate::db) fn check_now(&self) -> Result<()> {
+        match self.moment {
+            None => self.core.maintenance.check(),
+            Some(_) => Err(Error::new(
+                ErrorKind::ReadOnly,
+                "the table is of a snapshot, which does not change; write to that of the database",
+            )),
+        }
     }
 
     /// The table as readers see it now, and up to which row number.
     fn now(&self) -> Result<(Arc<TableView>, u64)> {
         self.core.check_open()?;
-        let (view, visible) = self.core.snapshot();
+        let (view, visible) = match &self.moment {
+            Some(moment) => (Arc::clone(&moment.view), moment.visible),
+            None => self.core.snapshot(),
+        };
         match view.table(self.id()) {
             Some(table) => Ok((Arc::clone(table), visible)),
-            None => Err(self.core.no_table(self.id())),
+            None => Err(self.dropped()),
+        }
+    }
+
+    #[cold]
+    fn dropped(&self) -> Error {
+        Error::new(ErrorKind::TableNotFound, format!("table {:?} was dropped", self.name()))
+            .in_file(self.core.path())
+    }
+
+    /// What the core says of a number, said of the name.
+    #[inline]
+    fn named<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(e) if e.kind() == ErrorKind::TableNotFound => Err(self.dropped()),
+            result => result,
         }
     }
 
@@ -302,33 +449,123 @@ impl Table {
     /// waits for whoever holds the log: a commit, or its own making of it); the second is
     /// [`Db::settle`].
     pub fn write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Receipt> {
-        self.core.append_row(self.id(), ts, values)
+        self.check_now()?;
+        self.named(self.core.append_row(self.id(), ts, values))
     }
 
     /// [`Table::write_row`] if that can be done at once: `None` where it would have to wait.
     #[inline]
     pub fn try_write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Option<Receipt>> {
-        self.core.try_append_row(self.id(), ts, values)
+        self.check_now()?;
+        self.named(self.core.try_append_row(self.id(), ts, values))
     }
 
     /// The first half of [`Table::append`]; the second is [`Db::settle`].
     pub fn write(&self, batches: Vec<Batch>) -> Result<Receipt> {
-        self.core.append(&self.def, batches)
+        self.check_now()?;
+        self.named(self.core.append(&self.definition(), batches))
+    }
+
+    /// Deletes the rows there are now with `start <= time < end` and, if one is given, of that key.
+    /// They are gone at once; rows that are appended later in the same range are not touched.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for ts in 0..10 {
+    ///     sensor.append_row(ts, &[20.5.into()])?;
+    /// }
+    /// sensor.delete(Some(2), Some(5), None)?;
+    /// assert_eq!(sensor.len()?, 7);
+    /// sensor.append_row(3, &[21.0.into()])?;
+    /// assert_eq!(sensor.len()?, 8);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Table::append_row`].
+    pub fn delete(&self, start: Option<i64>, end: Option<i64>, key: Option<Key>) -> Result<()> {
+        self.check_now()?;
+        let start = start.unwrap_or(i64::MIN);
+        let receipt = self.core.delete(self.id(), start, end, key.map(|key| key.0));
+        let receipt = self.named(receipt)?;
+        receipt.map_or(Ok(()), |receipt| self.core.settle(receipt))
+    }
+
+    /// Gives the table a column. It is the last one; rows there are now are null in it, rows that
+    /// are appended from now on have a value for it. Nothing is rewritten.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(1, &[20.5.into()])?;
+    /// sensor.add_column("site", DataType::Utf8)?;
+    /// sensor.append_row(2, &[20.5.into(), "a".into()])?;
+    /// assert_eq!(sensor.len()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Schema` if its name is taken or cannot be, or there are too many columns; otherwise as for
+    /// [`Table::append_row`].
+    pub fn add_column(&self, name: &str, ty: DataType) -> Result<()> {
+        self.check_now()?;
+        let receipt = self.named(self.core.add_column(self.id(), name, ty))?;
+        self.core.settle(receipt)
+    }
+
+    /// Packs the table: segments that overlap, are small or hold deleted rows become segments that
+    /// follow each other, without what was deleted; those of a table with a key have the rows of
+    /// each key together. Appends and reads go on meanwhile. Segments of fewer than `least_rows`
+    /// rows are joined with their neighbours.
+    ///
+    /// # Errors
+    /// As for [`Db::flush`]; what was packed before the error stays so.
+    pub fn pack(&self, least_rows: usize) -> Result<PackReport> {
+        self.check_now()?;
+        self.named(self.core.pack(self.id(), least_rows, &AtomicBool::new(false)))
+    }
+
+    /// The key with these values, one for each key column of the table.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the table has no key, `Schema` if the values are not such.
+    pub fn key(&self, values: &[Value<'_>]) -> Result<Key> {
+        let spec = self.spec();
+        if spec.key.is_empty() {
+            return Err(Error::invalid(format!("table {:?} has no key", self.name())));
+        }
+        if spec.key.len() != values.len() {
+            let (takes, has) = (spec.key.len(), values.len());
+            return Err(Error::schema(format!("the key has {takes} columns, not {has}")));
+        }
+        let most = self.core.options.max_record_size;
+        let columns = spec.key.iter().map(|&position| &spec.columns[position]).zip(values);
+        let fitted = columns.map(|(column, value)| fit_value(column, *value, most));
+        let mut bytes = Vec::new();
+        KeyColumns::of(&spec).encode_values(&fitted.collect::<Result<Vec<_>>>()?, &mut bytes);
+        Ok(Key(bytes))
     }
 
     /// Rows in a range of time, in order, as of now.
     pub fn scan(&self, spec: ScanSpec) -> Result<Scan> {
         let (table, visible) = self.now()?;
-        Scan::new(table, visible, Arc::clone(&self.core), &spec)
+        Ok(Scan::of_table(Plan::new(table, visible, self.core.core(), &spec)?))
     }
 
-    /// The newest `n` rows, in order.
-    pub fn last(&self, n: usize) -> Result<Scan> {
-        self.newest(n, None)
+    /// The newest `n` rows, in order; of one key, if one is given.
+    pub fn last(&self, n: usize, key: Option<Key>) -> Result<Scan> {
+        self.newest(n, None, key)
     }
 
     /// The newest row at or before `ts`: of rows at the same time, the last in the order of a scan.
-    /// No row if there is none.
+    /// No row if there is none. Of one key, if one is given.
     ///
     /// ```
     /// use chronolite::{DataType, Db, DbOptions, TableSpec};
@@ -337,24 +574,22 @@ impl Table {
     /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
     /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
     /// sensor.append_row(1000, &[20.5.into()])?;
-    /// assert_eq!(sensor.asof(5000)?.count()?, 1);
-    /// assert_eq!(sensor.asof(999)?.count()?, 0);
+    /// assert_eq!(sensor.asof(5000, None)?.count()?, 1);
+    /// assert_eq!(sensor.asof(999, None)?.count()?, 0);
     /// # drop(sensor);
     /// db.close()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn asof(&self, ts: i64) -> Result<Scan> {
+    pub fn asof(&self, ts: i64, key: Option<Key>) -> Result<Scan> {
         // Past the last time there is nothing to stop at.
-        self.newest(1, ts.checked_add(1))
+        self.newest(1, ts.checked_add(1), key)
     }
 
     /// The newest `n` rows before `end`, in order.
-    fn newest(&self, n: usize, end: Option<i64>) -> Result<Scan> {
+    fn newest(&self, n: usize, end: Option<i64>, key: Option<Key>) -> Result<Scan> {
         let (table, visible) = self.now()?;
-        let spec = ScanSpec { end, limit: Some(n as u64), ..ScanSpec::default() };
-        let at = self.core.place();
-        let least = if n == 0 { None } else { nth_newest(&table, visible, n, end, &at)? };
-        Scan::newest(table, visible, Arc::clone(&self.core), &spec, least)
+        let spec = ScanSpec { end, key, limit: Some(n as u64), ..ScanSpec::default() };
+        newest(&self.core, &table, visible, &spec)
     }
 
     /// The rows of a range in buckets of time, and what each comes to, as of now. It is read as a
@@ -369,13 +604,13 @@ impl Table {
     /// sum of integers does not fit 64 bits; `InvalidInput` if filling makes over 100 million rows.
     pub fn downsample(&self, spec: DownsampleSpec) -> Result<Scan> {
         let (table, visible) = self.now()?;
-        Scan::downsample(table, visible, Arc::clone(&self.core), spec)
+        Scan::downsample(table, visible, self.core.core(), spec)
     }
 
     /// How many rows.
     pub fn len(&self) -> Result<u64> {
         let (table, visible) = self.now()?;
-        Ok(table.segments.rows() + table.memtable_rows(visible))
+        rows(&self.core, &table, visible)
     }
 
     /// True if it has no row.
@@ -386,7 +621,7 @@ impl Table {
     /// Least and greatest time of all rows; `None` if there are none.
     pub fn time_range(&self) -> Result<Option<(i64, i64)>> {
         let (table, visible) = self.now()?;
-        Ok(table.time_range(visible))
+        time_range(&self.core, &table, visible)
     }
 
     /// Least time of all rows.
@@ -402,6 +637,6 @@ impl Table {
     /// Figures about it.
     pub fn stats(&self) -> Result<TableStats> {
         let (table, visible) = self.now()?;
-        table_stats(&table, visible, &self.core.place())
+        table_stats(&self.core, &table, visible)
     }
 }

@@ -213,7 +213,12 @@ fn verify_extents(core: &Core, main: &Main, view: &View, report: &mut VerifyRepo
     report.free_bytes = slot.file_len.saturating_sub(HEADER_LEN).saturating_sub(bytes);
 }
 
-fn verify_segment(segment: &Segment, table: &TableView, at: &Place<'_>, report: &mut VerifyReport) {
+fn verify_segment(
+    segment: &Arc<Segment>,
+    table: &TableView,
+    at: &Place<'_>,
+    report: &mut VerifyReport,
+) {
     report.segments += 1;
     report.bytes += segment.entry.len;
     let (footer, extent) = match segment.map(at) {

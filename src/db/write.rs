@@ -7,13 +7,14 @@ use crate::base::batch::Batch;
 use crate::base::schema::DataType;
 use crate::base::value::Value;
 use crate::db::core::{Core, Writer};
+use crate::db::new_segments::SegmentKind;
 use crate::db::options::Durability;
 use crate::db::ranked::RankedGuard;
 use crate::db::sorted::sort_batch;
 use crate::db::syncer::Ticker;
 use crate::db::validate::{check_batches, check_row_size, fit_row};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::edit::{Edit, SegmentEntry, encode_edits};
+use crate::format::edit::{DeleteEntry, Edit, SegmentEntry, encode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, put_row, put_rows};
 use crate::format::segment::{NUMBERED_LEN, number};
 use crate::format::spec::{TableDef, TableId};
@@ -99,6 +100,7 @@ impl Core {
             let ticker = ticker.map_err(|e| Error::from_io("start a thread", &self.path, e))?;
             writer.ticker = Some(ticker);
         }
+        self.start_maintenance()?;
         writer.log = Some(log);
         Ok(())
     }
@@ -175,6 +177,34 @@ impl Core {
         Ok(self.receipt(writer, 1, lsn))
     }
 
+    /// Deletes what is there now of a range and, if one is given, of a key. Rows that come later
+    /// live.
+    pub(crate) fn delete(
+        &self,
+        id: TableId,
+        start: i64,
+        end: Option<i64>,
+        key: Option<Vec<u8>>,
+    ) -> Result<Option<Receipt>> {
+        if end.is_some_and(|end| end <= start) {
+            self.check_writable()?;
+            return Ok(None);
+        }
+        let mut guard = self.log_writer()?;
+        let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
+        if writer.table(id).is_none() {
+            return Err(self.no_table(id));
+        }
+        let durable = self.syncer.durable();
+        let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
+        let entry = DeleteEntry { table: id, lsn: log.next_lsn(), start, end, key };
+        let lsn = log.append(kind::DELETE, durable, |out| entry.encode(out))?;
+        let seq = writer.next_seq;
+        self.change_view(|view| view.add_delete(&entry, seq));
+        writer.deletes.push(entry);
+        Ok(Some(self.receipt(writer, 0, lsn)))
+    }
+
     /// Appends the rows of all batches, or none.
     pub(crate) fn append(&self, def: &TableDef, mut batches: Vec<Batch>) -> Result<Receipt> {
         self.check_writable()?;
@@ -194,17 +224,19 @@ impl Core {
         if batches.iter().map(size).sum::<usize>() >= self.options.direct_bytes {
             return self.append_segments(def, &types, batches);
         }
-        self.append_logged(def.id, &batches, rows)
+        self.append_logged(def, &batches, rows)
     }
 
-    fn append_logged(&self, id: TableId, batches: &[Batch], rows: usize) -> Result<Receipt> {
+    fn append_logged(&self, def: &TableDef, batches: &[Batch], rows: usize) -> Result<Receipt> {
+        let id = def.id;
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
         let (first_seq, durable) = (writer.next_seq, self.syncer.durable());
         let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
             return Err(self.no_table(id));
         };
-        let columns = &table.def.spec.columns;
+        // Those that the batches have: one that was added meanwhile is null in them.
+        let columns = &def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let lsn = log.append(kind::ROWS, durable, |out| {
             put_rows(out, id, columns, first_seq, batches);
@@ -235,7 +267,7 @@ impl Core {
             // Numbers relative to the batch: the writer may be numbering other rows meanwhile.
             let sorted = sort_batch(&group, &def.spec, first);
             first += group.iter().map(Batch::rows).sum::<usize>() as u64;
-            fail = self.write_segments(def, &sorted, 0, &mut written);
+            fail = self.write_segments(def, &sorted, SegmentKind::flushed(0), &mut written);
             if fail.is_err() {
                 break;
             }
@@ -291,7 +323,7 @@ impl Core {
             .map_err(|e| self.health.judge(Error::from_io("write", &self.path, e)))
     }
 
-    fn receipt(&self, writer: &mut Writer, rows: u64, lsn: u64) -> Receipt {
+    pub(crate) fn receipt(&self, writer: &mut Writer, rows: u64, lsn: u64) -> Receipt {
         if rows > 0 {
             writer.load.note(rows);
         }
@@ -328,7 +360,7 @@ impl Core {
 
     #[cold]
     pub(crate) fn no_table(&self, id: TableId) -> Error {
-        Error::new(ErrorKind::TableNotFound, format!("table number {id} is gone"))
+        Error::new(ErrorKind::TableNotFound, format!("table number {id} was dropped"))
             .in_file(&self.path)
     }
 }

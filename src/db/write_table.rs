@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::base::batch::Batch;
+use crate::base::batch::{Batch, Column};
 use crate::base::value::Value;
 use crate::db::cells::Cells;
 use crate::format::spec::{TableDef, TableId};
@@ -23,6 +23,11 @@ impl WriteTable {
     pub(crate) fn new(def: Arc<TableDef>) -> Self {
         let types = def.spec.columns.iter().map(|column| column.ty).collect();
         Self { def, memtable: Memtable::new(types) }
+    }
+
+    /// The table has that definition from now on: the next row begins a chunk that is made by it.
+    pub(crate) fn redefine(&mut self, def: Arc<TableDef>) {
+        *self = Self::new(def);
     }
 
     /// Appends a row that fits the table. A new chunk is handed to `show` before the row is in it.
@@ -48,13 +53,16 @@ impl WriteTable {
     }
 
     /// Appends a batch that fits the table, numbering its rows from `seq` on. New chunks are handed
-    /// to `show` before rows are in them.
+    /// to `show` before rows are in them. Columns that the batch lacks are null.
     pub(crate) fn push_batch(
         &mut self,
         batch: &Batch,
         seq: &mut u64,
         mut show: impl FnMut(TableId, Arc<Chunk<Cells>>),
     ) {
+        let missing = self.def.spec.columns.iter().skip(batch.columns.len());
+        let nulls = missing.map(|column| Column::nulls(column.ty, batch.rows()));
+        let columns: Vec<Column> = batch.columns.iter().cloned().chain(nulls).collect();
         let mut start = 0;
         while start < batch.rows() {
             let rest = batch.rows() - start;
@@ -65,7 +73,7 @@ impl WriteTable {
             let len = rest.min(chunk.room());
             // SAFETY: as in `push_row`.
             unsafe {
-                chunk.payload().push_columns(&batch.columns, start, len);
+                chunk.payload().push_columns(&columns, start, len);
                 chunk.publish(&batch.ts[start..start + len], *seq);
             }
             *seq += len as u64;

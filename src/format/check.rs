@@ -8,7 +8,7 @@ use crate::base::batch::Column;
 use crate::base::bytes::Malformed;
 use crate::base::schema::TableSpec;
 use crate::codec::VECTOR_ROWS;
-use crate::format::edit::SegmentEntry;
+use crate::format::edit::{Order, SegmentEntry};
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID};
 use crate::format::key::KeyColumns;
 use crate::format::segment::{key_range, read_column, read_seq, read_ts};
@@ -133,7 +133,8 @@ fn check_order(
     let bad = |what| Err(Malformed { what, at });
     let all = 0..footer.rows as usize;
     let Ok(ts) = read_ts(footer, extent, all.clone()) else { return Ok(()) };
-    if !ts.is_sorted() || ts.first() != Some(&entry.min_ts) || ts.last() != Some(&entry.max_ts) {
+    let ends = (ts.iter().min(), ts.iter().max());
+    if ends != (Some(&entry.min_ts), Some(&entry.max_ts)) {
         return bad("times that are not those of the manifest");
     }
     let Ok(seq) = read_seq(entry, footer, extent, all.clone()) else { return Ok(()) };
@@ -143,7 +144,11 @@ fn check_order(
     }
     let in_order = |row: usize| {
         let (a, b) = (row - 1, row);
-        let order = ts[a].cmp(&ts[b]).then_with(|| key.compare(keys, a, keys, b));
+        let (by_time, by_key) = (ts[a].cmp(&ts[b]), || key.compare(keys, a, keys, b));
+        let order = match entry.order {
+            Order::Time => by_time.then_with(by_key),
+            Order::Key => by_key().then(by_time),
+        };
         order.then_with(|| seq[a].cmp(&seq[b])).is_lt()
     };
     if (1..all.end).all(in_order) { Ok(()) } else { bad("order of rows") }
@@ -160,7 +165,7 @@ mod tests {
     fn built(change: impl FnOnce(&mut Footer, &mut SegmentEntry)) -> Vec<&'static str> {
         let spec = TableSpec::new([("v", DataType::F64), ("tag", DataType::Utf8)]);
         let spec = spec.key(&["tag"]).unwrap();
-        let def = TableDef { id: 1, name: "t".into(), spec };
+        let def = TableDef { id: 1, name: "t".into(), spec: spec.into() };
         let values: Vec<f64> = (0..3000).map(|i| [f64::NAN, -0.0, 1.5][i % 3]).collect();
         let rows = SortedRows {
             ts: (0..3000i64).map(|i| i / 2).collect::<Vec<_>>().into(),
@@ -168,7 +173,8 @@ mod tests {
             columns: vec![Column::from_vec(values), Column::from_texts(vec!["a"; 3000])],
         };
         let mut extent = Vec::new();
-        let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3 };
+        let new =
+            NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3, level: 0, order: Order::Time };
         let mut entry = build(new, &rows, &mut extent);
         let extent = Buffer::from_vec(extent);
         let mut footer = read_footer(&entry, 9, &extent).unwrap();

@@ -7,15 +7,20 @@
 //! ```text
 //! 1 create table   a table definition (see `spec`)
 //! 2 add segment    see below
-//! 3 remove segment u64 segment id
+//! 3 remove segment u32 table id, u64 segment id, i64 least time of it
 //! 4 flushed        u32 table id, u64 log number up to which its rows stand in segments
+//! 5 add column     u32 table id, u32 column id, u8 type, text name
+//! 6 drop table     u32 table id; of the next number that no table has yet: it was used up
+//! 7 delete         u32 table id, u64 log number, i64 start, i64 end (excluded), u8 flags (bit 0:
+//!                  of one key; bit 1: no end), bytes: the key, see `key`
+//! 8 forget delete  u32 table id, u64 log number
 //! ```
 //!
 //! A segment's entry:
 //!
 //! ```text
 //!  0 u64 id           8 u32 table        12 u32 rows
-//! 16 u8  level       17 u8  order (0 by time)   18 u16 flags (bit 0: key range is known)
+//! 16 u8  level       17 u8  order (0 by time, 1 by key)   18 u16 flags (bit 0: key range is known)
 //! 20 u32 length of the footer
 //! 24 i64 least time, i64 greatest time
 //! 40 u64 least row number, u64 greatest row number
@@ -26,6 +31,7 @@
 //! ```
 
 use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
+use crate::base::schema::{ColumnDef, DataType};
 use crate::format::spec::{TableDef, TableId};
 
 /// Kind of a manifest record that begins the manifest.
@@ -37,10 +43,36 @@ const TAG_CREATE_TABLE: u8 = 1;
 const TAG_ADD_SEGMENT: u8 = 2;
 const TAG_REMOVE_SEGMENT: u8 = 3;
 const TAG_FLUSHED: u8 = 4;
+const TAG_ADD_COLUMN: u8 = 5;
+const TAG_DROP_TABLE: u8 = 6;
+const TAG_DELETE: u8 = 7;
+const TAG_FORGET_DELETE: u8 = 8;
 const FLAG_KEY_RANGE: u16 = 1;
+const FLAG_OF_ONE_KEY: u8 = 1;
+const FLAG_NO_END: u8 = 2;
 
 /// A segment's number, never used twice.
 pub type SegmentId = u64;
+
+/// In which order a segment has its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By time, key, row number: as they are read.
+    Time,
+    /// By key, time, row number: the rows of a key are together.
+    Key,
+}
+
+impl Order {
+    /// The order that a byte stands for.
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Time),
+            1 => Some(Self::Key),
+            _ => None,
+        }
+    }
+}
 
 /// What the manifest knows of a segment: enough to decide whether a read needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +85,8 @@ pub struct SegmentEntry {
     pub rows: u32,
     /// 0 as flushed; higher as packed.
     pub level: u8,
+    /// The order of its rows.
+    pub order: Order,
     /// Least time in it.
     pub min_ts: i64,
     /// Greatest time in it.
@@ -79,6 +113,30 @@ pub struct SegmentEntry {
     pub key_range: Option<(Vec<u8>, Vec<u8>)>,
 }
 
+/// A delete: rows of records before it are hidden, in its range and of its key, and none after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteEntry {
+    /// The table.
+    pub table: TableId,
+    /// Its log number.
+    pub lsn: u64,
+    /// The first time.
+    pub start: i64,
+    /// The time before which it ends; `None` where it does not.
+    pub end: Option<i64>,
+    /// The key; `None` for those of all keys.
+    pub key: Option<Vec<u8>>,
+}
+
+/// A column that a table was given after it was created: older rows are null in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedColumn {
+    /// The table.
+    pub table: TableId,
+    /// The column, which stands behind those that were there.
+    pub column: ColumnDef,
+}
+
 /// One change of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
@@ -87,9 +145,24 @@ pub enum Edit {
     /// A segment was added to a table.
     AddSegment(SegmentEntry),
     /// A segment is no longer part of its table.
-    RemoveSegment(SegmentId),
+    RemoveSegment {
+        /// The table.
+        table: TableId,
+        /// The segment.
+        id: SegmentId,
+        /// The least time in it, by which it is found.
+        min_ts: i64,
+    },
     /// All rows of a table up to a log number stand in its segments.
     Flushed(TableId, u64),
+    /// A table was given a column.
+    AddColumn(AddedColumn),
+    /// A table is gone, with all that was in it; its number is not given again.
+    DropTable(TableId),
+    /// Rows were deleted, some of which stand in segments.
+    Delete(DeleteEntry),
+    /// No segment holds a row any more that the delete of that log number hides.
+    ForgetDelete(TableId, u64),
 }
 
 /// Appends the bytes of `edits`.
@@ -106,14 +179,33 @@ pub fn encode_edits<'a>(edits: impl IntoIterator<Item = &'a Edit>, out: &mut Vec
                 entry.encode(&mut payload);
                 TAG_ADD_SEGMENT
             }
-            Edit::RemoveSegment(id) => {
+            Edit::RemoveSegment { table, id, min_ts } => {
+                payload.extend_from_slice(&table.to_le_bytes());
                 payload.extend_from_slice(&id.to_le_bytes());
+                payload.extend_from_slice(&min_ts.to_le_bytes());
                 TAG_REMOVE_SEGMENT
             }
             Edit::Flushed(table, lsn) => {
                 payload.extend_from_slice(&table.to_le_bytes());
                 payload.extend_from_slice(&lsn.to_le_bytes());
                 TAG_FLUSHED
+            }
+            Edit::AddColumn(added) => {
+                added.encode(&mut payload);
+                TAG_ADD_COLUMN
+            }
+            Edit::DropTable(table) => {
+                payload.extend_from_slice(&table.to_le_bytes());
+                TAG_DROP_TABLE
+            }
+            Edit::Delete(entry) => {
+                entry.encode(&mut payload);
+                TAG_DELETE
+            }
+            Edit::ForgetDelete(table, lsn) => {
+                payload.extend_from_slice(&table.to_le_bytes());
+                payload.extend_from_slice(&lsn.to_le_bytes());
+                TAG_FORGET_DELETE
             }
         };
         out.push(tag);
@@ -131,8 +223,15 @@ pub fn decode_edits(bytes: &[u8]) -> Result<Vec<Edit>, Malformed> {
         edits.push(match tag {
             TAG_CREATE_TABLE => Edit::CreateTable(TableDef::decode(&mut p)?),
             TAG_ADD_SEGMENT => Edit::AddSegment(SegmentEntry::decode(&mut p)?),
-            TAG_REMOVE_SEGMENT => Edit::RemoveSegment(p.u64("segment id")?),
+            TAG_REMOVE_SEGMENT => {
+                let (table, id) = (p.u32("table id")?, p.u64("segment id")?);
+                Edit::RemoveSegment { table, id, min_ts: p.i64("least time")? }
+            }
             TAG_FLUSHED => Edit::Flushed(p.u32("table id")?, p.u64("log number")?),
+            TAG_ADD_COLUMN => Edit::AddColumn(AddedColumn::decode(&mut p)?),
+            TAG_DROP_TABLE => Edit::DropTable(p.u32("table id")?),
+            TAG_DELETE => Edit::Delete(DeleteEntry::decode(&mut p)?),
+            TAG_FORGET_DELETE => Edit::ForgetDelete(p.u32("table id")?, p.u64("log number")?),
             _ => return Err(r.malformed("kind of edit")),
         });
         p.finish("edit")?;
@@ -140,12 +239,57 @@ pub fn decode_edits(bytes: &[u8]) -> Result<Vec<Edit>, Malformed> {
     Ok(edits)
 }
 
+impl AddedColumn {
+    /// Appends its bytes: the payload of an edit, and the body of a log record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.table.to_le_bytes());
+        out.extend_from_slice(&self.column.id.to_le_bytes());
+        out.push(self.column.ty as u8);
+        put_slice(out, self.column.name.as_bytes());
+    }
+
+    /// Reads one.
+    pub fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (table, id, code) = (r.u32("table id")?, r.u32("column id")?, r.u8("column type")?);
+        let ty = DataType::from_code(code).ok_or(r.malformed("column type"))?;
+        let name = r.text("column name")?.to_owned();
+        Ok(Self { table, column: ColumnDef { id, name, ty } })
+    }
+}
+
+impl DeleteEntry {
+    /// Appends its bytes: the payload of an edit, and the body of a log record.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.table.to_le_bytes());
+        out.extend_from_slice(&self.lsn.to_le_bytes());
+        out.extend_from_slice(&self.start.to_le_bytes());
+        out.extend_from_slice(&self.end.unwrap_or(i64::MAX).to_le_bytes());
+        let of_one_key = if self.key.is_some() { FLAG_OF_ONE_KEY } else { 0 };
+        out.push(of_one_key | if self.end.is_none() { FLAG_NO_END } else { 0 });
+        put_slice(out, self.key.as_deref().unwrap_or_default());
+    }
+
+    /// Reads one.
+    pub fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (table, lsn) = (r.u32("table id")?, r.u64("log number")?);
+        let (start, end) = (r.i64("start")?, r.i64("end")?);
+        let flags = r.u8("flags")?;
+        let key = r.slice("key")?.to_vec();
+        let end = (flags & FLAG_NO_END == 0).then_some(end);
+        if end.is_some_and(|end| end <= start) || flags & !(FLAG_OF_ONE_KEY | FLAG_NO_END) != 0 {
+            return Err(r.malformed("delete"));
+        }
+        let key = (flags & FLAG_OF_ONE_KEY != 0).then_some(key);
+        Ok(Self { table, lsn, start, end, key })
+    }
+}
+
 impl SegmentEntry {
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.id.to_le_bytes());
         out.extend_from_slice(&self.table.to_le_bytes());
         out.extend_from_slice(&self.rows.to_le_bytes());
-        out.extend_from_slice(&[self.level, 0]);
+        out.extend_from_slice(&[self.level, self.order as u8]);
         let flags = if self.key_range.is_some() { FLAG_KEY_RANGE } else { 0 };
         out.extend_from_slice(&flags.to_le_bytes());
         out.extend_from_slice(&self.footer_len.to_le_bytes());
@@ -189,8 +333,8 @@ impl SegmentEntry {
         let (least, greatest) = (r.slice("least key")?.to_vec(), r.slice("greatest key")?.to_vec());
         let key_range = (flags & FLAG_KEY_RANGE != 0).then_some((least, greatest));
         let footer_end = footer_at.checked_add(u64::from(footer_len));
-        let sound = order == 0
-            && rows > 0
+        let order = Order::from_byte(order).ok_or(r.malformed("order of a segment"))?;
+        let sound = rows > 0
             && min_ts <= max_ts
             && min_seq <= max_seq
             && offset.checked_add(len).is_some()
@@ -203,6 +347,7 @@ impl SegmentEntry {
             table,
             rows,
             level,
+            order,
             min_ts,
             max_ts,
             min_seq,
@@ -221,7 +366,7 @@ impl SegmentEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::schema::{DataType, TableSpec};
+    use crate::base::schema::TableSpec;
 
     pub(crate) fn entry(id: SegmentId) -> SegmentEntry {
         SegmentEntry {
@@ -229,6 +374,7 @@ mod tests {
             table: 1,
             rows: 10,
             level: 0,
+            order: Order::Key,
             min_ts: -5,
             max_ts: 5,
             min_seq: 1,
@@ -247,19 +393,33 @@ mod tests {
     fn edits_survive_and_prefixes_are_refused() {
         let spec = TableSpec::new([("v", DataType::F64)]);
         let edits = vec![
-            Edit::CreateTable(TableDef { id: 1, name: "t".into(), spec }),
+            Edit::CreateTable(TableDef { id: 1, name: "t".into(), spec: spec.into() }),
             Edit::AddSegment(entry(4)),
             Edit::AddSegment(SegmentEntry { key_range: None, ..entry(5) }),
-            Edit::RemoveSegment(4),
+            Edit::RemoveSegment { table: 1, id: 4, min_ts: -5 },
+            Edit::AddColumn(AddedColumn {
+                table: 1,
+                column: ColumnDef { id: 1, name: "new".into(), ty: DataType::Utf8 },
+            }),
+            Edit::DropTable(2),
             Edit::Flushed(1, 77),
+            Edit::Delete(DeleteEntry { table: 1, lsn: 78, start: -3, end: Some(9), key: None }),
+            Edit::Delete(DeleteEntry {
+                table: 1,
+                lsn: 79,
+                start: i64::MIN,
+                end: None,
+                key: Some(vec![1, 2]),
+            }),
+            Edit::ForgetDelete(1, 78),
         ];
         let mut bytes = vec![];
         encode_edits(&edits, &mut bytes);
-        assert_eq!(decode_edits(&bytes), Ok(edits));
+        assert_eq!(decode_edits(&bytes).as_ref(), Ok(&edits));
         for len in 1..bytes.len() {
             // A cut between two edits is a shorter list; the frame's checksum sees that one.
             if let Ok(read) = decode_edits(&bytes[..len]) {
-                assert!(read.len() < 5);
+                assert!(read.len() < edits.len());
             }
         }
         bytes[0] = 99;

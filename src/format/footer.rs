@@ -1,7 +1,7 @@
 //! A segment's footer: where each block is, how it is coded, what is in it (SPEC 7.2).
 //!
 //! ```text
-//! u32 rows, u8 log2 of the rows of a block, u8 zero, u16 count of columns
+//! u32 rows, u8 log2 of the rows of a block, u8 order (as in its entry), u16 count of columns
 //! u64 least row number, u64 log number as of which deletes were applied: both as in the segment's
 //!   entry; the second is 0 until the rows are numbered
 //! u32 length and bytes of the table's definition (see `spec`); then each column:
@@ -24,6 +24,7 @@ use crate::base::bytes::{Malformed, Reader, put_slice};
 use crate::base::schema::{ColumnId, DataType};
 use crate::codec::{Codec, MAX_BLOCK_ROWS};
 use crate::format::EXTENT_ALIGN;
+use crate::format::edit::Order;
 use crate::format::spec::TableDef;
 use crate::format::stats::Summary;
 
@@ -112,6 +113,8 @@ pub struct Footer {
     pub rows: u32,
     /// Log2 of the rows of a block.
     pub block_shift: u8,
+    /// The order of its rows.
+    pub order: Order,
     /// Whose it is.
     pub label: Label,
     /// Its columns: the time first, then the row numbers, then values.
@@ -163,7 +166,7 @@ impl Footer {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(&self.rows.to_le_bytes());
-        out.extend_from_slice(&[self.block_shift, 0]);
+        out.extend_from_slice(&[self.block_shift, self.order as u8]);
         out.extend_from_slice(&(self.columns.len() as u16).to_le_bytes());
         out.extend_from_slice(&self.label.min_seq.to_le_bytes());
         out.extend_from_slice(&self.label.as_of_lsn.to_le_bytes());
@@ -179,7 +182,7 @@ impl Footer {
         let mut r = Reader::new(bytes);
         let rows = r.u32("rows")?;
         let block_shift = r.u8("rows of a block")?;
-        r.u8("zero")?;
+        let order = Order::from_byte(r.u8("order")?).ok_or(r.malformed("order"))?;
         let columns = r.u16("columns")?;
         let sound = (10..=MAX_BLOCK_ROWS.ilog2() as u8).contains(&block_shift)
             && (1..=MAX_SEGMENT_ROWS as u32).contains(&rows);
@@ -188,7 +191,7 @@ impl Footer {
         }
         let (min_seq, as_of_lsn) = (r.u64("least row")?, r.u64("log number")?);
         let label = Label { min_seq, as_of_lsn, table: r.slice("table definition")?.to_vec() };
-        let mut footer = Self { rows, block_shift, label, columns: Vec::new() };
+        let mut footer = Self { rows, block_shift, order, label, columns: Vec::new() };
         for _ in 0..columns {
             footer.columns.push(ColumnIndex::decode(&mut r, &footer, limit)?);
         }
@@ -316,6 +319,7 @@ mod tests {
         let footer = Footer {
             rows: 1025,
             block_shift: 10,
+            order: Order::Time,
             label: Label { min_seq: 7, as_of_lsn: 9, table: vec![1, 2] },
             columns: vec![
                 column(TIME_ID, DataType::I64, 0, vec![values.clone()]),

@@ -7,8 +7,12 @@
 
 use std::cmp::Ordering;
 
+use arrow_buffer::{BooleanBuffer, Buffer};
+
 use crate::base::batch::{Column, Data};
+use crate::base::bytes::{Malformed, Reader};
 use crate::base::schema::{DataType, TableSpec};
+use crate::base::value::Value;
 
 /// Longest encoded key that a segment's entry keeps; a range with a longer one is not kept.
 pub const MAX_KEPT_KEY: usize = 256;
@@ -53,6 +57,23 @@ impl KeyColumns {
         }
     }
 
+    /// Appends the key of these values, one for each of its columns and fitting it.
+    pub fn encode_values(&self, values: &[Value<'_>], out: &mut Vec<u8>) {
+        for (&(_, ty), value) in self.0.iter().zip(values) {
+            out.push(u8::from(*value != Value::Null));
+            match value {
+                Value::Null => {}
+                Value::Bool(bit) => out.push(u8::from(*bit)),
+                Value::Int(int) => put_integer(&int.to_le_bytes(), ty, out),
+                Value::UInt(int) => put_integer(&int.to_le_bytes(), ty, out),
+                Value::Str(text) => put_text(text.as_bytes(), out),
+                Value::Bytes(bytes) => put_text(bytes, out),
+                // A schema with a float in its key is refused.
+                Value::Float(_) => {}
+            }
+        }
+    }
+
     /// Compares the keys of two rows as their encodings compare, without making them.
     pub fn compare(&self, a: &[Column], row_a: usize, b: &[Column], row_b: usize) -> Ordering {
         for &(position, ty) in &self.0 {
@@ -65,6 +86,75 @@ impl KeyColumns {
     }
 }
 
+/// One key, to compare those of rows with.
+#[derive(Debug, Clone)]
+pub struct KeyValue {
+    bytes: Vec<u8>,
+    /// A column of one row for each of the key's columns.
+    columns: Vec<Column>,
+}
+
+impl KeyValue {
+    /// The key as bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl KeyColumns {
+    /// The key whose bytes these are.
+    pub fn decode(&self, bytes: &[u8]) -> Result<KeyValue, Malformed> {
+        let mut r = Reader::new(bytes);
+        let columns = self.0.iter().map(|&(_, ty)| decode_value(&mut r, ty));
+        let columns = columns.collect::<Result<_, _>>()?;
+        r.finish("key")?;
+        Ok(KeyValue { bytes: bytes.to_vec(), columns })
+    }
+
+    /// Compares the key of a row with `key`.
+    pub fn compare_with(&self, columns: &[Column], row: usize, key: &KeyValue) -> Ordering {
+        for (&(position, ty), value) in self.0.iter().zip(&key.columns) {
+            let order = compare_value(&columns[position], row, value, 0, ty);
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+        Ordering::Equal
+    }
+}
+
+fn decode_value(r: &mut Reader<'_>, ty: DataType) -> Result<Column, Malformed> {
+    match r.u8("key")? {
+        0 => return Ok(Column::nulls(ty, 1)),
+        1 => {}
+        _ => return Err(r.malformed("key")),
+    }
+    if ty == DataType::Bool {
+        let bit = r.u8("key")? != 0;
+        let data = Data::Bool(BooleanBuffer::collect_bool(1, |_| bit));
+        return Ok(Column { data, validity: None });
+    }
+    let Some(width) = ty.width() else {
+        let mut text = Vec::new();
+        loop {
+            match r.u8("key")? {
+                0 if r.u8("key")? == 0 => return Ok(Column::from_texts([text])),
+                byte => text.push(byte),
+            }
+        }
+    };
+    let mut value: Vec<u8> = r.take(width, "key")?.to_vec();
+    if ty.is_signed_int() {
+        value[0] ^= 0x80;
+    }
+    value.reverse();
+    // Aligned as the type wants it.
+    let mut wide = [0; 8];
+    wide[..width].copy_from_slice(&value);
+    let data = Buffer::from_vec(vec![u64::from_le_bytes(wide)]).slice_with_length(0, width);
+    Ok(Column { data: Data::Fixed(data), validity: None })
+}
+
 fn encode_value(column: &Column, ty: DataType, row: usize, out: &mut Vec<u8>) {
     if !column.is_valid(row) {
         return out.push(0);
@@ -72,23 +162,30 @@ fn encode_value(column: &Column, ty: DataType, row: usize, out: &mut Vec<u8>) {
     out.push(1);
     match &column.data {
         Data::Bool(bits) => out.push(u8::from(bits.value(row))),
-        Data::Bytes { .. } => {
-            for &byte in column.bytes_at(row) {
-                out.push(byte);
-                if byte == 0 {
-                    out.push(0xFF);
-                }
-            }
-            out.extend_from_slice(&[0, 0]);
-        }
+        Data::Bytes { .. } => put_text(column.bytes_at(row), out),
         Data::Fixed(buffer) => {
             let width = ty.width().unwrap_or(1);
-            let start = out.len();
-            out.extend(buffer[row * width..(row + 1) * width].iter().rev());
-            if ty.is_signed_int() {
-                out[start] ^= 0x80;
-            }
+            put_integer(&buffer[row * width..(row + 1) * width], ty, out);
         }
+    }
+}
+
+fn put_text(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        out.push(byte);
+        if byte == 0 {
+            out.push(0xFF);
+        }
+    }
+    out.extend_from_slice(&[0, 0]);
+}
+
+/// An integer of the type's width, given in at least so many little-endian bytes.
+fn put_integer(bytes: &[u8], ty: DataType, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend(bytes[..ty.width().unwrap_or(1)].iter().rev());
+    if ty.is_signed_int() {
+        out[start] ^= 0x80;
     }
 }
 
@@ -149,6 +246,9 @@ mod tests {
                         key.encode(&columns, a, &mut x);
                         key.encode(&columns, b, &mut y);
                         prop_assert_eq!(x.cmp(&y), key.compare(&columns, a, &columns, b));
+                        let value = key.decode(&x).unwrap();
+                        prop_assert_eq!(y.cmp(&x), key.compare_with(&columns, b, &value));
+                        prop_assert!(key.decode(&x[..x.len() - 1]).is_err());
                     }
                 }
             }

@@ -23,6 +23,9 @@
 //!             offsets from 0, then bytes); each piece is padded to 8 bytes
 //! 3 create    a table definition (see `spec`)
 //! 4 segments  edits (see `edit`) whose extents were written before this record was
+//! 5 delete    a delete (see `edit`), whose log number is that of the record
+//! 6 column    a column that a table was given (see `edit`)
+//! 7 drop      u32 table
 //! ```
 
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
@@ -52,6 +55,12 @@ pub mod kind {
     pub const CREATE_TABLE: u8 = 3;
     /// Segments were written.
     pub const SEGMENTS: u8 = 4;
+    /// Rows were deleted.
+    pub const DELETE: u8 = 5;
+    /// A table was given a column.
+    pub const ADD_COLUMN: u8 = 6;
+    /// A table was dropped.
+    pub const DROP_TABLE: u8 = 7;
 }
 
 /// The header of a log file.

@@ -7,10 +7,11 @@ use arrow_buffer::ScalarBuffer;
 use crate::base::batch::Column;
 use crate::base::schema::TableSpec;
 
-/// Rows of one table in the order they are read: by time, key, and arrival.
+/// Rows of one table in the order they are read: by time, key, and arrival (or, for a segment in
+/// key order, by key, time, and arrival).
 #[derive(Debug, Clone)]
 pub struct SortedRows {
-    /// Times, ascending.
+    /// Times.
     pub ts: ScalarBuffer<i64>,
     /// Row numbers: the order of arrival.
     pub seq: RowNumbers,

@@ -18,7 +18,7 @@ use crate::base::schema::{ColumnId, DataType, StoragePolicy, TableSpec};
 use crate::codec::checksum::checksum;
 use crate::codec::{self, BytesBuilder, Choice, Codec, VECTOR_ROWS};
 use crate::format::EXTENT_ALIGN;
-use crate::format::edit::{SegmentEntry, SegmentId};
+use crate::format::edit::{Order, SegmentEntry, SegmentId};
 use crate::format::footer::{
     BlockRef, ColumnIndex, Footer, LABEL_NUMBERS, Label, MAX_SEGMENT_ROWS, Role, SEQ_ID, Stream,
     TIME_ID,
@@ -41,6 +41,10 @@ pub struct NewSegment<'a> {
     /// Deletes up to this log number are applied to the rows; 0 if the rows have no numbers yet
     /// (see [`number`]).
     pub as_of_lsn: u64,
+    /// 0 as flushed; higher as packed.
+    pub level: u8,
+    /// The order of the rows.
+    pub order: Order,
 }
 
 /// Makes the extent of a segment of 1 to [`MAX_SEGMENT_ROWS`] rows in place of what `extent` holds,
@@ -52,10 +56,15 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
     let block_shift = if spec.storage == StoragePolicy::Size { 16 } else { 14 };
     let (min_seq, max_seq) = rows.seq.range(count);
     let label = Label { min_seq, as_of_lsn: new.as_of_lsn, table: encoded(new.def) };
-    let mut footer = Footer { rows: count as u32, block_shift, label, columns: Vec::new() };
+    let (rows_of, order) = (count as u32, new.order);
+    let mut footer = Footer { rows: rows_of, block_shift, order, label, columns: Vec::new() };
     extent.clear();
     let raw = spec.storage == StoragePolicy::Raw;
     let ts = Column { data: Data::Fixed(rows.ts.inner().clone()), validity: None };
+    let (min_ts, max_ts) = match new.order {
+        Order::Time => (rows.ts[0], rows.ts[count - 1]),
+        Order::Key => rows.ts.iter().fold((i64::MAX, i64::MIN), |(a, b), &t| (a.min(t), b.max(t))),
+    };
     put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, raw);
     put_row_numbers(&mut footer, extent, &rows.seq, min_seq);
     for (column, def) in rows.columns.iter().zip(&spec.columns) {
@@ -65,9 +74,10 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
         id: new.id,
         table: new.def.id,
         rows: count as u32,
-        level: 0,
-        min_ts: rows.ts[0],
-        max_ts: rows.ts[count - 1],
+        level: new.level,
+        order: new.order,
+        min_ts,
+        max_ts,
         min_seq,
         max_seq,
         as_of_lsn: new.as_of_lsn,
@@ -263,7 +273,11 @@ pub fn read_footer(entry: &SegmentEntry, salt: u64, extent: &[u8]) -> Result<Foo
     let footer = Footer::decode(body, entry.footer_at).map_err(place)?;
     let columns = footer.columns.len();
     let lead = footer.columns.iter().take(2).map(|column| column.id);
-    if footer.rows != entry.rows || columns < 2 || !lead.eq([TIME_ID, SEQ_ID]) {
+    if footer.rows != entry.rows
+        || footer.order != entry.order
+        || columns < 2
+        || !lead.eq([TIME_ID, SEQ_ID])
+    {
         return Err(place(Malformed { what: "footer at odds with the manifest", at: 0 }));
     }
     Ok(footer)
@@ -479,7 +493,7 @@ mod tests {
 
     fn def(storage: StoragePolicy) -> TableDef {
         let spec = TableSpec::new([("v", DataType::F64)]).storage(storage);
-        TableDef { id: 1, name: "t".into(), spec }
+        TableDef { id: 1, name: "t".into(), spec: spec.into() }
     }
 
     fn rows(shift: f64) -> SortedRows {
@@ -495,7 +509,8 @@ mod tests {
     #[test]
     fn a_segment_reads_back_and_finds_times() {
         let def = def(StoragePolicy::Balanced);
-        let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3 };
+        let new =
+            NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3, level: 0, order: Order::Time };
         let mut extent = Vec::new();
         let entry = build(new, &rows(0.0), &mut extent);
         let extent = Buffer::from_vec(extent);
@@ -516,7 +531,14 @@ mod tests {
     fn another_segment_of_the_same_shape_is_not_taken_for_it() {
         for storage in StoragePolicy::ALL {
             let def = def(storage);
-            let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3 };
+            let new = NewSegment {
+                id: 7,
+                def: &def,
+                salt: 9,
+                as_of_lsn: 3,
+                level: 0,
+                order: Order::Time,
+            };
             let (mut extent, mut stale) = (Vec::new(), Vec::new());
             let entry = build(new, &rows(0.0), &mut extent);
             build(new, &rows(1.0), &mut stale);
@@ -530,7 +552,8 @@ mod tests {
         let def = def(StoragePolicy::Balanced);
         let mut sorted = rows(0.0);
         sorted.seq = (0..40_000).collect::<Vec<u64>>().into();
-        let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 0 };
+        let new =
+            NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 0, level: 0, order: Order::Time };
         let mut extent = Vec::new();
         let mut entry = build(new, &sorted, &mut extent);
         let (at, len) = (entry.footer_at as usize, entry.footer_len as usize);
@@ -543,7 +566,8 @@ mod tests {
         assert_eq!((entry.min_seq, entry.max_seq, entry.as_of_lsn), (100, 40_099, 5));
         assert_eq!(read_seq(&entry, &footer, &extent, 5..6).unwrap()[0], 105);
 
-        let new = NewSegment { id: 3, def: &def, salt: 11, as_of_lsn: 5 };
+        let new =
+            NewSegment { id: 3, def: &def, salt: 11, as_of_lsn: 5, level: 0, order: Order::Time };
         let (copied, bytes) = copy(new, &entry, &footer, &extent);
         let bytes = Buffer::from_vec(bytes);
         let again = read_footer(&copied, 11, &bytes).unwrap();

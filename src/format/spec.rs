@@ -9,14 +9,17 @@
 //! u32  count of key columns; each: u32 position among the columns
 //! ```
 
+use std::sync::Arc;
+
 use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
-use crate::base::schema::{ColumnDef, DataType, OnConflict, StoragePolicy, TableSpec};
+use crate::base::schema::{ColumnDef, ColumnId, DataType, OnConflict, StoragePolicy, TableSpec};
 use crate::base::time::TimeUnit;
+use crate::error::Error;
 
 /// A table's number, never used again after the table is gone.
 pub type TableId = u32;
 
-/// A table as it was created.
+/// A table as it was created, and with the columns it was given since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableDef {
     /// Its number.
@@ -24,10 +27,32 @@ pub struct TableDef {
     /// Its name.
     pub name: String,
     /// Its schema.
-    pub spec: TableSpec,
+    pub spec: Arc<TableSpec>,
 }
 
 impl TableDef {
+    /// The same table with a column more, behind the others.
+    ///
+    /// # Errors
+    /// `Schema` if its name or number is taken or cannot be, or there are too many.
+    pub fn with_column(&self, column: ColumnDef) -> Result<Self, Error> {
+        if self.spec.columns.iter().any(|there| there.id >= column.id) {
+            return Err(Error::schema(format!("the number of column {:?} is taken", column.name)));
+        }
+        let mut spec = (*self.spec).clone();
+        spec.columns.push(column);
+        spec.validate()?;
+        Ok(Self { spec: Arc::new(spec), ..self.clone() })
+    }
+
+    /// The same table without a column that was added last.
+    #[must_use]
+    pub fn without_column(&self, id: ColumnId) -> Self {
+        let mut spec = (*self.spec).clone();
+        spec.columns.retain(|column| column.id != id);
+        Self { spec: Arc::new(spec), ..self.clone() }
+    }
+
     /// Appends the definition's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let spec = &self.spec;
@@ -71,7 +96,11 @@ impl TableDef {
         let spec = TableSpec { time_column, unit, columns, key, on_conflict, storage };
         let fits =
             spec.validate().is_ok() && crate::base::schema::check_name("table", &name).is_ok();
-        if fits { Ok(Self { id, name, spec }) } else { Err(r.malformed("table definition")) }
+        if fits {
+            Ok(Self { id, name, spec: spec.into() })
+        } else {
+            Err(r.malformed("table definition"))
+        }
     }
 }
 
@@ -92,7 +121,7 @@ mod tests {
             .storage(StoragePolicy::Raw)
             .key(&["site"])
             .unwrap();
-        let def = TableDef { id: 9, name: "wetter".into(), spec };
+        let def = TableDef { id: 9, name: "wetter".into(), spec: spec.into() };
         let mut bytes = vec![];
         def.encode(&mut bytes);
         let mut r = Reader::new(&bytes);

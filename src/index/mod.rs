@@ -6,10 +6,13 @@
 //! - `append_vec`: a buffer that one writer fills while readers read what is there
 //! - `memtable`: chunks of rows as they arrive
 //! - `merge`: sorted runs into one sorted sequence
+//! - `tombstone`: ranges that hide what was written before them
 
 pub mod append_vec;
 pub mod memtable;
 pub mod merge;
+pub mod tombstone;
 
 pub use append_vec::AppendVec;
 pub use memtable::{Chunk, Memtable};
+pub use tombstone::{Span, Tombstones};

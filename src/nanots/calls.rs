@@ -2,7 +2,7 @@
 
 use crate::base::{DataType, TableSpec, Value};
 use crate::db::validate::fit_row;
-use crate::db::{Db, ScanSpec, Table};
+use crate::db::{Db, PACKED_ROWS, PackReport, ScanSpec, Table};
 use crate::error::{Error, Result};
 
 /// The column of a table that [`Db::append`] makes.
@@ -89,6 +89,15 @@ impl Db {
         check_series(&self.table(series)?)?;
         let (times, mut values) = self.query_table_range_columns(series, start_ms, end_ms)?;
         Ok(times.into_iter().zip(values.pop().unwrap_or_default()).collect())
+    }
+
+    /// Packs a table into segments of at least so many rows, where it has them; a target below
+    /// [`PACKED_ROWS`] counts as that.
+    ///
+    /// # Errors
+    /// `TableNotFound` if there is none; otherwise as for [`Table::pack`].
+    pub fn pack_table(&self, table: &str, target_segment_points: usize) -> Result<PackReport> {
+        self.pack(Some(table), target_segment_points.max(PACKED_ROWS))
     }
 
     /// The table of that name, made as a series if there is none. `value`, which is to be appended,

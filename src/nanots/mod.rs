@@ -17,8 +17,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Of its second example all but `compact_retention_now` and `pack_table`, which come with a later
-//! version:
+//! Its second example:
 //!
 //! ```
 //! use chronolite::nanots::{NanoTsDb, NanoTsOptions};
@@ -45,10 +44,14 @@
 //! let (ts_ms, cols) = db.query_table_range_columns("sensor", t0, t0 + 60_000)?;
 //! assert_eq!(cols.len(), 2);
 //! println!("rows={}", ts_ms.len());
+//!
+//! db.compact_retention_now()?;
+//! db.pack_table("sensor", 8192)?;
+//! # assert!(db.table("sensor")?.is_empty()?);
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! And its third, whose maintenance comes with a later version too:
+//! And its third:
 //!
 //! ```
 //! use chronolite::nanots::{AutoMaintenanceOptions, NanoTsDbShared, NanoTsOptions};

@@ -77,7 +77,8 @@ impl Db {
         end: i64,
     ) -> Result<(Vec<i64>, Vec<Column>)> {
         let table = self.table(table)?;
-        let values = table.spec().columns.iter().map(|column| column.ty);
+        let spec = table.spec();
+        let values = spec.columns.iter().map(|column| column.ty);
         let types: Vec<DataType> = std::iter::once(DataType::I64).chain(values).collect();
         let mut pieces: Vec<Vec<Column>> = types.iter().map(|_| vec![]).collect();
         for piece in table.scan(ScanSpec::closed(start, end))?.batches(ROWS)? {

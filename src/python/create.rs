@@ -82,7 +82,8 @@ fn name_and_type(item: &Bound<'_, PyAny>) -> PyResult<(String, DataType)> {
     }
 }
 
-fn data_type(ty: &Bound<'_, PyAny>) -> PyResult<DataType> {
+/// A column's type: its name, or a type of Arrow.
+pub(super) fn data_type(ty: &Bound<'_, PyAny>) -> PyResult<DataType> {
     if let Ok(name) = ty.cast::<PyString>() {
         let name = name.to_str()?;
         return DataType::from_name(name).ok_or_else(|| unknown_type(name));

@@ -11,9 +11,10 @@ use super::create::{self, Rules};
 use super::detached::Detached;
 use super::errors::{invalid, wrong_type};
 use super::salvage::with_progress;
+use super::snapshot::Snapshot;
 use super::table::Table;
 use super::{describe, nanots, report};
-use crate::db::{self, DbOptions, Durability, Mode};
+use crate::db::{self, DbOptions, Durability, Mode, PACKED_ROWS};
 
 /// A database: one file of typed tables, open for writing in one process at a time.
 #[pyclass(frozen, module = "chronolite")]
@@ -58,6 +59,38 @@ impl Db {
         self.db.path().as_os_str()
     }
 
+    /// This moment of the whole database, to be read for as long as it is held.
+    fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
+        let moment = py.detach(|| self.db.snapshot())?;
+        Ok(Snapshot::new((*self.db).clone(), moment))
+    }
+
+    /// Packs a table, or all of them, and says what that did.
+    #[pyo3(signature = (table=None))]
+    fn pack<'py>(&self, py: Python<'py>, table: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
+        report::packed(py, &py.detach(|| self.db.pack(table, PACKED_ROWS))?)
+    }
+
+    /// Packs a table into segments of at least so many rows, where it has them.
+    fn pack_table<'py>(
+        &self,
+        py: Python<'py>,
+        table: &str,
+        target_segment_points: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        report::packed(py, &py.detach(|| self.db.pack_table(table, target_segment_points))?)
+    }
+
+    /// Packs all tables and gives back the space that nothing needs any more.
+    fn compact(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.db.compact())?)
+    }
+
+    /// Deletes the rows that are older than `retention_ms` and gives their space back.
+    fn compact_retention_now<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        report::packed(py, &py.detach(|| self.db.compact_retention_now())?)
+    }
+
     /// Writes everything out and closes the file. Closing twice does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.db.close())?)
@@ -100,6 +133,11 @@ impl Db {
         let spec = create::spec(columns, &rules)?;
         let table = py.detach(|| self.db.create_table(name, spec))?;
         Ok(Table::new(self.db.clone(), table))
+    }
+
+    /// Drops a table with all its rows. Its name is free at once.
+    fn drop_table(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        Ok(py.detach(|| self.db.drop_table(name))?)
     }
 
     /// Makes a table with columns of these types, or returns the one that is there.

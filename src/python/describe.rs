@@ -28,7 +28,7 @@ pub(super) fn table(table: &db::Table, of: &[OutColumn]) -> String {
         Err(error) if error.kind() == ErrorKind::TableNotFound => " (dropped)".into(),
         Err(_) => " (closed)".into(),
     };
-    let (name, columns, key) = (table.name(), columns(of), key(table.spec()));
+    let (name, columns, key) = (table.name(), columns(of), key(&table.spec()));
     format!("<chronolite.Table {name:?}{state}; {columns}{key}>")
 }
 

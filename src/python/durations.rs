@@ -48,6 +48,28 @@ pub(super) fn duration(argument: &str, value: &Bound<'_, PyAny>, unit: TimeUnit)
     })
 }
 
+/// True for what is a length of time and no time: a `timedelta` of any kind, text such as "5m".
+pub(super) fn is_duration(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Ok(text) = value.cast::<PyString>() {
+        let letters = text.to_str()?.trim_start_matches(|c: char| c.is_ascii_digit());
+        return Ok(!letters.is_empty() && letters.chars().all(char::is_alphabetic));
+    }
+    Ok(value.is_instance_of::<PyDelta>() || value.get_type().name()?.to_str()? == "timedelta64")
+}
+
+/// `value`, the argument of that name, as a length that is not negative; exact in `unit`.
+pub(super) fn age(
+    argument: &str,
+    value: &Bound<'_, PyAny>,
+    unit: TimeUnit,
+) -> PyResult<std::time::Duration> {
+    let count = u64::try_from(duration(argument, value, unit)?);
+    let count = count.map_err(|_| invalid(format!("{argument}: {value} is negative")))?;
+    let per_second = unit.per_second().unsigned_abs();
+    let nanos = (count % per_second) * (1_000_000_000 / per_second);
+    Ok(std::time::Duration::new(count / per_second, nanos as u32))
+}
+
 /// A `numpy.timedelta64`, or what a `pandas.Timedelta`, which is a `timedelta`, is as one.
 fn numpy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = value.py();

@@ -20,6 +20,7 @@ mod detached;
 mod durations;
 mod errors;
 mod ingest;
+mod key;
 mod lists;
 mod memory;
 mod nanots;
@@ -28,6 +29,7 @@ mod rows;
 mod salvage;
 mod scan;
 mod schema;
+mod snapshot;
 mod table;
 mod timestamps;
 
@@ -46,6 +48,8 @@ mod _core {
     use super::scan::Scan;
     #[pymodule_export]
     use super::schema::Schema;
+    #[pymodule_export]
+    use super::snapshot::Snapshot;
     #[pymodule_export]
     use super::table::Table;
 

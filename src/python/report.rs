@@ -4,7 +4,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::nanots;
-use crate::db::{ColumnStats, DbStats, Problem, SalvageReport, TableStats, VerifyReport};
+use crate::db::{
+    ColumnStats, DbStats, MaintenanceStats, PackReport, Problem, SalvageReport, TableStats,
+    VerifyReport,
+};
+
+/// What a pack did.
+pub(super) fn packed<'py>(py: Python<'py>, report: &PackReport) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("segments_before", report.segments_before)?;
+    out.set_item("segments_after", report.segments_after)?;
+    out.set_item("rows_before", report.rows_before)?;
+    out.set_item("rows_after", report.rows_after)?;
+    out.set_item("bytes_before", report.bytes_before)?;
+    out.set_item("bytes_after", report.bytes_after)?;
+    Ok(out)
+}
 
 /// The statistics of the whole database.
 pub(super) fn stats<'py>(py: Python<'py>, stats: &DbStats) -> PyResult<Bound<'py, PyDict>> {
@@ -15,11 +30,31 @@ pub(super) fn stats<'py>(py: Python<'py>, stats: &DbStats) -> PyResult<Bound<'py
     out.set_item("generation", stats.generation)?;
     out.set_item("epoch", stats.epoch)?;
     out.set_item("next_seq", stats.next_seq)?;
+    out.set_item("write_amplification", stats.write_amplification)?;
+    out.set_item("maintenance", maintenance(py, &stats.maintenance)?)?;
     let tables = PyDict::new(py);
     for of in &stats.tables {
         tables.set_item(&of.name, table(py, of)?)?;
     }
     out.set_item("tables", tables)?;
+    Ok(out)
+}
+
+fn maintenance<'py>(py: Python<'py>, stats: &MaintenanceStats) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("running", stats.running)?;
+    out.set_item("rounds", stats.rounds)?;
+    out.set_item("flushes", stats.flushes)?;
+    out.set_item("retention_runs", stats.retention_runs)?;
+    out.set_item("packs", stats.packs)?;
+    out.set_item("segments_before", stats.segments_before)?;
+    out.set_item("segments_after", stats.segments_after)?;
+    out.set_item("rows_packed", stats.rows_packed)?;
+    out.set_item("bytes_packed", stats.bytes_packed)?;
+    out.set_item("trims", stats.trims)?;
+    out.set_item("seconds", stats.seconds)?;
+    out.set_item("errors", stats.errors)?;
+    out.set_item("last_error", stats.last_error.as_deref())?;
     Ok(out)
 }
 

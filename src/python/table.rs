@@ -8,7 +8,7 @@ use super::errors::{invalid, wrong_type};
 use super::ingest::{self, Rows};
 use super::scan::Scan;
 use super::schema::Schema;
-use super::{aggregate, describe, durations, rows, timestamps};
+use super::{aggregate, create, describe, durations, key, rows, timestamps};
 use crate::arrow::import;
 use crate::base::{TimeUnit, Value};
 use crate::db::{self, DownsampleSpec, Origin, Receipt, ScanSpec};
@@ -36,6 +36,10 @@ impl Table {
         &self.handles.table
     }
 
+    fn key(&self, given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<db::Key>> {
+        given.map(|given| key::key(self.table(), given)).transpose()
+    }
+
     fn range(&self, py: Python<'_>, spec: ScanSpec) -> PyResult<Scan> {
         Ok(Scan::new(py.detach(|| self.table().scan(spec))?))
     }
@@ -52,7 +56,7 @@ impl Table {
     /// Names and types of all columns, the time column first.
     #[getter]
     fn schema(&self) -> Schema {
-        Schema::of_table(self.table().spec())
+        Schema::of_table(&self.table().spec())
     }
 
     /// The names of all columns, the time column first.
@@ -75,7 +79,7 @@ impl Table {
 
     /// Appends rows, all of them or none, and returns how many.
     fn append(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let spec = self.table().spec();
+        let spec = &self.table().spec();
         // Holds on to the caller's memory until the kernel is done with it.
         let rows = ingest::read(data, spec)?;
         append(py, self.table(), &rows)
@@ -91,39 +95,80 @@ impl Table {
         let ts = timestamps::time(ts, self.unit)?;
         let table = self.table();
         let write = |row: &[Value<'_>]| write_row(py, table, ts, row);
-        let receipt = rows::with_values(values, table.spec(), write)?;
+        let receipt = rows::with_values(values, &table.spec(), write)?;
         settled(py, &self.handles.db, receipt)
     }
 
+    /// Gives the table a column, in which the rows there are now are null.
+    fn add_column(&self, py: Python<'_>, name: &str, r#type: &Bound<'_, PyAny>) -> PyResult<()> {
+        let ty = create::data_type(r#type)?;
+        Ok(py.detach(|| self.table().add_column(name, ty))?)
+    }
+
+    /// Deletes the rows there are now with `start <= time < end`.
+    #[pyo3(signature = (start, end, *, key=None))]
+    fn delete(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let start = timestamps::bound(start, self.unit)?;
+        let end = timestamps::bound(end, self.unit)?;
+        let key = self.key(key)?;
+        Ok(py.detach(|| self.table().delete(start, end, key))?)
+    }
+
+    /// Deletes the rows older than a length of time, or before a time.
+    fn retain(&self, py: Python<'_>, duration_or_cutoff: &Bound<'_, PyAny>) -> PyResult<()> {
+        if durations::is_duration(duration_or_cutoff)? {
+            let age = durations::age("duration_or_cutoff", duration_or_cutoff, self.unit)?;
+            return Ok(py.detach(|| self.table().retain(age))?);
+        }
+        let cutoff = timestamps::time(duration_or_cutoff, self.unit)?;
+        Ok(py.detach(|| self.table().retain_from(cutoff))?)
+    }
+
     /// The rows with `start <= time < end`, in the order of time, as of now.
-    #[pyo3(signature = (start=None, end=None, *, columns=None, limit=None))]
+    #[pyo3(signature = (start=None, end=None, *, columns=None, key=None, limit=None))]
     fn scan(
         &self,
         py: Python<'_>,
         start: Option<&Bound<'_, PyAny>>,
         end: Option<&Bound<'_, PyAny>>,
         columns: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
         limit: Option<i64>,
     ) -> PyResult<Scan> {
         let start = timestamps::bound(start, self.unit)?;
         let end = timestamps::bound(end, self.unit)?;
         let columns = columns.map(names).transpose()?;
         let limit = limit.map(|limit| count("limit", limit)).transpose()?;
-        self.range(py, ScanSpec { start, end, columns, limit })
+        let key = self.key(key)?;
+        self.range(py, ScanSpec { start, end, columns, limit, key })
     }
 
     /// The newest `n` rows, in the order of time.
-    #[pyo3(signature = (n=1))]
-    fn last(&self, py: Python<'_>, n: i64) -> PyResult<Scan> {
+    #[pyo3(signature = (n=1, *, key=None))]
+    fn last(&self, py: Python<'_>, n: i64, key: Option<&Bound<'_, PyAny>>) -> PyResult<Scan> {
+        let key = self.key(key)?;
         let n = usize::try_from(count("n", n)?).unwrap_or(usize::MAX);
-        Ok(Scan::new(py.detach(|| self.table().last(n))?))
+        Ok(Scan::new(py.detach(|| self.table().last(n, key))?))
     }
 
     /// The newest row at or before a time: of rows at the same time, the last in the order of a
     /// scan. No row if there is none.
-    fn asof(&self, py: Python<'_>, ts: &Bound<'_, PyAny>) -> PyResult<Scan> {
+    #[pyo3(signature = (ts, *, key=None))]
+    fn asof(
+        &self,
+        py: Python<'_>,
+        ts: &Bound<'_, PyAny>,
+        key: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Scan> {
+        let key = self.key(key)?;
         let ts = timestamps::time(ts, self.unit)?;
-        Ok(Scan::new(py.detach(|| self.table().asof(ts))?))
+        Ok(Scan::new(py.detach(|| self.table().asof(ts, key))?))
     }
 
     /// The rows with `start <= time < end` in buckets of time, and what each bucket comes to, as of
@@ -201,9 +246,9 @@ impl Table {
     }
 
     /// The names of the key's columns, for the notebook.
-    fn _key(&self) -> Vec<&str> {
-        let spec = self.table().spec();
-        spec.key.iter().map(|&at| spec.columns[at].name.as_str()).collect()
+    fn _key(&self) -> Vec<String> {
+        let spec = &self.table().spec();
+        spec.key.iter().map(|&at| spec.columns[at].name.clone()).collect()
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -220,7 +265,7 @@ impl Table {
 /// then: they may be views of memory that Python objects own.
 pub(super) fn append(py: Python<'_>, table: &db::Table, rows: &Rows) -> PyResult<u64> {
     let appended = py.detach(|| -> Result<u64> {
-        let batches = import::batches(table.spec(), &rows.names, &rows.chunks)?;
+        let batches = import::batches(&table.spec(), &rows.names, &rows.chunks)?;
         table.append(batches)
     })?;
     Ok(appended)

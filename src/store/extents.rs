@@ -50,16 +50,33 @@ impl Extents {
     pub fn place(&mut self, len: u64) -> u64 {
         let len = len.max(1).next_multiple_of(EXTENT_ALIGN);
         let hole = self.free.iter().find(|(_, room)| **room >= len);
-        let Some((&offset, &room)) = hole else {
-            let offset = self.end;
-            self.end += len;
-            return offset;
-        };
-        self.free.remove(&offset);
+        match hole {
+            Some((&offset, _)) => self.place_at(offset, len),
+            None => {
+                self.end += len;
+                self.end - len
+            }
+        }
+    }
+
+    /// A place for `len` bytes before `offset`, in a free extent; `None` if there is no such.
+    pub fn place_before(&mut self, offset: u64, len: u64) -> Option<u64> {
+        let len = len.max(1).next_multiple_of(EXTENT_ALIGN);
+        let (&at, _) = self.free.range(..offset).find(|(_, room)| **room >= len)?;
+        Some(self.place_at(at, len))
+    }
+
+    fn place_at(&mut self, offset: u64, len: u64) -> u64 {
+        let room = self.free.remove(&offset).unwrap_or(len);
         if room > len {
             self.free.insert(offset + len, room - len);
         }
         offset
+    }
+
+    /// The free extents before the end: offset and length.
+    pub fn free(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.free.iter().map(|(&offset, &len)| (offset, len))
     }
 
     /// Gives back a place that no commit named.

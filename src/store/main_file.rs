@@ -27,6 +27,8 @@ const MIN_MANIFEST_ROOM: u64 = 1024;
 pub struct MainFile {
     writer: ExtentWriter,
     slot: Slot,
+    /// Length that the other slot calls committed; not known until it was written.
+    other_len: Option<u64>,
     extents: Extents,
 }
 
@@ -74,6 +76,11 @@ pub struct NewState {
     pub next_seq: u64,
     /// A log must be there.
     pub log_expected: bool,
+}
+
+/// How much room a manifest gets whose base has so many bytes.
+fn room_for(base: usize) -> u64 {
+    (2 * base as u64).max(MIN_MANIFEST_ROOM).next_multiple_of(EXTENT_ALIGN)
 }
 
 /// The bytes of a new main file: an empty database, the same in both slots.
@@ -124,7 +131,7 @@ impl MainFile {
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
         let written = Arc::new(AtomicU64::new(extents.end()));
         let writer = ExtentWriter { file, path: path.into(), health, written };
-        Some(Self { writer, slot, extents })
+        Some(Self { writer, slot, other_len: None, extents })
     }
 
     /// The state in force.
@@ -163,9 +170,14 @@ impl MainFile {
         self.extents.discard(offset, len);
     }
 
-    /// Gives back an extent that the next commit no longer names.
-    pub fn release(&mut self, offset: u64, len: u64) {
-        self.extents.release(self.slot.generation + 1, offset, len);
+    /// Gives back an extent that commits from `generation` on do not name. The slot before that one
+    /// does until it is overwritten.
+    pub fn release(&mut self, generation: u64, offset: u64, len: u64) {
+        if generation < self.slot.generation {
+            self.extents.discard(offset, len);
+        } else {
+            self.extents.release(generation, offset, len);
+        }
     }
 
     /// Commits `edits` and the new state. `base` gives the whole catalog with the edits applied; it
@@ -176,6 +188,28 @@ impl MainFile {
         edits: &[Edit],
         base: &dyn Fn() -> Vec<Edit>,
         state: NewState,
+    ) -> Result<()> {
+        self.commit_with(edits, base, state, false)
+    }
+
+    /// Commits what is there, with its manifest in a free place before the one it has; `false` if
+    /// there is none.
+    pub fn move_manifest(&mut self, base: &dyn Fn() -> Vec<Edit>, state: NewState) -> Result<bool> {
+        let room = room_for(self.record(KIND_BASE, self.slot.generation + 1, &base()).len());
+        let Some(place) = self.reserve_before(self.slot.manifest_at, room) else {
+            return Ok(false);
+        };
+        // The commit reserves the first place that is large enough: this one.
+        self.discard(place, room);
+        self.commit_with(&[], base, state, true).map(|()| true)
+    }
+
+    fn commit_with(
+        &mut self,
+        edits: &[Edit],
+        base: &dyn Fn() -> Vec<Edit>,
+        state: NewState,
+        fold: bool,
     ) -> Result<()> {
         self.writer.health.check()?;
         let generation = self.slot.generation + 1;
@@ -190,7 +224,10 @@ impl MainFile {
             log_expected: state.log_expected,
             ..self.slot
         };
-        let folded = self.write_manifest(&mut next, edits, base)?;
+        let folded = fold || !self.append_delta(&mut next, edits)?;
+        if folded {
+            self.write_base(&mut next, base)?;
+        }
         // Places at the end may be reserved and not written yet: nothing committed is there.
         next.file_len = self.extents.end().min(self.writer.written.load(Ordering::Acquire));
         self.sync()?;
@@ -199,9 +236,35 @@ impl MainFile {
         if folded {
             self.extents.release(generation, self.slot.manifest_at, self.slot.manifest_room);
         }
+        self.other_len = Some(self.slot.file_len);
         self.slot = next;
         self.extents.settle(generation);
         Ok(())
+    }
+
+    /// Gives the system back what is free: the file's tail is cut off, holes are punched into the
+    /// rest.
+    pub fn trim(&mut self) -> Result<()> {
+        self.writer.health.check()?;
+        let io = |e| Error::from_io("give back free space of", self.path(), e);
+        for (offset, len) in self.extents.free() {
+            let (from, to) = (offset.next_multiple_of(PAGE), (offset + len) / PAGE * PAGE);
+            if from < to {
+                self.file().punch(from, to - from).map_err(io)?;
+            }
+        }
+        let Some(other_len) = self.other_len else { return Ok(()) };
+        let end = self.extents.end().max(self.slot.file_len).max(other_len);
+        if self.file().len().map_err(io)? > end {
+            self.file().set_len(end).map_err(io)?;
+            self.writer.written.fetch_min(end, Ordering::AcqRel);
+        }
+        Ok(())
+    }
+
+    /// A free place before `offset` for so many bytes, if there is one.
+    pub fn reserve_before(&mut self, offset: u64, len: u64) -> Option<u64> {
+        self.extents.place_before(offset, len)
     }
 
     /// Writes the slot in force and the `extents` again, as they are, and syncs. What recovery read
@@ -217,26 +280,25 @@ impl MainFile {
         self.sync()
     }
 
-    /// Appends a delta, or folds the manifest where there is no room for one; says which.
-    fn write_manifest(
-        &mut self,
-        next: &mut Slot,
-        edits: &[Edit],
-        base: &dyn Fn() -> Vec<Edit>,
-    ) -> Result<bool> {
+    /// Appends a delta, if there is anything to say; `false` if there is no room for it.
+    fn append_delta(&mut self, next: &mut Slot, edits: &[Edit]) -> Result<bool> {
         if edits.is_empty() {
-            return Ok(false);
+            return Ok(true);
         }
         let delta = self.record(KIND_DELTA, next.generation, edits);
-        if next.manifest_len + delta.len() as u64 <= next.manifest_room {
-            self.writer.write_at(&delta, next.manifest_at + next.manifest_len)?;
-            next.manifest_len += delta.len() as u64;
+        if next.manifest_len + delta.len() as u64 > next.manifest_room {
             return Ok(false);
         }
+        self.writer.write_at(&delta, next.manifest_at + next.manifest_len)?;
+        next.manifest_len += delta.len() as u64;
+        Ok(true)
+    }
+
+    /// Folds the manifest: writes the whole catalog elsewhere.
+    fn write_base(&mut self, next: &mut Slot, base: &dyn Fn() -> Vec<Edit>) -> Result<()> {
         let mut base = self.record(KIND_BASE, next.generation, &base());
         next.manifest_len = base.len() as u64;
-        next.manifest_room =
-            (2 * next.manifest_len).max(MIN_MANIFEST_ROOM).next_multiple_of(EXTENT_ALIGN);
+        next.manifest_room = room_for(base.len());
         // The room is written too: a file that ends inside it could not be told from a cut one.
         base.resize(next.manifest_room as usize, 0);
         next.manifest_at = self.reserve(next.manifest_room);
@@ -244,7 +306,7 @@ impl MainFile {
         if written.is_err() {
             self.discard(next.manifest_at, next.manifest_room);
         }
-        written.map(|()| true)
+        written
     }
 
     fn record(&self, kind: u8, generation: u64, edits: &[Edit]) -> Vec<u8> {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::format::edit::{Edit, SegmentEntry, decode_edits};
+use crate::format::edit::{Edit, Order, SegmentEntry, decode_edits};
 use crate::format::footer::{Footer, SEQ_ID, TIME_ID};
 use crate::format::frame::{
     FOOTER_MAGIC, FRAME_ALIGN, FRAME_LEN, Frame, LOG_MAGIC, MANIFEST_MAGIC, epoch_of,
@@ -140,7 +140,8 @@ fn found_segment(frame: &Frame, body: &[u8], record: &[u8], at: u64) -> Option<F
         id: frame.seq,
         table: def.id,
         rows: footer.rows,
-        level: 0,
+        level: u8::from(footer.order == Order::Key),
+        order: footer.order,
         min_ts: times.min as i64,
         max_ts: times.max as i64,
         min_seq: footer.label.min_seq,

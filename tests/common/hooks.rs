@@ -49,7 +49,8 @@ impl Storage for Hooked {
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let file = self.disk.open(path, mode)?;
-        let hook = path.ends_with(super::path().file_name().expect("a name")).then(|| self.clone());
+        // A new main file has a temporary name until it is whole.
+        let hook = (path != super::log_path()).then(|| self.clone());
         Ok(Arc::new(HookedFile { file, hook }))
     }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_buffer::NullBuffer;
+use chronolite::base::ColumnDef;
 use chronolite::store::sim::SimStorage;
 use chronolite::{
     Batch, Column, Data, DataType, Db, DbOptions, Durability, Error, ErrorKind, ScanSpec, Table,
@@ -135,6 +136,43 @@ pub fn spec(table: usize) -> TableSpec {
     }
 }
 
+/// The columns that a table may be given later, in this order.
+pub const ADDED: [(&str, DataType); 3] =
+    [("late", DataType::F64), ("note", DataType::Utf8), ("more", DataType::I64)];
+
+/// The schema of a table that was given so many columns.
+pub fn wide_spec(table: usize, added: usize) -> TableSpec {
+    let mut spec = spec(table);
+    for (name, ty) in &ADDED[..added] {
+        let id = spec.columns.len() as u32;
+        spec.columns.push(ColumnDef { id, name: (*name).into(), ty: *ty });
+    }
+    spec
+}
+
+/// How many columns a table was given.
+fn added(table: usize, columns: usize) -> usize {
+    columns - spec(table).columns.len()
+}
+
+/// The row of that number where the table was given so many columns.
+pub fn wide_row(table: usize, id: i64, added: usize) -> Row {
+    let mut row = row(table, id);
+    let h = mix(id as u64 ^ 0xADD);
+    let cells = [
+        Cell::F64((h as f64 / 7.0).to_bits()),
+        Cell::Text(["", "new", "ny"][h as usize % 3].into()),
+        if h.is_multiple_of(4) { Cell::Null } else { Cell::I64(h as i64) },
+    ];
+    row.cells.extend(cells.into_iter().take(added));
+    row
+}
+
+/// The row of that number, as the table is now.
+pub fn row_for(handle: &Table, table: usize, id: i64) -> Row {
+    wide_row(table, id, added(table, handle.spec().columns.len()))
+}
+
 /// The row of that number in that table: everything but the number is a function of it.
 pub fn row(table: usize, id: i64) -> Row {
     let h = mix(id as u64 ^ 0x5EED);
@@ -183,7 +221,8 @@ pub fn value(cell: &Cell) -> Value<'_> {
 }
 
 pub fn batch(table: usize, rows: &[Row]) -> Batch {
-    let spec = spec(table);
+    let first = rows.first().map(|row| row.cells.len());
+    let spec = wide_spec(table, first.map_or(0, |columns| added(table, columns)));
     let columns = spec.columns.iter().enumerate().map(|(at, def)| {
         let cells: Vec<&Cell> = rows.iter().map(|row| &row.cells[at]).collect();
         column(def.ty, &cells)
@@ -241,16 +280,18 @@ pub fn rows_of(table: &Table, scan: &chronolite::Scan) -> Result<Vec<Row>, Error
         let columns = piece?;
         let ts = columns[0].values::<i64>();
         for (at, &ts) in ts.iter().enumerate() {
-            let defs = columns[1..].iter().zip(&table.spec().columns);
+            let spec = table.spec();
+            let defs = columns[1..].iter().zip(&spec.columns);
             rows.push(Row { ts, cells: defs.map(|(c, def)| cell(c, def.ty, at)).collect() });
         }
     }
     Ok(rows)
 }
 
-/// What a database holds: for each of [`TABLES`] that exists, its rows in the order of reading.
+/// What a database holds: for each of [`TABLES`] that exists, its rows in the order of reading, and
+/// how many columns it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Content(pub [Option<Vec<Row>>; 3]);
+pub struct Content(pub [Option<Vec<Row>>; 3], pub [usize; 3]);
 
 pub fn content(db: &Db) -> Result<Content, Error> {
     let mut content = Content::default();
@@ -258,12 +299,33 @@ pub fn content(db: &Db) -> Result<Content, Error> {
         let index = TABLES.iter().position(|known| *known == name);
         let index = index.unwrap_or_else(|| panic!("a table {name:?} out of nowhere"));
         let table = db.table(&name)?;
-        assert_eq!(*table.spec(), spec(index), "the schema of {name}");
+        content.1[index] = added(index, table.spec().columns.len());
+        assert_eq!(*table.spec(), wide_spec(index, content.1[index]), "the schema of {name}");
         let rows = rows_of(&table, &table.scan(ScanSpec::default())?)?;
         assert_eq!(table.len()?, rows.len() as u64, "rows counted and rows read");
         content.0[index] = Some(rows);
     }
     Ok(content)
+}
+
+impl Content {
+    /// What an attempt that went through makes of it, rows in the order of arrival.
+    fn apply(&mut self, attempt: &Attempt) {
+        let Attempt { table, ids, change, .. } = attempt;
+        let rows = self.0[*table].get_or_insert_default();
+        match change {
+            None => rows.extend(ids.clone().map(|id| wide_row(*table, id, self.1[*table]))),
+            Some(Change::Delete(deleted)) => rows.retain(|row| {
+                let of_key = deleted.tag.as_ref().is_none_or(|tag| row.cells[1] == *tag);
+                !((deleted.start..deleted.end).contains(&row.ts) && of_key)
+            }),
+            Some(Change::AddColumn) => {
+                self.1[*table] += 1;
+                rows.iter_mut().for_each(|row| row.cells.push(Cell::Null));
+            }
+            Some(Change::Drop) => (self.0[*table], self.1[*table]) = (None, 0),
+        }
+    }
 }
 
 // ---- The ledger ---------------------------------------------------------------------------------
@@ -278,11 +340,29 @@ pub enum Outcome {
     Unknown,
 }
 
-/// The creation of a table, if it has no ids, or rows for it.
+/// Rows that are deleted: those with `start <= time < end` and, if there is one, of that key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    pub start: i64,
+    pub end: i64,
+    pub tag: Option<Cell>,
+}
+
+/// What is done to a table besides giving it rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Delete(Deleted),
+    /// The next of [`ADDED`] is added.
+    AddColumn,
+    Drop,
+}
+
+/// The creation of a table, if it has no ids and changes nothing, or rows for it.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     pub table: usize,
     pub ids: Range<i64>,
+    pub change: Option<Change>,
     pub outcome: Outcome,
     /// Operations of the disk before it began.
     pub begun: usize,
@@ -312,8 +392,17 @@ impl Ledger {
 
     pub fn begin(&mut self, table: usize, ids: Range<i64>, ops: usize) -> usize {
         let (outcome, durable_at) = (Outcome::Unknown, usize::MAX);
-        self.attempts.push(Attempt { table, ids, outcome, begun: ops, answered: ops, durable_at });
+        let change = None;
+        let attempt =
+            Attempt { table, ids, change, outcome, begun: ops, answered: ops, durable_at };
+        self.attempts.push(attempt);
         self.attempts.len() - 1
+    }
+
+    pub fn begin_change(&mut self, table: usize, change: Change, ops: usize) -> usize {
+        let at = self.begin(table, 0..0, ops);
+        self.attempts[at].change = Some(change);
+        at
     }
 
     pub fn answer<T>(&mut self, attempt: usize, result: &Result<T, Error>, ops: usize) {
@@ -340,31 +429,32 @@ impl Ledger {
         let mut content = Content::default();
         for attempt in &self.attempts[..count] {
             if attempt.outcome != Outcome::Refused {
-                let rows = content.0[attempt.table].get_or_insert_default();
-                rows.extend(attempt.ids.clone().map(|id| row(attempt.table, id)));
+                content.apply(attempt);
             }
         }
-        for rows in content.0.iter_mut().flatten() {
+        for (table, rows) in content.0.iter_mut().enumerate() {
             // Stable: rows are in the order of arrival. Only the keyed table has a key: its tag.
             let key = |row: &Row| match &row.cells[1] {
-                Cell::Text(tag) if row.cells.len() == 4 && matches!(row.cells[3], Cell::F64(_)) => {
-                    tag.clone()
-                }
+                Cell::Text(tag) if TABLES[table] == "keyed" => tag.clone(),
                 _ => vec![],
             };
-            rows.sort_by_cached_key(|row| (row.ts, key(row)));
+            rows.iter_mut().for_each(|rows| rows.sort_by_cached_key(|row| (row.ts, key(row))));
         }
         content
     }
 
-    fn counts(&self, count: usize) -> [Option<usize>; 3] {
+    /// Rows a table after so many attempts; none if that takes more than counting.
+    fn counts(&self, count: usize) -> Option<[Option<usize>; 3]> {
+        if self.attempts[..count].iter().any(|attempt| attempt.change.is_some()) {
+            return None;
+        }
         let mut counts = [None; 3];
         for attempt in &self.attempts[..count] {
             if attempt.outcome != Outcome::Refused {
                 *counts[attempt.table].get_or_insert(0) += attempt.ids.clone().count();
             }
         }
-        counts
+        Some(counts)
     }
 
     /// How many attempts must be there if the power went just after operation `ops`.
@@ -381,7 +471,9 @@ impl Ledger {
     /// The prefix, of `least` to `most` attempts, whose model is `found`.
     pub fn prefix(&self, found: &Content, least: usize, most: usize) -> Result<usize, String> {
         let counts = found.0.each_ref().map(|rows| rows.as_ref().map(Vec::len));
-        let fits = |&count: &usize| self.counts(count) == counts && self.model(count) == *found;
+        let fits = |&count: &usize| {
+            self.counts(count).is_none_or(|those| those == counts) && self.model(count) == *found
+        };
         if let Some(count) = (least..=most).rev().find(fits) {
             return Ok(count);
         }
@@ -434,7 +526,8 @@ pub fn write_one(db: &Db, table: usize, ids: Range<i64>) -> Result<(), Error> {
     if ids.is_empty() {
         return db.create_table(TABLES[table], spec(table)).map(drop);
     }
-    let row = row(table, ids.start);
+    let handle = db.table(TABLES[table])?;
+    let row = row_for(&handle, table, ids.start);
     let values: Vec<_> = row.cells.iter().map(value).collect();
-    db.table(TABLES[table])?.append_row(row.ts, &values).map(drop)
+    handle.append_row(row.ts, &values).map(drop)
 }

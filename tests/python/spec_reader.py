@@ -8,6 +8,7 @@ otherwise is `Corrupt`.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -249,6 +250,55 @@ def read_entry(fields: Fields) -> Entry:
     need(entry.footer_at % 64 == 0, "a footer at a multiple of 64")
     need(entry.footer_at + entry.footer_length <= entry.length, "a footer in its extent")
     return entry
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Section 6.4."""
+
+    table: int
+    number: int
+    start: int
+    end: int | None
+    key: bytes | None
+
+    def hidden(self, rows: Rows, keys: list[bytes]) -> npt.NDArray[np.bool_]:
+        """Which of the rows, all of them older than this, it hides."""
+        hidden = rows.times >= self.start
+        if self.end is not None:
+            hidden &= rows.times < self.end
+        if self.key is not None:
+            hidden &= np.array([key == self.key for key in keys], np.bool_)
+        return np.asarray(hidden)
+
+
+def read_delete(fields: Fields, tables: dict[int, Table]) -> Delete:
+    table, number, start, end, flags = fields.many("IQqqB")
+    key = fields.bytes()
+    fields.end("a delete")
+    need(flags <= 3, "flags of a delete")
+    need(bool(flags & 2) or start < end, "a delete of a range that is not empty")
+    need(table in tables, "a delete of a table that is there")
+    if flags & 1:
+        check_key(Fields(key), tables[table].definition)
+    else:
+        need(key == b"", "a key without its flag")
+    return Delete(table, number, start, None if flags & 2 else end, key if flags & 1 else None)
+
+
+def check_key(fields: Fields, table: TableDef) -> None:
+    """That these bytes are a key of the table, section 6.3."""
+    need(bool(table.key), "a key of a table that has one")
+    for kind in (table.columns[at].type for at in table.key):
+        there = fields.one("B")
+        need(there <= 1, "a key's byte is 0 or 1")
+        if there and kind in (UTF8, BINARY):
+            while (pair := fields.take(1)) != b"\0" or (pair := fields.take(1)) == b"\xff":
+                pass
+            need(pair == b"\0", "the end of a text in a key")
+        elif there:
+            fields.take(DTYPES[kind].itemsize)
+    fields.end("a key")
 
 
 # --- Section 8: codecs --------------------------------------------------------------------------
@@ -565,8 +615,9 @@ def read_segment(data: bytes, entry: Entry, salt: int) -> Segment:
     need(not any(extent[frame.end :]), "zeros behind the footer")
 
     fields = Fields(frame.body)
-    rows, k, _, count = fields.many("IBBH")
+    rows, k, order, count = fields.many("IBBH")
     need(rows == entry.rows and 10 <= k <= 16, "rows and k")
+    need(order == entry.order, "the order of the entry")
     need(fields.many("QQ") == [entry.least_row, entry.as_of], "the numbers of the entry")
     definition = read_table_def(Fields(fields.bytes()))
     need(definition.id == entry.table, "the table of the entry")
@@ -611,6 +662,10 @@ class Rows:
     times: Array
     numbers: Array
     values: dict[int, Values]
+
+    def pick(self, order: Array) -> Rows:
+        values = {number: values.pick(order) for number, values in self.values.items()}
+        return Rows(self.times[order], self.numbers[order], values)
 
 
 def read_row(body: bytes, table: TableDef) -> Rows:
@@ -681,9 +736,28 @@ def read_chunk_column(
 @dataclass
 class Table:
     definition: TableDef
+    entries: dict[int, Entry] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
-    logged: list[Rows] = field(default_factory=list)
+    logged: list[tuple[int, Rows]] = field(default_factory=list)  # with the record's number
+    deletes: list[Delete] = field(default_factory=list)
     flushed: int = 0
+
+    def parts(self) -> Iterator[Rows]:
+        """What is in each segment and record, without what later deletes hide (section 6.4)."""
+        for segment in self.segments.values():
+            rows = segment_rows(segment, self.definition)
+            check_order(segment.entry, rows, self.definition)
+            yield self.left(rows, segment.entry.as_of)
+        for number, rows in self.logged:
+            yield self.left(rows, number)
+
+    def left(self, rows: Rows, number: int) -> Rows:
+        later = [delete for delete in self.deletes if delete.number > number]
+        keys = sort_keys(rows, self.definition) if any(d.key is not None for d in later) else []
+        hidden = np.zeros(len(rows.times), np.bool_)
+        for delete in later:
+            hidden |= delete.hidden(rows, keys)
+        return rows.pick(np.flatnonzero(~hidden)) if hidden.any() else rows
 
     def rows(self) -> Rows:
         """All rows, in the order of time, key and row number."""
@@ -691,37 +765,43 @@ class Table:
         times: list[Array] = [np.zeros(0, np.int64)]
         numbers: list[Array] = [np.zeros(0, np.uint64)]
         parts: dict[int, list[Values]] = {column.id: [] for column in columns}
-        for segment in self.segments.values():
-            rows = segment_rows(segment, self.definition)
-            check_order(segment.entry, rows, self.definition)
+        for rows in self.parts():
             times.append(rows.times)
             numbers.append(rows.numbers)
-            for number, values in rows.values.items():
-                parts[number].append(values)
-        for rows in self.logged:
-            times.append(rows.times)
-            numbers.append(rows.numbers)
-            for number, values in rows.values.items():
-                parts[number].append(values)
+            for column in columns:
+                added_later = all_null(column.type, len(rows.times))
+                parts[column.id].append(rows.values.get(column.id, added_later))
         whole = Rows(
             np.concatenate(times),
             np.concatenate(numbers),
             {column.id: joined(column.type, parts[column.id]) for column in columns},
         )
-        order = row_order(whole, self.definition)
-        return Rows(
-            whole.times[order],
-            whole.numbers[order],
-            {number: values.pick(order) for number, values in whole.values.items()},
-        )
+        return whole.pick(row_order(whole, self.definition))
+
+
+def all_null(kind: int, rows: int) -> Values:
+    return Values(empty_data(kind, rows), np.zeros(rows, np.bool_))
+
+
+def add_column(database: Database, fields: Fields) -> None:
+    """Edit 5, and the body of a record of kind 6."""
+    table = database.tables[fields.one("I")].definition
+    column = ColumnDef(fields.one("I"), fields.one("B"), fields.text())
+    fields.end("a column")
+    need(all(c.id < column.id and c.name != column.name for c in table.columns), "a new column")
+    table.columns.append(column)
 
 
 def segment_rows(segment: Segment, table: TableDef) -> Rows:
     count, columns = segment.entry.rows, segment.columns
     wanted = [(TIMES, I64), (ROW_NUMBERS, U64_TYPE), *((c.id, c.type) for c in table.columns)]
-    need([(c.id, c.type) for c in columns.values()] == wanted, "the columns of a segment")
+    found = [(c.id, c.type) for c in columns.values()]
+    need(len(found) >= 2 and found == wanted[: len(found)], "the columns of a segment")
     times, numbers = (np.asarray(columns[at].values(count).data) for at in (TIMES, ROW_NUMBERS))
-    values = {column.id: columns[column.id].values(count) for column in table.columns}
+    values = {
+        c.id: columns[c.id].values(count) if c.id in columns else all_null(c.type, count)
+        for c in table.columns
+    }
     return Rows(times, numbers + np.uint64(segment.entry.least_row), values)
 
 
@@ -734,22 +814,23 @@ def sort_keys(rows: Rows, table: TableDef) -> list[bytes]:
     ]
 
 
-def row_order(rows: Rows, table: TableDef) -> Array:
+def row_order(rows: Rows, table: TableDef, by_key: bool = False) -> Array:
+    """By time, key and row number, or by key, time and row number."""
     if not table.key:
         return np.lexsort((rows.numbers, rows.times))
     keys = sort_keys(rows, table)
     rank = {key: at for at, key in enumerate(sorted(set(keys)))}
     ranks = np.array([rank[key] for key in keys], np.int64)
-    return np.lexsort((rows.numbers, ranks, rows.times))
+    return np.lexsort((rows.numbers, *((rows.times, ranks) if by_key else (ranks, rows.times))))
 
 
 def check_order(entry: Entry, rows: Rows, table: TableDef) -> None:
     """What a segment's entry says of its rows."""
-    need(entry.order == 0, "order 0")
-    order = row_order(rows, table)
+    need(entry.order <= 1 and (entry.order == 0 or bool(table.key)), "order 0, or 1 with a key")
+    order = row_order(rows, table, by_key=entry.order == 1)
     need(bool((order == np.arange(entry.rows)).all()), "the rows of a segment are in order")
-    need(entry.least_time == rows.times[0], "the least time")
-    need(entry.greatest_time == rows.times[-1], "the greatest time")
+    need(entry.least_time == rows.times.min(), "the least time")
+    need(entry.greatest_time == rows.times.max(), "the greatest time")
     need(entry.least_row == rows.numbers.min(), "the least row number")
     need(entry.greatest_row == rows.numbers.max(), "the greatest row number")
     if entry.flags & 1:
@@ -823,36 +904,58 @@ def read_manifest(database: Database) -> None:
         need(number < frame.number <= slot.generation and frame.known == 0, "generations ascend")
         number, at = frame.number, frame.end
         database.manifest.append(frame)
-        apply_edits(database, frame.body, in_manifest=True)
+        apply_edits(database, frame.body)
     need(bool(database.manifest), "a base")
+    for table in database.tables.values():
+        for entry in table.entries.values():
+            need(entry.at + entry.length <= slot.length, "an extent in the file")
+            table.segments[entry.id] = read_segment(data, entry, slot.salt)
 
 
-def apply_edits(database: Database, body: bytes, in_manifest: bool) -> None:
-    fields = Fields(body)
+def apply_edits(database: Database, body: bytes) -> None:
+    """Edits of the manifest. Extents are read later: those of removed segments may be gone."""
+    fields, tables = Fields(body), database.tables
     while not fields.done():
         tag = fields.one("B")
         edit = Fields(fields.bytes())
         if tag == 1:
             table = read_table_def(edit)
-            need(table.id not in database.tables, "a table is created once")
-            database.tables[table.id] = Table(table)
+            need(table.id not in tables, "a table is created once")
+            tables[table.id] = Table(table)
         elif tag == 2:
-            entry = read_entry(edit)
-            need(all(entry.id not in t.segments for t in database.tables.values()), "an id, once")
-            segment = read_segment(database.data, entry, database.slot.salt)
-            if in_manifest:
-                need(entry.at + entry.length <= database.slot.length, "an extent in the file")
-            database.tables[entry.table].segments[entry.id] = segment
+            add_entry(database, read_entry(edit))
         elif tag == 3:
-            number = edit.one("Q")
-            for owner in database.tables.values():
-                owner.segments.pop(number, None)
+            table_id, number, least_time = edit.many("IQq")
+            removed = tables[table_id].entries.pop(number, None)
+            need(removed is not None and removed.least_time == least_time, "what is removed")
         elif tag == 4:
             table_id, record = edit.many("IQ")
-            database.tables[table_id].flushed = record
+            tables[table_id].flushed = record
+        elif tag == 7:
+            delete = read_delete(edit, tables)
+            deletes = tables[delete.table].deletes
+            need(not deletes or deletes[-1].number < delete.number, "deletes ascend")
+            deletes.append(delete)
+        elif tag == 8:
+            table_id, number = edit.many("IQ")
+            deletes = tables[table_id].deletes
+            left = [delete for delete in deletes if delete.number != number]
+            need(len(left) == len(deletes) - 1, "what is forgotten was a delete")
+            deletes[:] = left
+        elif tag == 5:
+            add_column(database, edit)
+        elif tag == 6:
+            # Of a number without a table: it is used up.
+            database.tables.pop(edit.one("I"), None)
         else:
             raise Corrupt(f"edit {tag} without its flag")
         edit.end(f"edit {tag}")
+
+
+def add_entry(database: Database, entry: Entry) -> None:
+    need(all(entry.id not in t.entries for t in database.tables.values()), "an id, once")
+    need(entry.table in database.tables, "a segment of a table that is there")
+    database.tables[entry.table].entries[entry.id] = entry
 
 
 def read_log(data: bytes, database: Database) -> Log | None:
@@ -917,7 +1020,11 @@ def replay(database: Database, log: Log) -> None:
             database.tables.setdefault(table.definition.id, table)
         elif frame.kind == 4:
             entries = segments_record(frame.body)
-            apply_edits(database, frame.body, in_manifest=False)
+            for entry in entries:
+                need(entry.as_of == frame.number, "deletes before the record do not concern it")
+                add_entry(database, entry)
+                segment = read_segment(database.data, entry, database.slot.salt)
+                database.tables[entry.table].segments[entry.id] = segment
             least, rows = min(e.least_row for e in entries), sum(e.rows for e in entries)
             greatest = max(e.greatest_row for e in entries)
             need((least, greatest) == (next_row, next_row + rows - 1), "row numbers of segments")
@@ -930,6 +1037,14 @@ def replay(database: Database, log: Log) -> None:
             found = read_rows_of(frame.body, table.definition)
             need(int(found.numbers[0]) == next_row, "rows are numbered without a gap")
             next_row += len(found.numbers)
-            table.logged.append(found)
+            table.logged.append((frame.number, found))
+        elif frame.kind == 5:
+            delete = read_delete(Fields(frame.body), database.tables)
+            need(delete.number == frame.number, "the log number of a delete is its record's")
+            database.tables[delete.table].deletes.append(delete)
+        elif frame.kind == 6:
+            add_column(database, Fields(frame.body))
+        elif frame.kind == 7:
+            del database.tables[Fields(frame.body).one("I")]
         else:
             raise Corrupt(f"record {frame.kind} without its flag")

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::db::deletes::Delete;
 use crate::db::salvage::Source;
 use crate::db::salvage::log::salt_of_log;
 use crate::db::salvage::report::Run;
 use crate::error::{Error, Result};
-use crate::format::edit::{Edit, KIND_BASE, SegmentEntry, SegmentId};
+use crate::format::edit::{AddedColumn, DeleteEntry, Edit, KIND_BASE, SegmentEntry, SegmentId};
 use crate::format::slot::{Slot, SlotState, slot_offset};
 use crate::format::spec::{TableDef, TableId};
 use crate::store::recovery::{read_manifest, read_slots, refuse_newer};
@@ -28,19 +29,25 @@ pub(super) struct Catalog {
     pub(super) tables: BTreeMap<TableId, TableDef>,
     /// Segments that the manifest or the log names.
     named: BTreeMap<SegmentId, SegmentEntry>,
-    /// Segments that only their footers tell of.
-    unnamed: BTreeMap<SegmentId, SegmentEntry>,
+    /// Segments that only their footers tell of; of one that was moved there may be several copies.
+    unnamed: BTreeMap<SegmentId, Vec<SegmentEntry>>,
+    /// Other places where segments that are named stand: each was moved to one of them, or from it.
+    moved: BTreeMap<SegmentId, Vec<SegmentEntry>>,
     /// All rows of a table up to that log number stand in segments.
     pub(super) flushed: BTreeMap<TableId, u64>,
     removed: BTreeSet<SegmentId>,
+    /// Tables that records drop.
+    pub(super) dropped: BTreeSet<TableId>,
+    /// Deletes by table and log number. They hide rows of segments that are older.
+    deletes: BTreeMap<(TableId, u64), DeleteEntry>,
     pub(super) next_seq: u64,
     pub(super) next_lsn: u64,
 }
 
 /// A segment that may be part of the database.
-#[derive(Clone)]
 pub(super) struct Candidate {
-    pub(super) entry: SegmentEntry,
+    /// Where it stands: at one place, or at several if it was moved.
+    pub(super) copies: Vec<SegmentEntry>,
     /// The manifest or the log names it; else only its footer tells of it.
     pub(super) named: bool,
 }
@@ -79,8 +86,11 @@ impl Catalog {
             tables: BTreeMap::new(),
             named: BTreeMap::new(),
             unnamed: BTreeMap::new(),
+            moved: BTreeMap::new(),
             flushed: BTreeMap::new(),
             removed: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+            deletes: BTreeMap::new(),
             next_seq: slot.map_or(1, |slot| slot.next_seq),
             next_lsn: slot.map_or(1, |slot| slot.next_lsn),
         }
@@ -141,8 +151,12 @@ impl Catalog {
     fn apply(&mut self, edit: Edit) {
         match edit {
             Edit::CreateTable(def) => self.add_table(def),
-            Edit::AddSegment(entry) => self.name_segment(entry),
-            Edit::RemoveSegment(id) => {
+            Edit::AddSegment(entry) => {
+                // What was removed by this record was moved.
+                self.removed.remove(&entry.id);
+                self.name_segment(entry);
+            }
+            Edit::RemoveSegment { id, .. } => {
                 self.removed.insert(id);
                 self.named.remove(&id);
             }
@@ -151,12 +165,54 @@ impl Catalog {
                 *flushed = lsn.max(*flushed);
                 self.next_lsn = self.next_lsn.max(lsn.saturating_add(1));
             }
+            Edit::AddColumn(added) => self.add_column(added),
+            Edit::DropTable(id) => self.drop_table(id),
+            Edit::Delete(entry) => {
+                self.next_lsn = self.next_lsn.max(entry.lsn.saturating_add(1));
+                self.deletes.insert((entry.table, entry.lsn), entry);
+            }
+            Edit::ForgetDelete(table, lsn) => {
+                self.deletes.remove(&(table, lsn));
+            }
         }
+    }
+
+    /// The deletes that hide rows of a segment.
+    pub(super) fn deletes_for(&self, entry: &SegmentEntry, def: &TableDef) -> Vec<Delete> {
+        let later = (entry.table, entry.as_of_lsn.saturating_add(1))..=(entry.table, u64::MAX);
+        let deletes = self.deletes.range(later).map(|(_, delete)| delete.clone());
+        let deletes = deletes.filter_map(|delete| Delete::new(delete, 0, &def.spec).ok());
+        deletes.filter(|delete| delete.concerns(entry)).collect()
+    }
+
+    /// A delete that the log tells of.
+    pub(super) fn delete(&mut self, entry: DeleteEntry) {
+        self.apply(Edit::Delete(entry));
+    }
+
+    /// A column that a table was given, unless a segment told of it before.
+    pub(super) fn add_column(&mut self, added: AddedColumn) {
+        if let Some(def) = self.tables.get_mut(&added.table)
+            && let Ok(wider) = def.with_column(added.column)
+        {
+            *def = wider;
+        }
+    }
+
+    /// Leaves out a table and whatever of it is found.
+    pub(super) fn drop_table(&mut self, id: TableId) {
+        self.tables.remove(&id);
+        self.named.retain(|_, entry| entry.table != id);
+        self.unnamed.retain(|_, copies| copies.iter().all(|entry| entry.table != id));
+        self.dropped.insert(id);
     }
 
     /// A table, or a later state of one that is there: columns are only ever added.
     pub(super) fn add_table(&mut self, def: TableDef) {
         let columns = |def: &TableDef| def.spec.columns.len();
+        if self.dropped.contains(&def.id) {
+            return;
+        }
         if self.tables.get(&def.id).is_none_or(|known| columns(known) < columns(&def)) {
             self.tables.insert(def.id, def);
         }
@@ -164,7 +220,7 @@ impl Catalog {
 
     /// A segment that a record names, unless another one removed it.
     pub(super) fn name_segment(&mut self, entry: SegmentEntry) {
-        if !self.removed.contains(&entry.id) {
+        if !self.removed.contains(&entry.id) && !self.dropped.contains(&entry.table) {
             self.next_seq = self.next_seq.max(entry.max_seq.saturating_add(1));
             self.next_lsn = self.next_lsn.max(entry.as_of_lsn.saturating_add(1));
             // Found by its footer, it told less of itself.
@@ -181,30 +237,50 @@ impl Catalog {
         must_be_named: impl Fn(&SegmentEntry) -> bool,
     ) {
         for FoundSegment { entry, def } in found {
+            if self.dropped.contains(&def.id) {
+                continue;
+            }
             let id = entry.id;
-            if self.named.get(&id).is_some_and(|named| named.table == def.id) {
-                // The record that created its table may be lost.
+            let named = self.named.get(&id);
+            if let Some(named) = named.filter(|named| named.table == def.id) {
+                // The record that created its table may be lost, or the one that moved it.
+                let moved = named.offset != entry.offset && named.max_seq >= entry.min_seq;
+                if moved && named.as_of_lsn == entry.as_of_lsn && !self.complete {
+                    self.moved.entry(id).or_default().push(entry);
+                }
                 self.add_table(def);
                 continue;
             }
-            let named = self.removed.contains(&id) || self.named.contains_key(&id);
+            let named = self.removed.contains(&id) || named.is_some();
             let as_of = entry.as_of_lsn;
-            let older = self.unnamed.get(&id).is_some_and(|other| other.as_of_lsn >= as_of);
+            let known = self.unnamed.get(&id).and_then(|copies| copies.first());
+            let older = known.is_some_and(|other| other.as_of_lsn > as_of);
             if !named && !older && !must_be_named(&entry) {
                 self.add_table(def);
                 self.next_lsn = self.next_lsn.max(as_of.saturating_add(1));
-                self.unnamed.insert(id, entry);
+                let copies = self.unnamed.entry(id).or_default();
+                copies.retain(|other| other.as_of_lsn == as_of);
+                copies.push(entry);
             }
         }
     }
 
-    /// Segments, the surest first: those that are named, then the others, the newest first. Of two
-    /// that hold the same rows the later one replaced the other.
+    /// Segments, the surest first: those that are named, if the manifest is whole, and of others the
+    /// newest first. Of two that hold the same rows the later one replaced the other.
     pub(super) fn segments(&self) -> impl Iterator<Item = Candidate> {
-        let candidate =
-            |named| move |entry: &SegmentEntry| Candidate { entry: entry.clone(), named };
-        let named = self.named.values().map(candidate(true));
-        named.chain(self.unnamed.values().rev().map(candidate(false)))
+        let named = self.named.iter().map(|(id, entry)| {
+            let moved = self.moved.get(id).into_iter().flatten();
+            let copies = std::iter::once(entry).chain(moved).cloned().collect();
+            (*id, Candidate { copies, named: true })
+        });
+        let unnamed = self.unnamed.iter();
+        let unnamed =
+            unnamed.map(|(id, copies)| (*id, Candidate { copies: copies.clone(), named: false }));
+        let mut all: Vec<(SegmentId, Candidate)> = named.chain(unnamed).collect();
+        // Named or not: what a lost record replaced is older than what replaced it.
+        let named_first = |candidate: &Candidate| self.complete && !candidate.named;
+        all.sort_by_key(|(id, candidate)| (named_first(candidate), std::cmp::Reverse(*id)));
+        all.into_iter().map(|(_, candidate)| candidate)
     }
 
     /// Leaves out what cannot be told apart from others: segments without a table, tables whose
@@ -220,7 +296,7 @@ impl Catalog {
             }
         }
         self.tables.retain(|id, _| !replaced.contains(id));
-        for entry in self.named.values().chain(self.unnamed.values()) {
+        for entry in self.named.values().chain(self.unnamed.values().flatten()) {
             if !self.tables.contains_key(&entry.table) && !replaced.contains(&entry.table) {
                 let (id, rows) = (entry.id, entry.rows);
                 let message = format!(
@@ -234,7 +310,7 @@ impl Catalog {
 
     /// Bytes of all segments.
     pub(super) fn bytes(&self) -> u64 {
-        let all = self.named.values().chain(self.unnamed.values());
+        let all = self.named.values().chain(self.unnamed.values().flatten());
         all.filter(|entry| self.tables.contains_key(&entry.table)).map(|entry| entry.len).sum()
     }
 }
@@ -263,9 +339,11 @@ impl Known {
                     Edit::AddSegment(entry) => {
                         known.last_segment = entry.id.max(known.last_segment)
                     }
-                    Edit::RemoveSegment(id) => known.last_segment = *id.max(&known.last_segment),
+                    Edit::RemoveSegment { id, .. } => {
+                        known.last_segment = *id.max(&known.last_segment);
+                    }
                     Edit::Flushed(_, lsn) => known.flushed = *lsn.max(&known.flushed),
-                    Edit::CreateTable(_) => {}
+                    _ => {}
                 }
             }
             (at, generation) = (record.end, record.generation);

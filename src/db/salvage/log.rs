@@ -12,21 +12,24 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 
 use crate::base::bytes::{Malformed, Reader};
+use crate::db::catalog::TableView;
 use crate::db::cells::Cells;
+use crate::db::deletes::{Delete, memtable_rows};
 use crate::db::salvage::Source;
 use crate::db::salvage::catalog::Catalog;
 use crate::db::salvage::report::Run;
-use crate::db::sorted::{Pieces, sort_pieces};
+use crate::db::segment_list::SegmentList;
+use crate::db::sorted::sort_pieces;
 use crate::db::write_table::WriteTable;
 use crate::error::{Error, Result};
-use crate::format::edit::{Edit, SegmentEntry, decode_edits};
+use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry, decode_edits};
 use crate::format::frame::log_salt;
 use crate::format::key::KeyColumns;
 use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_rows};
 use crate::format::rows::SortedRows;
 use crate::format::slot::Slot;
 use crate::format::spec::{TableDef, TableId};
-use crate::index::Chunk;
+use crate::index::{Chunk, Tombstones};
 use crate::store::log_file::log_path;
 use crate::store::recovery::refuse_newer_log;
 use crate::store::replay::Record;
@@ -46,6 +49,7 @@ pub(super) struct LogRows {
 pub(super) struct TableRows {
     table: WriteTable,
     chunks: Vec<Arc<Chunk<Cells>>>,
+    deletes: Tombstones<Delete>,
 }
 
 /// The part of the log that counts.
@@ -110,6 +114,23 @@ impl LogRows {
                 Ok(())
             }
             kind::ROW | kind::ROWS => self.apply_rows(record, r, catalog),
+            kind::DELETE => self.apply_delete(DeleteEntry::decode(&mut r)?, catalog),
+            kind::ADD_COLUMN => {
+                let added = AddedColumn::decode(&mut r)?;
+                let id = added.table;
+                catalog.add_column(added);
+                if let (Some(rows), Some(def)) = (self.tables.get_mut(&id), catalog.tables.get(&id))
+                {
+                    rows.table.redefine(Arc::new(def.clone()));
+                }
+                Ok(())
+            }
+            kind::DROP_TABLE => {
+                let id = r.u32("table id")?;
+                self.tables.remove(&id);
+                catalog.drop_table(id);
+                Ok(())
+            }
             kind::SEGMENTS => {
                 for edit in decode_edits(record.body)? {
                     let Edit::AddSegment(entry) = edit else {
@@ -121,6 +142,17 @@ impl LogRows {
             }
             _ => Err(r.malformed("kind of record")),
         }
+    }
+
+    /// Hides the rows that came before, here and in segments.
+    fn apply_delete(&mut self, entry: DeleteEntry, catalog: &mut Catalog) -> Result<(), Malformed> {
+        if let Some(rows) = self.tables.get_mut(&entry.table) {
+            let seq = self.range.map_or(0, |(_, last)| last + 1);
+            let delete = Delete::new(entry.clone(), seq, &rows.table.def.spec)?;
+            rows.deletes.push(delete);
+        }
+        catalog.delete(entry);
+        Ok(())
     }
 
     fn apply_rows(
@@ -143,6 +175,7 @@ impl LogRows {
         let table = self.tables.entry(head.table).or_insert_with(|| TableRows {
             table: WriteTable::new(Arc::new(def.clone())),
             chunks: Vec::new(),
+            deletes: Tombstones::default(),
         });
         let mut seq = head.first_seq;
         let chunks = &mut table.chunks;
@@ -185,9 +218,14 @@ impl TableRows {
     /// The rows in the order they are read.
     pub(super) fn sorted(&self) -> SortedRows {
         let spec = &self.table.def.spec;
-        let rows = |chunk: &Arc<Chunk<Cells>>| 0..chunk.visible(u64::MAX);
-        let pieces: Pieces =
-            self.chunks.iter().map(|chunk| (Arc::clone(chunk), rows(chunk))).collect();
+        let table = TableView {
+            def: Arc::clone(&self.table.def),
+            segments: SegmentList::default(),
+            chunks: self.chunks.clone(),
+            deletes: self.deletes.clone(),
+            flushed_lsn: 0,
+        };
+        let pieces = memtable_rows(&table, u64::MAX, i64::MIN, None);
         let types: Vec<_> = spec.columns.iter().map(|column| column.ty).collect();
         let positions: Vec<usize> = (0..types.len()).collect();
         sort_pieces(&pieces, &types, &positions, &KeyColumns::of(spec))

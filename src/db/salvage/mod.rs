@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 pub use report::{SalvageReport, SalvagedTable};
 
+use crate::db::deletes::Delete;
 use crate::db::segment::Place;
 use crate::db::verify::Progress;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,7 +35,7 @@ use crate::store::storage::{File, OpenMode, Storage};
 use catalog::Catalog;
 use log::LogRows;
 use report::Run;
-use rescue::{Opened, missing_from};
+use rescue::{Opened, missing_from, without_deleted};
 use target::Target;
 
 /// The database to read.
@@ -132,9 +133,9 @@ fn keep_segments(
     let place = source.place(catalog.salt);
     let mut accepted: Vec<Accepted> = Vec::new();
     for candidate in catalog.segments() {
-        let entry = &candidate.entry;
+        let Some(entry) = candidate.copies.first() else { continue };
         let Some(def) = new.table(entry.table).cloned() else { continue };
-        match Opened::open(entry, &def, &place) {
+        match Opened::best(&candidate.copies, &def, &place) {
             Ok(opened) => {
                 let taken = match (candidate.named, catalog.complete) {
                     (true, true) => Some(Vec::new()),
@@ -144,7 +145,10 @@ fn keep_segments(
                         .map(|taken| merged(taken, log.numbers(entry.table))),
                 };
                 let kept = match &taken {
-                    Some(taken) => keep_segment(&opened, &def, taken, new)?,
+                    Some(taken) => {
+                        let deletes = catalog.deletes_for(entry, &def);
+                        keep_segment(&opened, &def, taken, deletes, new)?
+                    }
                     None => 0,
                 };
                 if (candidate.named && taken.is_some()) || kept > 0 {
@@ -159,17 +163,23 @@ fn keep_segments(
             Err(e) if e.kind() == ErrorKind::Corruption => run.lost_segment(&def, entry, &e),
             Err(e) => return Err(e),
         }
-        run.advance(entry.len)?;
+        run.advance(candidate.copies.iter().map(|copy| copy.len).sum())?;
     }
     Ok(accepted)
 }
 
-/// Writes the rows of a segment that are left and not `taken`; returns how many.
-fn keep_segment(opened: &Opened, def: &TableDef, taken: &[u64], new: &mut Target) -> Result<u64> {
-    if opened.is_whole() && taken.is_empty() {
+/// Writes the rows of a segment that are left, not `taken` and not deleted; returns how many.
+fn keep_segment(
+    opened: &Opened,
+    def: &TableDef,
+    taken: &[u64],
+    deletes: Vec<Delete>,
+    new: &mut Target,
+) -> Result<u64> {
+    if opened.is_whole() && taken.is_empty() && deletes.is_empty() {
         return new.copy(def, opened);
     }
-    let rows = opened.rows(def, taken);
+    let rows = opened.rows(def, taken).map(|rows| without_deleted(rows, deletes, def));
     match rows.filter(|rows| rows.rows() > 0) {
         Some(rows) => new.write(def, &rows, opened.entry.as_of_lsn),
         None => Ok(0),

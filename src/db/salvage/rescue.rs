@@ -14,11 +14,12 @@ use crate::base::batch::Column;
 use crate::base::builder::{ColumnBuilder, take};
 use crate::base::schema::{ColumnId, DataType, OnConflict, TableSpec};
 use crate::codec::checksum::checksum;
+use crate::db::deletes::{Delete, RowFilter};
 use crate::db::segment::{Place, Segment};
 use crate::db::sorted::sort;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::Malformed;
-use crate::format::edit::SegmentEntry;
+use crate::format::edit::{Order, SegmentEntry};
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};
 use crate::format::key::KeyColumns;
 use crate::format::rows::SortedRows;
@@ -47,6 +48,27 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// The copy of a segment that is whole, or the one with the least damage.
+    pub(super) fn best(copies: &[SegmentEntry], def: &TableDef, at: &Place<'_>) -> Result<Self> {
+        let mut best: Option<Result<Self>> = None;
+        for entry in copies {
+            let opened = Self::open(entry, def, at);
+            if opened.as_ref().is_ok_and(Self::is_whole) {
+                return opened;
+            }
+            let damage = |opened: &Self| opened.bad.len();
+            let better = match (&best, &opened) {
+                (Some(Ok(best)), Ok(opened)) => damage(opened) < damage(best),
+                (Some(Ok(_)), Err(_)) => false,
+                _ => true,
+            };
+            if better {
+                best = Some(opened);
+            }
+        }
+        best.unwrap_or_else(|| Err(Error::corruption("a segment without a place").in_file(at.path)))
+    }
+
     /// Reads the footer and checks every block.
     pub(super) fn open(entry: &SegmentEntry, def: &TableDef, at: &Place<'_>) -> Result<Self> {
         let segment = Segment::new(entry.clone());
@@ -143,7 +165,8 @@ impl Opened {
         let keys = KeyColumns::of(&def.spec);
         let mut keys = keys.positions().filter_map(|position| def.spec.columns.get(position));
         let keys_are_whole = keys.all(|key| self.bad.iter().all(|bad| bad.column != key.id));
-        let rows = if keys_are_whole { rows } else { ordered(&rows, def) };
+        let in_order = keys_are_whole && self.entry.order == Order::Time;
+        let rows = if in_order { rows } else { ordered(&rows, def) };
         Some(missing_from(rows, taken, def))
     }
 
@@ -184,7 +207,20 @@ pub(super) fn missing_from(rows: SortedRows, taken: &[u64], def: &TableDef) -> S
     if left.len() == rows.rows() { rows } else { pick(&rows, &left, def) }
 }
 
-/// The same rows in the order they are read: keys that became null moved them.
+/// The rows that no delete hides.
+pub(super) fn without_deleted(
+    rows: SortedRows,
+    deletes: Vec<Delete>,
+    def: &TableDef,
+) -> SortedRows {
+    let filter = RowFilter { key: None, deletes };
+    match filter.keep(&rows.ts, &rows.columns, &KeyColumns::of(&def.spec)) {
+        Some(left) => pick(&rows, &left, def),
+        None => rows,
+    }
+}
+
+/// The same rows in the order they are read: they stood by key, or keys that became null moved them.
 fn ordered(rows: &SortedRows, def: &TableDef) -> SortedRows {
     let mut arrival: Vec<u32> = (0..rows.rows() as u32).collect();
     arrival.sort_by_key(|row| rows.seq.get(*row as usize));

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::db::flush::cut;
+use crate::db::new_segments::cut;
 use crate::db::salvage::report::Run;
 use crate::db::salvage::rescue::Opened;
 use crate::error::{Error, Result};
-use crate::format::edit::{Edit, SegmentEntry};
+use crate::format::edit::{Edit, Order, SegmentEntry};
 use crate::format::rows::SortedRows;
 use crate::format::segment::{NewSegment, build, copy};
 use crate::format::spec::{TableDef, TableId};
@@ -74,7 +74,8 @@ impl Target {
     /// Writes a segment that is whole as it is; returns its rows.
     pub(super) fn copy(&mut self, def: &TableDef, opened: &Opened) -> Result<u64> {
         let as_of_lsn = opened.entry.as_of_lsn;
-        let new = NewSegment { id: self.next_id(), def, salt: self.salt, as_of_lsn };
+        let (salt, level, order) = (self.salt, opened.entry.level, opened.entry.order);
+        let new = NewSegment { id: self.next_id(), def, salt, as_of_lsn, level, order };
         let (mut entry, extent) = copy(new, &opened.entry, &opened.footer, &opened.extent);
         if entry.key_range.is_none() {
             entry.key_range = opened.key_range(def);
@@ -91,7 +92,8 @@ impl Target {
     ) -> Result<u64> {
         let (mut written, mut extent) = (0, Vec::new());
         for part in cut(rows, def) {
-            let new = NewSegment { id: self.next_id(), def, salt: self.salt, as_of_lsn };
+            let (salt, level, order) = (self.salt, 0, Order::Time);
+            let new = NewSegment { id: self.next_id(), def, salt, as_of_lsn, level, order };
             let entry = build(new, &part, &mut extent);
             written += self.put(entry, &extent)?;
         }

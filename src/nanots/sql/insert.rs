@@ -22,7 +22,7 @@ enum Target {
 impl Insert {
     pub(super) fn execute(&self, db: &Db) -> Result<u64> {
         let table = db.table(&self.table.text).map_err(|error| placed(error, self.table.at))?;
-        let spec = table.spec();
+        let spec = &table.spec();
         let targets = match &self.columns {
             Some(names) => named(spec, names, &self.table)?,
             None => {

@@ -55,7 +55,7 @@ pub(in crate::python) fn append_row(
 ) -> PyResult<u64> {
     let table = db.table(name)?;
     let ts = timestamps::time(ts, table.spec().unit)?;
-    let written = rows::with_values(values, table.spec(), |row| write_row(py, &table, ts, row));
+    let written = rows::with_values(values, &table.spec(), |row| write_row(py, &table, ts, row));
     let receipt = match written {
         Err(error) if error.is_instance_of::<PyTypeError>(py) => {
             // Foreign numbers, as in `number`.
@@ -79,7 +79,7 @@ pub(in crate::python) fn append_row_typed(
     let table = db.table(name)?;
     let ts = timestamps::time(ts, table.spec().unit)?;
     let write = |row: &[Value<'_>]| table::write_row(py, &table, ts, row);
-    let receipt = rows::with_values(values, table.spec(), write)?;
+    let receipt = rows::with_values(values, &table.spec(), write)?;
     table::settled(py, db, receipt)
 }
 

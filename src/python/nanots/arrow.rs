@@ -33,7 +33,7 @@ pub(in crate::python) fn range_capsules<'py>(
     let Range { mut columns, data } = Range::read(py, &table, start, end)?;
     if let Some(time) = columns.first_mut() {
         time.ty = OutType::Value(DataType::I64);
-        if is_ours(table.spec(), MILLISECONDS) && table.spec().unit == TimeUnit::Millisecond {
+        if is_ours(&table.spec(), MILLISECONDS) && table.spec().unit == TimeUnit::Millisecond {
             MILLISECONDS.clone_into(&mut time.name);
         }
     }
@@ -54,7 +54,7 @@ pub(in crate::python) fn append_capsules(
     let array = capsule::take_array(schema, array)?;
     // Holds on to the caller's memory until the kernel is done with it.
     let rows = ingest::from_arrow(&array.data_type().clone(), &[array])?;
-    let renamed = by_our_names(table.spec(), &rows)?;
+    let renamed = by_our_names(&table.spec(), &rows)?;
     table::append(py, &table, &renamed)
 }
 

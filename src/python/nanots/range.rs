@@ -55,7 +55,7 @@ impl Range {
         start: &Bound<'_, PyAny>,
         end: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
-        let spec = table.spec();
+        let spec = &table.spec();
         let (start, end) = (timestamps::time(start, spec.unit)?, timestamps::time(end, spec.unit)?);
         let scan = Scan::new(py.detach(|| table.scan(ScanSpec::closed(start, end)))?);
         let chunks = scan.chunks(py, WHOLE_ROWS)?;

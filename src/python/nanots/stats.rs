@@ -40,5 +40,6 @@ pub(in crate::python) fn diagnosis<'py>(
     out.set_item("pending_tables", diagnosis.pending_tables)?;
     out.set_item("writes_per_sec", diagnosis.writes_per_sec)?;
     out.set_item("last_write_age_ms", diagnosis.last_write_age_ms)?;
+    out.set_item("maintenance_error", diagnosis.maintenance_error.as_deref())?;
     Ok(out)
 }

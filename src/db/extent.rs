@@ -1,0 +1,154 @@
+//! How far a table reaches: how many rows it has, its first and last time, where its newest rows
+//! begin. All of it is known without reading rows, as long as nothing is deleted.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use crate::db::catalog::TableView;
+use crate::db::core::Core;
+use crate::db::plan::{Plan, ScanSpec};
+use crate::db::scan::Scan;
+use crate::db::segment::{Place, Segment};
+use crate::error::Result;
+use crate::format::edit::Order;
+use crate::format::segment::{read_ts, rows_between};
+
+/// Rows with numbers up to `visible` that nothing hides.
+pub(crate) fn rows(core: &Arc<Core>, table: &Arc<TableView>, visible: u64) -> Result<u64> {
+    if table.deletes.is_empty() {
+        return Ok(table.segments.rows() + table.memtable_rows(visible));
+    }
+    plan(core, table, visible, &ScanSpec::default())?.result_rows()
+}
+
+/// Least and greatest time of those rows.
+pub(crate) fn time_range(
+    core: &Arc<Core>,
+    table: &Arc<TableView>,
+    visible: u64,
+) -> Result<Option<(i64, i64)>> {
+    if table.deletes.is_empty() {
+        return Ok(table.time_range(visible));
+    }
+    let one = ScanSpec { limit: Some(1), columns: Some(vec![]), ..ScanSpec::default() };
+    let first = Scan::of_table(plan(core, table, visible, &one)?);
+    Ok(time_of(&first)?.zip(time_of(&newest(core, table, visible, &one)?)?))
+}
+
+/// The time of a scan's first row.
+fn time_of(scan: &Scan) -> Result<Option<i64>> {
+    let first = scan.batches(1)?.next().transpose()?;
+    Ok(first.and_then(|columns| columns[0].values::<i64>().first().copied()))
+}
+
+/// The last rows of what `spec` asks for, as many as its limit says.
+pub(crate) fn newest(
+    core: &Arc<Core>,
+    table: &Arc<TableView>,
+    visible: u64,
+    spec: &ScanSpec,
+) -> Result<Scan> {
+    let plan = plan(core, table, visible, spec)?;
+    let n = plan.limit;
+    if n == 0 {
+        return Ok(Scan::of_table(plan));
+    }
+    // Of the newest rows some may be hidden or of other keys: then those of a longer stretch count.
+    let mut stretch = usize::try_from(n).unwrap_or(usize::MAX);
+    loop {
+        let least = nth_newest(table, visible, stretch, spec.end, &core.place())?;
+        let there = plan.count(least.unwrap_or(i64::MIN))?;
+        if there >= n || least.is_none() {
+            // Rows at the least time may be more than are wanted: the first are left out.
+            let skip = there.saturating_sub(n);
+            return Ok(Scan::of_table(plan.starting(least.unwrap_or(i64::MIN), skip)));
+        }
+        stretch = stretch.saturating_mul(8);
+    }
+}
+
+fn plan(core: &Arc<Core>, table: &Arc<TableView>, visible: u64, spec: &ScanSpec) -> Result<Plan> {
+    Plan::new(Arc::clone(table), visible, Arc::clone(core), spec)
+}
+
+/// The time of the `n`-th newest row before `end`, hidden ones and those of all keys among them: of
+/// those at or past it, the last `n` are the newest. `None` if there are fewer rows. Reads the last
+/// times of the runs that can matter, the latest first.
+fn nth_newest(
+    table: &TableView,
+    visible: u64,
+    n: usize,
+    end: Option<i64>,
+    at: &Place<'_>,
+) -> Result<Option<i64>> {
+    let newest = RefCell::new(Newest { n, heap: BinaryHeap::new() });
+    for chunk in &table.chunks {
+        let times = chunk.ts(chunk.visible(visible));
+        for rows in chunk.in_range(times.len(), i64::MIN, end) {
+            let sorted = chunk.is_ascending() || times[rows.clone()].is_sorted();
+            let from = if sorted { rows.len().saturating_sub(n) } else { 0 };
+            newest.borrow_mut().take(&times[rows][from..]);
+        }
+    }
+    let mut failed = Ok(());
+    let visit = |segment: &Arc<Segment>| {
+        if end.is_some_and(|end| end <= segment.entry.min_ts) {
+            return;
+        }
+        match last_times(segment, n, end, at) {
+            Ok(times) => newest.borrow_mut().take(&times),
+            Err(error) => failed = Err(error),
+        }
+    };
+    table.segments.latest(visit, || newest.borrow().least().unwrap_or(i64::MIN));
+    failed?;
+    let newest = newest.borrow();
+    Ok(newest.least())
+}
+
+/// The last `n` times of a segment before `end`, or all that it has before that.
+fn last_times(
+    segment: &Arc<Segment>,
+    n: usize,
+    end: Option<i64>,
+    at: &Place<'_>,
+) -> Result<Vec<i64>> {
+    let (footer, extent) = segment.map(at)?;
+    let damage = |bad| segment.damage(at.path, bad);
+    if segment.entry.order == Order::Key {
+        // Where rows stand by key, the newest may be anywhere.
+        let times = read_ts(&footer, &extent, 0..footer.rows as usize).map_err(damage)?;
+        let before = times.iter().copied().filter(|&ts| end.is_none_or(|end| ts < end));
+        return Ok(before.collect());
+    }
+    let rows = rows_between(&segment.entry, &footer, &extent, i64::MIN, end).map_err(damage)?;
+    let from = rows.end.saturating_sub(n).max(rows.start);
+    Ok(read_ts(&footer, &extent, from..rows.end).map_err(damage)?.to_vec())
+}
+
+/// The `n` greatest times seen so far.
+struct Newest {
+    n: usize,
+    heap: BinaryHeap<Reverse<i64>>,
+}
+
+impl Newest {
+    fn take(&mut self, times: &[i64]) {
+        for &ts in times {
+            if self.heap.len() < self.n {
+                self.heap.push(Reverse(ts));
+            } else if let Some(mut least) = self.heap.peek_mut()
+                && least.0 < ts
+            {
+                *least = Reverse(ts);
+            }
+        }
+    }
+
+    /// The least of them, once there are `n`.
+    fn least(&self) -> Option<i64> {
+        self.heap.peek().filter(|_| self.heap.len() == self.n).map(|least| least.0)
+    }
+}

@@ -1,0 +1,500 @@
+//! Packing: segments that overlap, are small, or hold rows that were deleted, become segments that
+//! follow each other in time; those of a table with a key have the rows of each key together.
+//!
+//! A pack goes group by group. Each group is read as of one moment through the same merge that
+//! reads scans, written, read back and compared, and put in place of its segments by one commit, so
+//! that a pack can stop after any of them. Nobody waits for it: appends, flushes and reads go on,
+//! and what is deleted meanwhile is hidden in the new segments too, being later than they are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_buffer::ScalarBuffer;
+
+use crate::base::batch::{Column, Data};
+use crate::base::builder::concat;
+use crate::base::schema::DataType;
+use crate::db::batches::TableBatches;
+use crate::db::catalog::{TableView, View};
+use crate::db::core::{Core, Main, Writer};
+use crate::db::deletes::is_hidden;
+use crate::db::new_segments::{SegmentKind, cut_at};
+use crate::db::plan::{Plan, ScanSpec};
+use crate::db::segment::Segment;
+use crate::db::segment_list::SegmentList;
+use crate::error::{Error, Result};
+use crate::format::edit::{Edit, Order, SegmentEntry};
+use crate::format::footer::MAX_SEGMENT_ROWS;
+use crate::format::rows::{RowNumbers, SortedRows};
+use crate::format::spec::TableId;
+use crate::store::main_file::NewState;
+
+/// Rows read from a merge at a time.
+const READ_ROWS: usize = 65_536;
+/// Rows that are encoded together: a segment a core, on two of them.
+const GROUP_ROWS: usize = 2 * MAX_SEGMENT_ROWS;
+
+/// Bytes of them, at most: a column holds less than 2 GiB of text.
+const GROUP_BYTES: usize = 1 << 30;
+
+/// What a pack did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PackReport {
+    /// Segments that were read and are gone.
+    pub segments_before: u64,
+    /// Segments in place of them.
+    pub segments_after: u64,
+    /// Rows that were read.
+    pub rows_before: u64,
+    /// Rows that were written: without those that were deleted.
+    pub rows_after: u64,
+    /// Bytes of the segments that are gone.
+    pub bytes_before: u64,
+    /// Bytes of those in place of them.
+    pub bytes_after: u64,
+}
+
+impl std::ops::AddAssign for PackReport {
+    fn add_assign(&mut self, other: Self) {
+        self.segments_before += other.segments_before;
+        self.segments_after += other.segments_after;
+        self.rows_before += other.rows_before;
+        self.rows_after += other.rows_after;
+        self.bytes_before += other.bytes_before;
+        self.bytes_after += other.bytes_after;
+    }
+}
+
+impl PackReport {
+    fn add(&mut self, before: &[Arc<Segment>], after: &[SegmentEntry]) {
+        self.segments_before += before.len() as u64;
+        self.segments_after += after.len() as u64;
+        self.rows_before += before.iter().map(|s| u64::from(s.entry.rows)).sum::<u64>();
+        self.rows_after += after.iter().map(|entry| u64::from(entry.rows)).sum::<u64>();
+        self.bytes_before += before.iter().map(|s| s.entry.len).sum::<u64>();
+        self.bytes_after += after.iter().map(|entry| entry.len).sum::<u64>();
+    }
+}
+
+/// A table as of one moment, with some of its segments and nothing else.
+struct Moment {
+    table: Arc<TableView>,
+    lsn: u64,
+}
+
+impl Core {
+    /// Packs a table: every group of its segments that is worth it, or until `stop`. Segments of
+    /// fewer than `least_rows` rows are joined with their neighbours.
+    pub(crate) fn pack(
+        self: &Arc<Self>,
+        table: TableId,
+        least_rows: usize,
+        stop: &AtomicBool,
+    ) -> Result<PackReport> {
+        let _alone = self.packing.lock();
+        self.flush()?;
+        let groups = match self.snapshot().0.table(table) {
+            Some(table) => choose(table, least_rows),
+            None => return Err(self.no_table(table)),
+        };
+        let report = self.pack_groups(table, groups, stop)?;
+        if let Some(main) = self.main().as_mut() {
+            main.reclaim();
+        }
+        Ok(report)
+    }
+
+    /// Packs groups of a table's segments one after the other, or until `stop`. The lock that packs
+    /// hold is held.
+    pub(crate) fn pack_groups(
+        self: &Arc<Self>,
+        table: TableId,
+        groups: Vec<Vec<Arc<Segment>>>,
+        stop: &AtomicBool,
+    ) -> Result<PackReport> {
+        let mut report = PackReport::default();
+        for group in groups {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.pack_group(table, &group, stop, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    fn pack_group(
+        self: &Arc<Self>,
+        table: TableId,
+        group: &[Arc<Segment>],
+        stop: &AtomicBool,
+        report: &mut PackReport,
+    ) -> Result<()> {
+        let Some(moment) = self.moment_of(table, group)? else { return Ok(()) };
+        let mut written = Vec::new();
+        let packed = self.write_packed(&moment, group, stop, &mut written);
+        let swapped = packed.and_then(|whole| {
+            // The deletes that were applied must not be lost to a power loss that the segments
+            // survive, nor may a later delete get a number that these call applied.
+            self.syncer.wait(moment.lsn)?;
+            Ok(whole && self.swap(table, group, &written)?)
+        });
+        if !matches!(swapped, Ok(true)) {
+            self.discard_segments(&written);
+        }
+        if swapped? {
+            report.add(group, &written);
+            self.counters.packed(&written);
+        }
+        Ok(())
+    }
+
+    /// The table as it is now, with no segments but those of the group, and the log number as of
+    /// which that is. `None` if one of them is gone, or if only the log names it yet, or a column.
+    fn moment_of(&self, table: TableId, group: &[Arc<Segment>]) -> Result<Option<Moment>> {
+        let guard = self.writer();
+        let Some(writer) = guard.as_ref() else { return Err(self.closed()) };
+        let (view, _) = self.snapshot();
+        let Some(now) = view.table(table) else { return Ok(None) };
+        // Segments name their table's columns: a commit must have named those first.
+        let redefined = writer.columns.iter().any(|added| added.table == table);
+        if redefined || !all_committed(group, now, writer) {
+            return Ok(None);
+        }
+        let mut segments = SegmentList::default();
+        group.iter().for_each(|segment| segments.insert(Arc::clone(segment)));
+        let table = TableView { segments, chunks: Vec::new(), ..(**now).clone() };
+        Ok(Some(Moment { table: Arc::new(table), lsn: writer.last_lsn() }))
+    }
+
+    /// Reads the group through a merge and writes it as segments that follow each other; `false` if
+    /// it was stopped before the end. What is hidden as a whole is not read.
+    fn write_packed(
+        self: &Arc<Self>,
+        moment: &Moment,
+        group: &[Arc<Segment>],
+        stop: &AtomicBool,
+        written: &mut Vec<SegmentEntry>,
+    ) -> Result<bool> {
+        if group.iter().all(|segment| is_hidden(&moment.table, &segment.entry)) {
+            return Ok(true);
+        }
+        let def = &moment.table.def;
+        let level = group.iter().map(|s| s.entry.level).max().unwrap_or(0).max(1);
+        let order = if def.spec.key.is_empty() { Order::Time } else { Order::Key };
+        let kind = SegmentKind { as_of_lsn: moment.lsn, level, order };
+        let table = Arc::clone(&moment.table);
+        let plan = Plan::new(table, u64::MAX, Arc::clone(self), &ScanSpec::default())?;
+        let plan = Arc::new(plan.with_row_numbers());
+        let mut rows = Gathered::new(plan.types());
+        for piece in TableBatches::new(plan, READ_ROWS)? {
+            rows.push(piece?);
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            if rows.is_full() {
+                let all = rows.take()?;
+                let end = cut_at(&all, cut_at(&all, 0));
+                self.write_checked(moment, &all.slice(&def.spec, 0, end), kind, written)?;
+                rows.put_back(all.slice(&def.spec, end, all.rows() - end));
+            }
+        }
+        if rows.len > 0 {
+            self.write_checked(moment, &rows.take()?, kind, written)?;
+        }
+        Ok(true)
+    }
+
+    /// Writes rows as segments, reads those back as any scan does, and compares.
+    fn write_checked(
+        self: &Arc<Self>,
+        moment: &Moment,
+        rows: &SortedRows,
+        kind: SegmentKind,
+        written: &mut Vec<SegmentEntry>,
+    ) -> Result<()> {
+        let before = written.len();
+        self.write_segments(&moment.table.def, rows, kind, written)?;
+        let mut segments = SegmentList::default();
+        written[before..].iter().for_each(|entry| segments.insert(Segment::new(entry.clone())));
+        let table = TableView { segments, ..(*moment.table).clone() };
+        let plan = Plan::new(Arc::new(table), u64::MAX, Arc::clone(self), &ScanSpec::default())?;
+        let plan = Arc::new(plan.with_row_numbers());
+        let (types, mut at) = (plan.types(), 0);
+        let wrong = |at: usize| {
+            let first = &written[before];
+            Error::corruption(format!("row {at} of packed segments is not what was written"))
+                .at(&self.path, first.offset)
+        };
+        for piece in TableBatches::new(plan, READ_ROWS)? {
+            let piece = piece?;
+            let len = piece[0].len(DataType::I64);
+            if at + len > rows.rows() || !same(&piece, rows, at, &types) {
+                return Err(wrong(at));
+            }
+            at += len;
+        }
+        if at == rows.rows() { Ok(()) } else { Err(wrong(at)) }
+    }
+
+    /// Puts what was written in place of the group, in one commit; `false` if a segment of the group
+    /// is gone meanwhile.
+    fn swap(
+        &self,
+        table: TableId,
+        group: &[Arc<Segment>],
+        written: &[SegmentEntry],
+    ) -> Result<bool> {
+        let mut guard = self.main();
+        let Some(main) = guard.as_mut() else { return Err(self.closed()) };
+        let writer_guard = self.writer();
+        let Some(writer) = writer_guard.as_ref() else { return Err(self.closed()) };
+        let (now, _) = self.snapshot();
+        let there = now.table(table).is_some_and(|now| all_committed(group, now, writer));
+        if !there {
+            return Ok(false);
+        }
+        let mut edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
+        edits.extend(group.iter().map(|segment| remove(&segment.entry)));
+        let mut after = (*now).clone();
+        for edit in &edits {
+            after.apply(edit);
+        }
+        edits.extend(done_deletes(&after, table, writer));
+        if edits.is_empty() {
+            return Ok(true);
+        }
+        self.commit_view(main, writer, &edits)?;
+        self.change_view(|view| {
+            for edit in &edits {
+                view.apply(edit);
+            }
+        });
+        main.retire(group.iter().cloned());
+        Ok(true)
+    }
+
+    /// Forgets the deletes of a table that hide nothing, or nothing that a later one does not.
+    pub(crate) fn forget_superfluous(&self, table: TableId) -> Result<()> {
+        self.swap(table, &[], &[]).map(drop)
+    }
+
+    /// Commits edits of what is committed, with the log as it is.
+    pub(crate) fn commit_view(
+        &self,
+        main: &mut Main,
+        writer: &Writer,
+        edits: &[Edit],
+    ) -> Result<()> {
+        let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, edits));
+        main.file.commit(edits, &base, state)
+    }
+
+    /// Moves the manifest to a free place before the one it has; `false` if there is none.
+    pub(crate) fn move_manifest(&self, main: &mut Main, writer: &Writer) -> Result<bool> {
+        let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, &[]));
+        main.file.move_manifest(&base, state)
+    }
+
+    /// The state in force, with the log as it is.
+    fn unchanged(&self, main: &Main) -> NewState {
+        let slot = *main.file.slot();
+        NewState {
+            epoch: slot.epoch,
+            log_start: slot.log_start,
+            durable_lsn: slot.durable_lsn.max(self.syncer.durable()),
+            next_lsn: slot.next_lsn,
+            next_seq: slot.next_seq,
+            log_expected: slot.log_expected,
+        }
+    }
+
+    /// What makes the whole catalog that is committed, with `edits` applied.
+    fn base_with(
+        &self,
+        next_table: TableId,
+        writer: &Writer,
+        edits: &[Edit],
+    ) -> impl Fn() -> Vec<Edit> {
+        move || {
+            let (view, _) = self.snapshot();
+            let mut view = committed(&view, next_table, writer);
+            edits.iter().for_each(|edit| {
+                view.apply(edit);
+            });
+            view.edits()
+        }
+    }
+}
+
+/// What a commit has named of a view: without what only the log names.
+fn committed(view: &View, next_table: TableId, writer: &Writer) -> View {
+    let mut view = view.clone();
+    for table in writer.dropped.tables() {
+        view.put_back(Arc::clone(table));
+    }
+    for (_, entry) in &writer.pending {
+        view.apply(&remove(entry));
+    }
+    for entry in &writer.deletes {
+        view.apply(&Edit::ForgetDelete(entry.table, entry.lsn));
+    }
+    for added in &writer.columns {
+        view.forget_column(added);
+    }
+    view.truncate(next_table);
+    view
+}
+
+fn remove(entry: &SegmentEntry) -> Edit {
+    Edit::RemoveSegment { table: entry.table, id: entry.id, min_ts: entry.min_ts }
+}
+
+/// True if a commit has named all of these segments, and the table has them still.
+fn all_committed(group: &[Arc<Segment>], now: &TableView, writer: &Writer) -> bool {
+    let pending = |id| writer.pending.iter().any(|(_, entry)| entry.id == id);
+    group.iter().all(|s| now.segments.has(s.entry.min_ts, s.entry.id) && !pending(s.entry.id))
+}
+
+/// Forgets the deletes of a table that hide nothing any more. Those that only the log has are
+/// forgotten by the flush that would name them.
+fn done_deletes(view: &View, table: TableId, writer: &Writer) -> Vec<Edit> {
+    let Some(view) = view.table(table) else { return vec![] };
+    let in_log = |lsn| writer.deletes.iter().any(|entry| entry.lsn == lsn);
+    // What a later delete hides too: those that retention makes, each covers the ones before it.
+    let widest = view.deletes.iter().filter(|d| !in_log(d.entry.lsn) && d.key.is_none()).last();
+    let done = view.deletes.iter().filter(|d| {
+        !in_log(d.entry.lsn) && (!view.needs(d) || widest.is_some_and(|later| later.includes(d)))
+    });
+    done.map(|delete| Edit::ForgetDelete(table, delete.entry.lsn)).collect()
+}
+
+/// The groups of a table's segments that are worth packing, by time: what overlaps is in one group,
+/// and so are neighbours of which one is small.
+fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segment>>> {
+    let concerned = |segment: &Segment| {
+        let SegmentEntry { min_ts, max_ts, .. } = segment.entry;
+        table.deletes.touching(min_ts, max_ts).any(|delete| delete.concerns(&segment.entry))
+    };
+    let keyed = !table.def.spec.key.is_empty();
+    let rows = |group: &[Arc<Segment>]| group.iter().map(|s| s.entry.rows as usize).sum::<usize>();
+    let mut groups: Vec<Vec<Arc<Segment>>> = Vec::new();
+    let mut reach = i64::MIN;
+    for segment in table.segments.iter() {
+        let (first, level) = (segment.entry.min_ts, segment.entry.level);
+        let small = |rows| rows < least_rows;
+        let joins = groups.last().is_some_and(|group: &Vec<Arc<Segment>>| {
+            // Packed segments that share one time were cut there, as its rows fill more than one.
+            let packed = level > 0 && group.iter().all(|other| other.entry.level > 0);
+            let overlaps = first < reach || (first == reach && !packed);
+            let together = rows(group) + segment.entry.rows as usize <= MAX_SEGMENT_ROWS;
+            overlaps || (together && (small(rows(group)) || small(segment.entry.rows as usize)))
+        });
+        match groups.last_mut().filter(|_| joins) {
+            Some(group) => group.push(Arc::clone(segment)),
+            None => groups.push(vec![Arc::clone(segment)]),
+        }
+        reach = reach.max(segment.entry.max_ts);
+    }
+    groups.retain(|group| {
+        let unordered = |s: &Arc<Segment>| keyed && s.entry.order == Order::Time;
+        group.len() > 1 || group.iter().any(|s| concerned(s) || unordered(s))
+    });
+    groups
+}
+
+/// Pieces of a merge, put together as they come.
+struct Gathered {
+    types: Vec<DataType>,
+    pieces: Vec<Vec<Column>>,
+    len: usize,
+    bytes: usize,
+}
+
+impl Gathered {
+    /// Nothing yet; the types are those of a piece: the time, the values, the row numbers.
+    fn new(types: Vec<DataType>) -> Self {
+        Self { pieces: vec![vec![]; types.len()], types, len: 0, bytes: 0 }
+    }
+
+    fn push(&mut self, piece: Vec<Column>) {
+        self.len += piece[0].len(DataType::I64);
+        for ((pieces, column), ty) in self.pieces.iter_mut().zip(piece).zip(&self.types) {
+            self.bytes += column.byte_size(*ty);
+            pieces.push(column);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len >= GROUP_ROWS || self.bytes >= GROUP_BYTES
+    }
+
+    /// All there is; nothing is left.
+    fn take(&mut self) -> Result<SortedRows> {
+        let pieces = self.pieces.iter_mut().map(std::mem::take).zip(&self.types);
+        let columns =
+            pieces.map(|(pieces, &ty)| concat(ty, &pieces)).collect::<Result<Vec<_>>>()?;
+        let len = std::mem::take(&mut self.len);
+        self.bytes = 0;
+        let mut columns = columns.into_iter();
+        let fixed = |column: Option<Column>| match column.map(|column| column.data) {
+            Some(Data::Fixed(buffer)) => buffer,
+            _ => unreachable!("times and row numbers are of fixed width"),
+        };
+        let ts = ScalarBuffer::new(fixed(columns.next()), 0, len);
+        let seq = ScalarBuffer::new(fixed(columns.next_back()), 0, len);
+        Ok(SortedRows { ts, seq: RowNumbers::Each(seq), columns: columns.collect() })
+    }
+
+    /// Puts rows back that are to come first.
+    fn put_back(&mut self, rows: SortedRows) {
+        let fixed = |buffer| Column { data: Data::Fixed(buffer), validity: None };
+        let numbers = rows.seq.relative(0, 0..rows.rows()).into_inner();
+        let first = std::iter::once(fixed(rows.ts.into_inner()));
+        self.push(first.chain(rows.columns).chain([fixed(numbers)]).collect());
+    }
+}
+
+/// True if a piece of a merge is what `rows` has from `start` on.
+fn same(piece: &[Column], rows: &SortedRows, start: usize, types: &[DataType]) -> bool {
+    let len = piece[0].len(DataType::I64);
+    let Some((last, columns)) = piece[1..].split_last() else { return false };
+    let numbers = last.values::<u64>().iter().enumerate();
+    piece[0].values::<i64>() == &rows.ts[start..start + len]
+        && numbers.into_iter().all(|(row, number)| *number == rows.seq.get(start + row))
+        && columns
+            .iter()
+            .zip(&rows.columns)
+            .zip(&types[1..])
+            .all(|((read, kept), &ty)| read.same_as(&kept.slice(ty, start, len), ty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::schema::TableSpec;
+    use crate::db::{Db, DbOptions, Durability};
+
+    #[test]
+    fn deletes_that_a_pack_applies_are_durable_before_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = DbOptions { durability: Durability::None, ..DbOptions::default() };
+        let db = Db::open(folder.path().join("t.chl"), options).unwrap();
+        let table = db.create_table("t", TableSpec::new([("v", DataType::F64)])).unwrap();
+        for ts in [1, 2] {
+            table.append_row(ts, &[0.5.into()]).unwrap();
+            db.flush().unwrap();
+        }
+        // As if it came after the flush that a pack begins with.
+        table.delete(Some(1), Some(2), None).unwrap();
+        let core = &db.core;
+        let (view, _) = core.snapshot();
+        let group: Vec<_> = view.table(1).unwrap().segments.iter().cloned().collect();
+        let lsn = core.writer().as_ref().unwrap().last_lsn();
+        assert!(core.syncer.durable() < lsn);
+        let mut report = PackReport::default();
+        core.pack_group(1, &group, &AtomicBool::new(false), &mut report).unwrap();
+        assert_eq!((report.rows_before, report.rows_after), (2, 1));
+        assert!(core.syncer.durable() >= lsn);
+    }
+}
