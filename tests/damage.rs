@@ -233,13 +233,7 @@ fn bit_flips() {
     for was in databases(mix(seed() + 1)) {
         let log = was.log.clone().unwrap_or_default();
         let bits = (was.main.len() + log.len()) * 8;
-        let flips: Box<dyn Iterator<Item = usize>> = if common::full() {
-            Box::new(0..bits)
-        } else {
-            let mut rng = Rng(rng.next());
-            Box::new((0..2500).map(move |_| rng.below(bits)))
-        };
-        for bit in flips {
+        for bit in common::some_bits(bits, 2500, &mut rng) {
             alter(&mut tally, &was, bit / 8, "bit", |bytes, at| bytes[at] ^= 1 << (bit % 8));
         }
         for _ in 0..size(150, 5000) {

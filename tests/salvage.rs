@@ -355,13 +355,7 @@ fn salvage_of_flipped_files() {
     for was in databases(mix(seed() + 1)) {
         let log = was.log.clone().unwrap_or_default();
         let bits = (was.main.len() + log.len()) * 8;
-        let flips: Box<dyn Iterator<Item = usize>> = if common::full() {
-            Box::new(0..bits)
-        } else {
-            let mut rng = Rng(rng.next());
-            Box::new((0..700).map(move |_| rng.below(bits)))
-        };
-        for bit in flips {
+        for bit in common::some_bits(bits, 700, &mut rng) {
             alter(&mut tally, &was, bit / 8..bit / 8 + 1, |byte| byte ^ 1 << (bit % 8), "bit");
         }
         for _ in 0..size(60, 3000) {

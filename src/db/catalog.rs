@@ -13,7 +13,7 @@ use crate::db::cells::Cells;
 use crate::db::deletes::Delete;
 use crate::db::segment::Segment;
 use crate::db::segment_list::SegmentList;
-use crate::format::edit::{AddedColumn, DeleteEntry, Edit};
+use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry};
 use crate::format::spec::{TableDef, TableId};
 use crate::index::{Chunk, Tombstones};
 
@@ -163,6 +163,13 @@ impl View {
         }
     }
 
+    /// Applies edits in their order, also those behind one that makes no sense.
+    pub(crate) fn apply_all(&mut self, edits: &[Edit]) {
+        for edit in edits {
+            self.apply(edit);
+        }
+    }
+
     /// Adds a delete made when row `seq` was the next one; `false` if it makes no sense here.
     pub(crate) fn add_delete(&mut self, entry: &DeleteEntry, seq: u64) -> bool {
         let Some(table) = self.table_mut(entry.table) else { return false };
@@ -208,6 +215,12 @@ impl TableView {
             }
         }
         range
+    }
+
+    /// The deletes that may hide rows of a segment.
+    pub(crate) fn deletes_of(&self, segment: &SegmentEntry) -> impl Iterator<Item = &Delete> {
+        let touching = self.deletes.touching(segment.min_ts, segment.max_ts);
+        touching.filter(|delete| delete.concerns(segment))
     }
 
     /// True if a segment may hold rows that the delete hides.

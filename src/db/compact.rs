@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::db::commit::remove_segment;
 use crate::db::core::{Core, Main};
 use crate::db::segment::Segment;
 use crate::error::{Error, Result};
@@ -11,6 +12,9 @@ use crate::format::edit::{Edit, SegmentEntry};
 
 /// Segments that are moved by one commit.
 const MOVES: usize = 256;
+
+/// A segment, and where a copy of it stands.
+type Moved = (Arc<Segment>, SegmentEntry);
 
 impl Core {
     /// Gives back all space that nothing needs.
@@ -23,11 +27,7 @@ impl Core {
                 break;
             }
         }
-        self.settle_space()?;
-        match self.main().as_mut() {
-            Some(main) => main.file.trim(),
-            None => Err(self.closed()),
-        }
+        self.give_back()
     }
 
     /// Gives back the free space as it is, without moving anything.
@@ -42,30 +42,46 @@ impl Core {
     /// Commits until neither slot names what was freed.
     fn settle_space(&self) -> Result<()> {
         for _ in 0..2 {
-            let mut guard = self.main();
-            let Some(main) = guard.as_mut() else { return Err(self.closed()) };
-            main.reclaim();
-            let writer = self.writer();
-            let Some(writer) = writer.as_ref() else { return Err(self.closed()) };
-            self.commit_view(main, writer, &[])?;
+            self.with_catalog(|main, writer| {
+                main.reclaim();
+                self.commit_view(main, writer, &[])
+            })?;
         }
         Ok(())
     }
 
     /// Moves the last segments of the file to free places before them; `false` if there is none.
     fn move_some(&self) -> Result<bool> {
-        let mut guard = self.main();
-        let Some(main) = guard.as_mut() else { return Err(self.closed()) };
-        let writer = self.writer();
-        let Some(writer) = writer.as_ref() else { return Err(self.closed()) };
-        let (view, _) = self.snapshot();
-        let pending = |id| writer.pending.iter().any(|(_, entry)| entry.id == id);
-        let all = view.tables().flat_map(|table| table.segments.iter());
-        let mut last: Vec<&Arc<Segment>> = all.filter(|s| !pending(s.entry.id)).collect();
-        last.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.entry.offset));
-        let mut moved: Vec<(Arc<Segment>, SegmentEntry)> = Vec::new();
-        for segment in last.into_iter().take(MOVES) {
-            match self.move_to_front(main, &segment.entry) {
+        self.with_catalog(|main, writer| {
+            let (view, _) = self.snapshot();
+            let all = view.tables().flat_map(|table| table.segments.iter());
+            let mut last: Vec<_> = all.filter(|s| !writer.is_pending(s.entry.id)).collect();
+            last.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.entry.offset));
+            last.truncate(MOVES);
+            let moved = self.move_to_front(main, &last)?;
+            if moved.is_empty() {
+                return Ok(false);
+            }
+            let edits = moved
+                .iter()
+                .flat_map(|(old, new)| [remove_segment(&old.entry), Edit::AddSegment(new.clone())]);
+            self.commit_and_show(main, writer, &edits.collect::<Vec<Edit>>())?;
+            drop(view);
+            main.retire(moved.into_iter().map(|(old, _)| old));
+            Ok(true)
+        })
+    }
+
+    /// Moves the manifest to a free place before it; `false` if there is none.
+    fn move_catalog(&self) -> Result<bool> {
+        self.with_catalog(|main, writer| self.move_manifest(main, writer))
+    }
+
+    /// Copies segments to free places before them, where there are such; all or none.
+    fn move_to_front(&self, main: &mut Main, segments: &[&Arc<Segment>]) -> Result<Vec<Moved>> {
+        let mut moved: Vec<Moved> = Vec::new();
+        for &segment in segments {
+            match self.copy_to_front(main, &segment.entry) {
                 Ok(Some(entry)) => moved.push((Arc::clone(segment), entry)),
                 Ok(None) => {}
                 Err(error) => {
@@ -74,36 +90,11 @@ impl Core {
                 }
             }
         }
-        if moved.is_empty() {
-            return Ok(false);
-        }
-        let edits = moved.iter().flat_map(|(old, new)| {
-            let SegmentEntry { table, id, min_ts, .. } = old.entry;
-            [Edit::RemoveSegment { table, id, min_ts }, Edit::AddSegment(new.clone())]
-        });
-        let edits: Vec<Edit> = edits.collect();
-        self.commit_view(main, writer, &edits)?;
-        self.change_view(|view| {
-            for edit in &edits {
-                view.apply(edit);
-            }
-        });
-        drop(view);
-        main.retire(moved.into_iter().map(|(old, _)| old));
-        Ok(true)
-    }
-
-    /// Moves the manifest to a free place before it; `false` if there is none.
-    fn move_catalog(&self) -> Result<bool> {
-        let mut guard = self.main();
-        let Some(main) = guard.as_mut() else { return Err(self.closed()) };
-        let writer = self.writer();
-        let Some(writer) = writer.as_ref() else { return Err(self.closed()) };
-        self.move_manifest(main, writer)
+        Ok(moved)
     }
 
     /// Copies a segment to a free place before it.
-    fn move_to_front(&self, main: &mut Main, entry: &SegmentEntry) -> Result<Option<SegmentEntry>> {
+    fn copy_to_front(&self, main: &mut Main, entry: &SegmentEntry) -> Result<Option<SegmentEntry>> {
         let Some(offset) = main.file.reserve_before(entry.offset, entry.len) else {
             return Ok(None);
         };

@@ -22,7 +22,7 @@ use crate::db::segment::Segment;
 use crate::db::syncer::{Syncer, Ticker};
 use crate::db::write_table::WriteTable;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::edit::{AddedColumn, DeleteEntry, SegmentEntry};
+use crate::format::edit::{AddedColumn, DeleteEntry, SegmentEntry, SegmentId};
 use crate::format::spec::{TableDef, TableId};
 use crate::index::Chunk;
 use crate::store::fork;
@@ -318,6 +318,11 @@ impl Writer {
     #[inline]
     pub(crate) fn table(&mut self, id: TableId) -> Option<&mut WriteTable> {
         self.tables.get_mut(id as usize)?.as_mut()
+    }
+
+    /// True if the log names that segment and no commit does yet.
+    pub(crate) fn is_pending(&self, segment: SegmentId) -> bool {
+        self.pending.iter().any(|(_, entry)| entry.id == segment)
     }
 
     /// Makes room for a table.

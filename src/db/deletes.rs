@@ -51,8 +51,11 @@ impl Delete {
             && ends_later
     }
 
-    fn contains(&self, ts: i64) -> bool {
-        self.covers(ts, ts)
+    /// True if a row that is older than it is in its range and of its key. `columns` are those that
+    /// `key` is among.
+    fn hides(&self, ts: i64, columns: &[Column], row: usize, key: &KeyColumns) -> bool {
+        let of_key = |value| key.compare_with(columns, row, value).is_eq();
+        self.covers(ts, ts) && self.key.as_deref().is_none_or(of_key)
     }
 }
 
@@ -69,9 +72,8 @@ impl Span for Delete {
 /// True if one delete hides all rows of the segment, by what is known without reading it.
 pub(crate) fn is_hidden(table: &TableView, segment: &SegmentEntry) -> bool {
     let (least, greatest) = (segment.min_ts, segment.max_ts);
-    table.deletes.touching(least, greatest).any(|delete| {
-        delete.key.is_none() && delete.concerns(segment) && delete.covers(least, greatest)
-    })
+    let mut deletes = table.deletes_of(segment);
+    deletes.any(|delete| delete.key.is_none() && delete.covers(least, greatest))
 }
 
 /// True unless the segment's key range says that it has no row of that key.
@@ -104,9 +106,7 @@ impl RowFilter {
         let is = |row: usize, value: &KeyValue| key.compare_with(columns, row, value).is_eq();
         let keeps = |row: usize| {
             self.key.as_ref().is_none_or(|wanted| is(row, wanted))
-                && !self.deletes.iter().any(|delete| {
-                    delete.contains(ts[row]) && delete.key.as_ref().is_none_or(|key| is(row, key))
-                })
+                && !self.deletes.iter().any(|delete| delete.hides(ts[row], columns, row, key))
         };
         let rows = ts.len();
         let kept: Vec<u32> = (0..rows).filter(|&row| keeps(row)).map(|row| row as u32).collect();
@@ -122,11 +122,13 @@ pub(crate) fn memtable_rows(
     start: i64,
     end: Option<i64>,
 ) -> Vec<(Arc<Chunk<Cells>>, Range<usize>)> {
+    let last = end.map_or(i64::MAX, |end| end.saturating_sub(1));
+    let deletes: Vec<&Delete> = table.deletes.touching(start, last).collect();
     let mut pieces = Vec::new();
     for chunk in &table.chunks {
         let rows = chunk.visible(visible);
         let Some(&first) = chunk.seq(rows).first() else { continue };
-        let later: Vec<&Delete> = table.deletes.iter().filter(|d| d.seq > first).collect();
+        let later: Vec<&Delete> = deletes.iter().copied().filter(|d| d.seq > first).collect();
         for range in chunk.in_range(rows, start, end) {
             let ranges =
                 if later.is_empty() { vec![range] } else { left(chunk, table, range, &later) };
@@ -152,12 +154,8 @@ fn left(
     let key = key.among(&positions);
     let (ts, seq) = (chunk.ts(rows.end), chunk.seq(rows.end));
     let hidden = |row: usize| {
-        deletes.iter().any(|delete| {
-            seq[row] < delete.seq && delete.contains(ts[row]) && {
-                let of_key = |value| key.compare_with(&columns, row - rows.start, value).is_eq();
-                delete.key.as_deref().is_none_or(of_key)
-            }
-        })
+        let hides = |d: &&Delete| d.hides(ts[row], &columns, row - rows.start, &key);
+        deletes.iter().any(|delete| seq[row] < delete.seq && hides(delete))
     };
     let mut out: Vec<Range<usize>> = Vec::new();
     for row in rows.clone().filter(|&row| !hidden(row)) {

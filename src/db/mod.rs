@@ -12,7 +12,8 @@
 //! - `deletes`: what they hide; `clustered`: segments in key order
 //! - `validate`, `write`, `write_table`, `sorted`, `new_segments`, `flush`: the way in
 //! - `alter`: columns that are added, tables that are dropped
-//! - `pack`: segments in place of others; `compact`: space given back; `counters`: what was written
+//! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
+//!   last; `counters`: what was written
 //! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
 //!   rows come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
@@ -28,6 +29,7 @@ pub(crate) mod catalog;
 pub(crate) mod cells;
 mod close;
 mod clustered;
+mod commit;
 mod compact;
 pub(crate) mod core;
 mod counters;

@@ -16,7 +16,8 @@ use crate::base::builder::concat;
 use crate::base::schema::DataType;
 use crate::db::batches::TableBatches;
 use crate::db::catalog::{TableView, View};
-use crate::db::core::{Core, Main, Writer};
+use crate::db::commit::remove_segment;
+use crate::db::core::{Core, Writer};
 use crate::db::deletes::is_hidden;
 use crate::db::new_segments::{SegmentKind, cut_at};
 use crate::db::plan::{Plan, ScanSpec};
@@ -27,7 +28,6 @@ use crate::format::edit::{Edit, Order, SegmentEntry};
 use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::format::rows::{RowNumbers, SortedRows};
 use crate::format::spec::TableId;
-use crate::store::main_file::NewState;
 
 /// Rows read from a merge at a time.
 const READ_ROWS: usize = 65_536;
@@ -183,9 +183,7 @@ impl Core {
         let level = group.iter().map(|s| s.entry.level).max().unwrap_or(0).max(1);
         let order = if def.spec.key.is_empty() { Order::Time } else { Order::Key };
         let kind = SegmentKind { as_of_lsn: moment.lsn, level, order };
-        let table = Arc::clone(&moment.table);
-        let plan = Plan::new(table, u64::MAX, Arc::clone(self), &ScanSpec::default())?;
-        let plan = Arc::new(plan.with_row_numbers());
+        let plan = self.numbered(Arc::clone(&moment.table))?;
         let mut rows = Gathered::new(plan.types());
         for piece in TableBatches::new(plan, READ_ROWS)? {
             rows.push(piece?);
@@ -205,6 +203,12 @@ impl Core {
         Ok(true)
     }
 
+    /// All rows of a table, with their numbers.
+    fn numbered(self: &Arc<Self>, table: Arc<TableView>) -> Result<Arc<Plan>> {
+        let plan = Plan::new(table, u64::MAX, Arc::clone(self), &ScanSpec::default())?;
+        Ok(Arc::new(plan.with_row_numbers()))
+    }
+
     /// Writes rows as segments, reads those back as any scan does, and compares.
     fn write_checked(
         self: &Arc<Self>,
@@ -218,8 +222,7 @@ impl Core {
         let mut segments = SegmentList::default();
         written[before..].iter().for_each(|entry| segments.insert(Segment::new(entry.clone())));
         let table = TableView { segments, ..(*moment.table).clone() };
-        let plan = Plan::new(Arc::new(table), u64::MAX, Arc::clone(self), &ScanSpec::default())?;
-        let plan = Arc::new(plan.with_row_numbers());
+        let plan = self.numbered(Arc::new(table))?;
         let (types, mut at) = (plan.types(), 0);
         let wrong = |at: usize| {
             let first = &written[before];
@@ -245,115 +248,35 @@ impl Core {
         group: &[Arc<Segment>],
         written: &[SegmentEntry],
     ) -> Result<bool> {
-        let mut guard = self.main();
-        let Some(main) = guard.as_mut() else { return Err(self.closed()) };
-        let writer_guard = self.writer();
-        let Some(writer) = writer_guard.as_ref() else { return Err(self.closed()) };
-        let (now, _) = self.snapshot();
-        let there = now.table(table).is_some_and(|now| all_committed(group, now, writer));
-        if !there {
-            return Ok(false);
-        }
-        let mut edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
-        edits.extend(group.iter().map(|segment| remove(&segment.entry)));
-        let mut after = (*now).clone();
-        for edit in &edits {
-            after.apply(edit);
-        }
-        edits.extend(done_deletes(&after, table, writer));
-        if edits.is_empty() {
-            return Ok(true);
-        }
-        self.commit_view(main, writer, &edits)?;
-        self.change_view(|view| {
-            for edit in &edits {
-                view.apply(edit);
+        self.with_catalog(|main, writer| {
+            let (now, _) = self.snapshot();
+            let there = now.table(table).is_some_and(|now| all_committed(group, now, writer));
+            if !there {
+                return Ok(false);
             }
-        });
-        main.retire(group.iter().cloned());
-        Ok(true)
+            let mut edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
+            edits.extend(group.iter().map(|segment| remove_segment(&segment.entry)));
+            let mut after = (*now).clone();
+            after.apply_all(&edits);
+            edits.extend(done_deletes(&after, table, writer));
+            if !edits.is_empty() {
+                self.commit_and_show(main, writer, &edits)?;
+                main.retire(group.iter().cloned());
+            }
+            Ok(true)
+        })
     }
 
     /// Forgets the deletes of a table that hide nothing, or nothing that a later one does not.
     pub(crate) fn forget_superfluous(&self, table: TableId) -> Result<()> {
         self.swap(table, &[], &[]).map(drop)
     }
-
-    /// Commits edits of what is committed, with the log as it is.
-    pub(crate) fn commit_view(
-        &self,
-        main: &mut Main,
-        writer: &Writer,
-        edits: &[Edit],
-    ) -> Result<()> {
-        let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, edits));
-        main.file.commit(edits, &base, state)
-    }
-
-    /// Moves the manifest to a free place before the one it has; `false` if there is none.
-    pub(crate) fn move_manifest(&self, main: &mut Main, writer: &Writer) -> Result<bool> {
-        let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, &[]));
-        main.file.move_manifest(&base, state)
-    }
-
-    /// The state in force, with the log as it is.
-    fn unchanged(&self, main: &Main) -> NewState {
-        let slot = *main.file.slot();
-        NewState {
-            epoch: slot.epoch,
-            log_start: slot.log_start,
-            durable_lsn: slot.durable_lsn.max(self.syncer.durable()),
-            next_lsn: slot.next_lsn,
-            next_seq: slot.next_seq,
-            log_expected: slot.log_expected,
-        }
-    }
-
-    /// What makes the whole catalog that is committed, with `edits` applied.
-    fn base_with(
-        &self,
-        next_table: TableId,
-        writer: &Writer,
-        edits: &[Edit],
-    ) -> impl Fn() -> Vec<Edit> {
-        move || {
-            let (view, _) = self.snapshot();
-            let mut view = committed(&view, next_table, writer);
-            edits.iter().for_each(|edit| {
-                view.apply(edit);
-            });
-            view.edits()
-        }
-    }
-}
-
-/// What a commit has named of a view: without what only the log names.
-fn committed(view: &View, next_table: TableId, writer: &Writer) -> View {
-    let mut view = view.clone();
-    for table in writer.dropped.tables() {
-        view.put_back(Arc::clone(table));
-    }
-    for (_, entry) in &writer.pending {
-        view.apply(&remove(entry));
-    }
-    for entry in &writer.deletes {
-        view.apply(&Edit::ForgetDelete(entry.table, entry.lsn));
-    }
-    for added in &writer.columns {
-        view.forget_column(added);
-    }
-    view.truncate(next_table);
-    view
-}
-
-fn remove(entry: &SegmentEntry) -> Edit {
-    Edit::RemoveSegment { table: entry.table, id: entry.id, min_ts: entry.min_ts }
 }
 
 /// True if a commit has named all of these segments, and the table has them still.
 fn all_committed(group: &[Arc<Segment>], now: &TableView, writer: &Writer) -> bool {
-    let pending = |id| writer.pending.iter().any(|(_, entry)| entry.id == id);
-    group.iter().all(|s| now.segments.has(s.entry.min_ts, s.entry.id) && !pending(s.entry.id))
+    let there = |s: &SegmentEntry| now.segments.has(s.min_ts, s.id) && !writer.is_pending(s.id);
+    group.iter().all(|segment| there(&segment.entry))
 }
 
 /// Forgets the deletes of a table that hide nothing any more. Those that only the log has are
@@ -372,10 +295,7 @@ fn done_deletes(view: &View, table: TableId, writer: &Writer) -> Vec<Edit> {
 /// The groups of a table's segments that are worth packing, by time: what overlaps is in one group,
 /// and so are neighbours of which one is small.
 fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segment>>> {
-    let concerned = |segment: &Segment| {
-        let SegmentEntry { min_ts, max_ts, .. } = segment.entry;
-        table.deletes.touching(min_ts, max_ts).any(|delete| delete.concerns(&segment.entry))
-    };
+    let concerned = |segment: &Segment| table.deletes_of(&segment.entry).next().is_some();
     let keyed = !table.def.spec.key.is_empty();
     let rows = |group: &[Arc<Segment>]| group.iter().map(|s| s.entry.rows as usize).sum::<usize>();
     let mut groups: Vec<Vec<Arc<Segment>>> = Vec::new();

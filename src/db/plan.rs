@@ -221,8 +221,7 @@ impl Plan {
         }
         let with_deletes = segments.into_iter().filter_map(|segment| {
             let (min_ts, max_ts) = (segment.entry.min_ts, segment.entry.max_ts);
-            let deletes = self.table.deletes.touching(min_ts, max_ts);
-            let deletes: Vec<_> = deletes.filter(|d| d.concerns(&segment.entry)).cloned().collect();
+            let deletes: Vec<_> = self.table.deletes_of(&segment.entry).cloned().collect();
             let gone = deletes.iter().any(|d| d.key.is_none() && d.covers(min_ts, max_ts));
             (!gone).then_some((segment, deletes))
         });

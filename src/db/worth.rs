@@ -67,7 +67,7 @@ fn is_mostly_hidden(table: &TableView, segment: &SegmentEntry) -> bool {
         return true;
     }
     let (least, greatest) = (segment.min_ts, segment.max_ts);
-    let deletes = table.deletes.touching(least, greatest).filter(|d| d.concerns(segment));
+    let deletes = table.deletes_of(segment);
     let (mut hidden, mut count) = (0, 0);
     for delete in deletes {
         count += 1;

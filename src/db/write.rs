@@ -302,9 +302,7 @@ impl Core {
         writer.pending.extend(written.iter().map(|entry| (lsn, entry.clone())));
         writer.next_seq += rows;
         self.change_view_upto(writer.next_seq - 1, |view| {
-            for edit in &edits {
-                view.apply(edit);
-            }
+            view.apply_all(&edits);
         });
         Ok(self.receipt(writer, rows, lsn))
     }

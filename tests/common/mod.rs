@@ -87,6 +87,15 @@ impl Rng {
     }
 }
 
+/// Bits to flip: all of them at full size, else so many at random.
+pub fn some_bits(bits: usize, short: usize, rng: &mut Rng) -> Box<dyn Iterator<Item = usize>> {
+    if full() {
+        return Box::new(0..bits);
+    }
+    let mut rng = Rng(rng.next());
+    Box::new((0..short).map(move |_| rng.below(bits)))
+}
+
 pub fn mix(z: u64) -> u64 {
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

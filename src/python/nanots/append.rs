@@ -54,8 +54,9 @@ pub(in crate::python) fn append_row(
     values: &Bound<'_, PyAny>,
 ) -> PyResult<u64> {
     let table = db.table(name)?;
-    let ts = timestamps::time(ts, table.spec().unit)?;
-    let written = rows::with_values(values, &table.spec(), |row| write_row(py, &table, ts, row));
+    let spec = table.spec();
+    let ts = timestamps::time(ts, spec.unit)?;
+    let written = rows::with_values(values, &spec, |row| write_row(py, &table, ts, row));
     let receipt = match written {
         Err(error) if error.is_instance_of::<PyTypeError>(py) => {
             // Foreign numbers, as in `number`.
@@ -77,9 +78,10 @@ pub(in crate::python) fn append_row_typed(
     values: &Bound<'_, PyAny>,
 ) -> PyResult<u64> {
     let table = db.table(name)?;
-    let ts = timestamps::time(ts, table.spec().unit)?;
+    let spec = table.spec();
+    let ts = timestamps::time(ts, spec.unit)?;
     let write = |row: &[Value<'_>]| table::write_row(py, &table, ts, row);
-    let receipt = rows::with_values(values, &table.spec(), write)?;
+    let receipt = rows::with_values(values, &spec, write)?;
     table::settled(py, db, receipt)
 }
 

@@ -1,0 +1,106 @@
+//! Commits that change what is committed and leave the log as it is: those of packing and of giving
+//! space back. (A flush makes its own, with which the log may begin anew.)
+
+use std::sync::Arc;
+
+use crate::db::catalog::View;
+use crate::db::core::{Core, Main, Writer};
+use crate::error::Result;
+use crate::format::edit::{Edit, SegmentEntry};
+use crate::format::spec::TableId;
+use crate::store::main_file::NewState;
+
+impl Core {
+    /// Runs `change` with the main file and the writer locked, so that nobody else commits or logs.
+    pub(crate) fn with_catalog<R>(
+        &self,
+        change: impl FnOnce(&mut Main, &Writer) -> Result<R>,
+    ) -> Result<R> {
+        let (mut main, writer) = (self.main(), self.writer());
+        match (main.as_mut(), writer.as_ref()) {
+            (Some(main), Some(writer)) => change(main, writer),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Commits edits of what is committed, and shows them to readers.
+    pub(crate) fn commit_and_show(
+        &self,
+        main: &mut Main,
+        writer: &Writer,
+        edits: &[Edit],
+    ) -> Result<()> {
+        self.commit_view(main, writer, edits)?;
+        self.change_view(|view| view.apply_all(edits));
+        Ok(())
+    }
+
+    /// Commits edits of what is committed, with the log as it is.
+    pub(crate) fn commit_view(
+        &self,
+        main: &mut Main,
+        writer: &Writer,
+        edits: &[Edit],
+    ) -> Result<()> {
+        let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, edits));
+        main.file.commit(edits, &base, state)
+    }
+
+    /// Moves the manifest to a free place before the one it has; `false` if there is none.
+    pub(crate) fn move_manifest(&self, main: &mut Main, writer: &Writer) -> Result<bool> {
+        let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, &[]));
+        main.file.move_manifest(&base, state)
+    }
+
+    /// The state in force, with the log as it is.
+    fn unchanged(&self, main: &Main) -> NewState {
+        let slot = *main.file.slot();
+        NewState {
+            epoch: slot.epoch,
+            log_start: slot.log_start,
+            durable_lsn: slot.durable_lsn.max(self.syncer.durable()),
+            next_lsn: slot.next_lsn,
+            next_seq: slot.next_seq,
+            log_expected: slot.log_expected,
+        }
+    }
+
+    /// What makes the whole catalog that is committed, with `edits` applied.
+    fn base_with(
+        &self,
+        next_table: TableId,
+        writer: &Writer,
+        edits: &[Edit],
+    ) -> impl Fn() -> Vec<Edit> {
+        move || {
+            let (view, _) = self.snapshot();
+            let mut view = committed(&view, next_table, writer);
+            view.apply_all(edits);
+            view.edits()
+        }
+    }
+}
+
+/// What a commit has named of a view: without what only the log names.
+fn committed(view: &View, next_table: TableId, writer: &Writer) -> View {
+    let mut view = view.clone();
+    for table in writer.dropped.tables() {
+        view.put_back(Arc::clone(table));
+    }
+    for (_, entry) in &writer.pending {
+        view.apply(&remove_segment(entry));
+    }
+    for entry in &writer.deletes {
+        view.apply(&Edit::ForgetDelete(entry.table, entry.lsn));
+    }
+    for added in &writer.columns {
+        view.forget_column(added);
+    }
+    view.truncate(next_table);
+    view
+}
+
+/// The edit that takes a segment out of its table.
+pub(crate) fn remove_segment(entry: &SegmentEntry) -> Edit {
+    Edit::RemoveSegment { table: entry.table, id: entry.id, min_ts: entry.min_ts }
+}
