@@ -52,9 +52,10 @@ python-lint: .venv/.installed .venv/.test-tools
 	$(BIN)/stubtest chronolite._core --mypy-config-file pyproject.toml
 
 # With the examples of README.md (test_readme.py), of examples/ (test_examples.py) and of the stubs
-# (test_face_stubs.py), and the short forms of tests/proof.
+# (test_face_stubs.py), and the short forms of tests/proof. A test that takes ten minutes hangs: the
+# run ends there, with the stacks of all threads.
 python-test: .venv/.installed .venv/.test-tools
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
 
 # Hours, on two cores; less by SHARE=0.01. Figures go to tests/proof/results, a file for each test
 # that passed. `proof-kernel` is the part in Rust, `proof-processes` that in Python.

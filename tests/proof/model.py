@@ -6,6 +6,7 @@ or (time, key, arrival) with null keys first. Floats are compared by their bits.
 
 import math
 import struct
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,17 @@ def bit_rows(times, columns):
     return [
         (ts, [by_bits(value) for value in row]) for ts, *row in zip(times, *columns, strict=True)
     ]
+
+
+def assert_same(found, wanted):
+    """Fails with the first row that differs. A bare comparison of long lists lets pytest, in a CI
+    job, work out the whole difference, which takes hours where every row has moved."""
+    if found == wanted:
+        return
+    pairs = zip_longest(found, wanted, fillvalue="no row")
+    place, pair = next((at, pair) for at, pair in enumerate(pairs) if pair[0] != pair[1])
+    message = f"row {place} of {len(found)} ({len(wanted)} wanted): {pair[0]!r} is not {pair[1]!r}"
+    raise AssertionError(message)
 
 
 def wanted(model, rows, columns):

@@ -34,6 +34,7 @@ from tests.proof.model import (
     as_capsules,
     as_dict,
     as_frame,
+    assert_same,
     bit_rows,
     found,
     schemas,
@@ -104,7 +105,7 @@ class Machine(RuleBasedStateMachine):
         columns = list(model.columns) if columns is None else columns
         rows = model.scan(start, end)[:limit]
         scan = self.db[name].scan(start, end, columns=columns, limit=limit)
-        assert found(scan, columns) == wanted(model, rows, columns)
+        assert_same(found(scan, columns), wanted(model, rows, columns))
         assert scan.count() == len(rows) == sum(batch.num_rows for batch in scan.batches(997))
         Machine.rows_compared += len(rows)
 
@@ -288,13 +289,14 @@ class Machine(RuleBasedStateMachine):
         known = [ts for ts, _ in model.rows[:50]]
         start, end = sorted((start, data.draw(st.sampled_from(known), "end") if known else end))
         rows = wanted(model, model.closed(start, end), list(model.columns))
-        assert bit_rows(*self.db.query_table_range_columns(name, start, end)) == rows
+        assert_same(bit_rows(*self.db.query_table_range_columns(name, start, end)), rows)
         capsules = self.db.query_table_range_arrow_capsules(name, start, end)
-        assert arrow_rows(pyarrow.lib.RecordBatch._import_from_c_capsule(*capsules)) == rows
+        batch = pyarrow.lib.RecordBatch._import_from_c_capsule(*capsules)
+        assert_same(arrow_rows(batch), rows)
         if model.options == SERIES:
             pairs = self.db.query_range(name, start, end)
             times, values = [ts for ts, _ in pairs], [value for _, value in pairs]
-            assert bit_rows(times, [values]) == rows
+            assert_same(bit_rows(times, [values]), rows)
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), n=st.sampled_from([0, 1, 2, 5, 1000, 5000]))
@@ -304,7 +306,7 @@ class Machine(RuleBasedStateMachine):
         columns = list(model.columns)
         rows = model.scan()
         newest = rows[max(0, len(rows) - n) :]
-        assert found(self.db[name].last(n), columns) == wanted(model, newest, columns)
+        assert_same(found(self.db[name].last(n), columns), wanted(model, newest, columns))
 
     @precondition(lambda self: self.models and len(self.held) < 4)
     @rule(data=st.data(), start=st.none() | TIMES)
@@ -319,7 +321,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def read_held_scans(self):
         for _, scan, columns, rows in self.held:
-            assert found(scan, columns) == rows
+            assert_same(found(scan, columns), rows)
 
     @rule()
     def read_all(self):
