@@ -1,15 +1,16 @@
 //! Numbers of few bits, packed: whole vectors as FastLanes packs them, the rest as a bit stream.
 //!
 //! A whole vector of 1,024 numbers of `width` bits in lanes of `T` bits is packed in the layout of
-//! FastLanes (Afroozeh and Boncz, VLDB 2023) as the crate `fastlanes` orders it, so that plain code
-//! unpacks it many lanes at a time. The `1024 / T` lanes are interleaved word by word; lane `l`
-//! holds, from its lowest bit up, the numbers at
-//! `order[row / 8] * 16 + (row % 8) * 128 + l` for `row` in `0..T`, with
-//! `order = [0, 4, 2, 6, 1, 5, 3, 7]`. Fewer numbers are a bit stream (see `bitstream`): they must
-//! not cost as much as 1,024.
+//! FastLanes (Afroozeh and Boncz, VLDB 2023), so that plain code unpacks many lanes at a time. The
+//! `1024 / T` lanes are interleaved word by word; lane `l` holds, from its lowest bit up, the numbers
+//! at `order[row / 8] * 16 + (row % 8) * 128 + l` for `row` in `0..T`, with
+//! `order = [0, 4, 2, 6, 1, 5, 3, 7]`. So the numbers of one row of all lanes lie side by side in the
+//! vector, are in the same words and need the same shift, which need not be known when this is
+//! compiled. Fewer numbers are a bit stream (see `bitstream`): they must not cost as much as 1,024.
 
 use super::bitstream::{BitReader, BitWriter, mask};
-use super::words::{Word, load_all, store_all};
+use super::simd::{Kernel, run};
+use super::words::{Word, store_all};
 use super::{DecodeError, VECTOR_ROWS};
 
 /// Bytes that `rows` numbers of `width` bits take; `rows` is at most [`VECTOR_ROWS`].
@@ -17,62 +18,125 @@ pub(super) fn packed_len(rows: usize, width: u32) -> usize {
     (rows * width as usize).div_ceil(8)
 }
 
-/// Appends the low `width` bits of each of `numbers`, at most [`VECTOR_ROWS`].
-pub(super) fn pack<T: Word>(numbers: &[T], width: u32, out: &mut Vec<u8>) {
-    if let Ok(vector) = numbers.try_into() {
+/// Where in a vector the numbers of row `row` of the lanes begin.
+#[inline(always)]
+fn place(row: u32) -> usize {
+    const ORDER: [usize; 8] = [0, 4, 2, 6, 1, 5, 3, 7];
+    ORDER[row as usize / 8] * 16 + row as usize % 8 * 128
+}
+
+/// How many lanes of `T` a vector has.
+const fn lanes<T: Word>() -> usize {
+    VECTOR_ROWS / T::BITS as usize
+}
+
+/// Appends the low `width` bits of each of `numbers`, at most [`VECTOR_ROWS`], less `reference`.
+pub(super) fn pack<T: Word>(numbers: &[T], width: u32, reference: T, out: &mut Vec<u8>) {
+    if let Ok(numbers) = numbers.try_into() {
         let mut words = [T::default(); VECTOR_ROWS];
         let words = &mut words[..packed_len(VECTOR_ROWS, width) / T::BYTES];
-        pack_vector(width, vector, words);
+        run(Pack { numbers, width, reference, words });
         store_all(words, out);
         return;
     }
     debug_assert!(numbers.len() < VECTOR_ROWS);
     let mut writer = BitWriter::new(out);
     for number in numbers {
-        writer.put(number.widen() & mask(width), width);
+        writer.put(number.minus(reference).widen() & mask(width), width);
     }
     writer.finish();
 }
 
-/// Unpacks `out.len()` numbers, at most [`VECTOR_ROWS`], and adds `reference` to each.
+/// Unpacks `out.len()` numbers, at most [`VECTOR_ROWS`], and puts what `map` makes of each.
+#[inline(always)]
 pub(super) fn unpack<T: Word>(
     packed: &[u8],
     width: u32,
-    reference: T,
     out: &mut [T],
+    map: impl Fn(T) -> T,
 ) -> Result<(), DecodeError> {
     if width > T::BITS || packed.len() != packed_len(out.len(), width) {
         return Err(DecodeError { what: "packed numbers of the wrong length" });
     }
     if width == 0 {
-        out.fill(reference);
-    } else if let Ok(vector) = out.try_into() {
-        // FastLanes wants aligned words, and a payload may lie anywhere.
-        let mut words = [T::default(); VECTOR_ROWS];
-        let words = &mut words[..packed.len() / T::BYTES];
-        load_all(packed, words);
-        unpack_vector(width, words, reference, vector);
+        out.fill(map(T::default()));
+    } else if let Ok(out) = out.try_into() {
+        run(Unpack { packed, width, out, map });
     } else {
         let mut reader = BitReader::new(packed);
         for number in out {
-            *number = T::narrow(reader.take(width)).plus(reference);
+            *number = map(T::narrow(reader.take(width)));
         }
     }
     Ok(())
 }
 
-#[allow(unsafe_code)]
-fn pack_vector<T: Word>(width: u32, numbers: &[T; VECTOR_ROWS], words: &mut [T]) {
-    assert!(width <= T::BITS && words.len() == VECTOR_ROWS * width as usize / T::BITS as usize);
-    // SAFETY: there are 1,024 numbers, and room for exactly the packed words (asserted above).
-    unsafe { T::unchecked_pack(width as usize, numbers, words) }
+/// Packs a whole vector into words that are all zeros.
+struct Pack<'a, T> {
+    numbers: &'a [T; VECTOR_ROWS],
+    width: u32,
+    reference: T,
+    words: &'a mut [T],
 }
 
-#[allow(unsafe_code)]
-fn unpack_vector<T: Word>(width: u32, words: &[T], reference: T, out: &mut [T; VECTOR_ROWS]) {
-    assert!(width <= T::BITS && words.len() == VECTOR_ROWS * width as usize / T::BITS as usize);
-    // SAFETY: there are exactly the packed words (asserted above), and room for 1,024 numbers.
-    unsafe { T::unchecked_unfor_pack(width as usize, words, reference, out) }
+impl<T: Word> Kernel for Pack<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { numbers, width, reference, words } = self;
+        if width == 0 {
+            return;
+        }
+        let (lanes, mask) = (lanes::<T>(), T::narrow(mask(width)));
+        for row in 0..T::BITS {
+            let (word, shift) = (row * width / T::BITS, row * width % T::BITS);
+            let numbers = &numbers[place(row)..][..lanes];
+            let (low, high) = words[word as usize * lanes..].split_at_mut(lanes);
+            for (word, number) in low.iter_mut().zip(numbers) {
+                *word = word.or(number.minus(reference).and(mask).left(shift));
+            }
+            if shift + width > T::BITS {
+                for (word, number) in high[..lanes].iter_mut().zip(numbers) {
+                    *word = number.minus(reference).and(mask).right(T::BITS - shift);
+                }
+            }
+        }
+    }
+}
+
+/// Unpacks a whole vector of at least one bit a number.
+struct Unpack<'a, T, F> {
+    packed: &'a [u8],
+    width: u32,
+    out: &'a mut [T; VECTOR_ROWS],
+    map: F,
+}
+
+impl<T: Word, F: Fn(T) -> T> Kernel for Unpack<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { packed, width, out, map } = self;
+        let (lanes, mask, words) = (lanes::<T>(), T::narrow(mask(width)), T::chunks(packed));
+        for row in 0..T::BITS {
+            let (word, shift) = (row * width / T::BITS, row * width % T::BITS);
+            let out = &mut out[place(row)..][..lanes];
+            let words = &words[word as usize * lanes..];
+            let low = &words[..lanes];
+            if shift + width <= T::BITS {
+                for (number, low) in out.iter_mut().zip(low) {
+                    *number = map(T::from_chunk(*low).right(shift).and(mask));
+                }
+            } else {
+                for ((number, low), high) in out.iter_mut().zip(low).zip(&words[lanes..][..lanes]) {
+                    let low = T::from_chunk(*low).right(shift);
+                    *number = map(low.or(T::from_chunk(*high).left(T::BITS - shift)).and(mask));
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -86,18 +150,18 @@ mod tests {
                 let numbers: Vec<T> =
                     (0..rows).map(|i| T::narrow(mix(i).widen() & mask(width))).collect();
                 let mut packed = vec![];
-                pack(&numbers, width, &mut packed);
+                pack(&numbers, width, T::default(), &mut packed);
                 assert_eq!(packed.len(), packed_len(rows, width));
                 let mut back = vec![T::default(); rows];
-                unpack(&packed, width, T::narrow(3), &mut back).unwrap();
+                unpack(&packed, width, &mut back, |number| number.plus(T::narrow(3))).unwrap();
                 let minus: Vec<T> = back.iter().map(|word| word.minus(T::narrow(3))).collect();
                 assert_eq!(minus, numbers, "width {width}, {rows} rows");
                 packed.push(0);
-                assert!(unpack(&packed, width, T::narrow(3), &mut back).is_err());
+                assert!(unpack(&packed, width, &mut back, |number| number).is_err());
             }
         }
         let mut out = vec![T::default(); 1024];
-        assert!(unpack(&vec![0; 128 * 65], T::BITS + 1, T::narrow(0), &mut out).is_err());
+        assert!(unpack(&vec![0; 128 * 65], T::BITS + 1, &mut out, |number| number).is_err());
     }
 
     #[test]
@@ -108,15 +172,14 @@ mod tests {
         round_trip::<u64>();
     }
 
-    /// The order is part of the file format: an upgrade of the crate must not change it.
+    /// The order is part of the file format.
     #[test]
     fn the_order_of_lanes_is_as_specified() {
         let order = [0, 4, 2, 6, 1, 5, 3, 7];
         let numbers: [u16; 1024] = std::array::from_fn(|i| i as u16 & 7);
         let mut packed = vec![];
-        pack(&numbers, 3, &mut packed);
-        let mut words = [0u16; 64 * 3];
-        load_all(&packed, &mut words);
+        pack(&numbers, 3, 0, &mut packed);
+        let words: Vec<u16> = u16::chunks(&packed).iter().map(|&c| u16::from_chunk(c)).collect();
         for lane in 0..64 {
             for row in 0..16 {
                 let (bit, at) = (row * 3, order[row / 8] * 16 + (row % 8) * 128 + lane);

@@ -4,8 +4,9 @@
 
 use arrow_buffer::BooleanBuffer;
 
+use super::decimal::Decimal;
 use super::words::Word;
-use super::{Codec, MAX_BLOCK_ROWS, constant, delta, dictionary, fill, frame, gorilla, raw};
+use super::{Codec, MAX_BLOCK_ROWS, alp, alp_rd, constant, delta, dictionary, fill, frame, gorilla, raw};
 use crate::base::{Column, Data, DataType};
 
 /// Which codecs may be used.
@@ -34,6 +35,8 @@ pub fn encode(ty: DataType, column: &Column, choice: Choice, out: &mut Vec<u8>) 
     match (&column.data, ty.width()) {
         (Data::Fixed(_), Some(1)) => encode_words::<u8>(ty, column, choice, out),
         (Data::Fixed(_), Some(2)) => encode_words::<u16>(ty, column, choice, out),
+        (Data::Fixed(_), Some(4)) if ty.is_float() => encode_floats::<u32>(column, choice, out),
+        (Data::Fixed(_), Some(8)) if ty.is_float() => encode_floats::<u64>(column, choice, out),
         (Data::Fixed(_), Some(4)) => encode_words::<u32>(ty, column, choice, out),
         (Data::Fixed(_), Some(8)) => encode_words::<u64>(ty, column, choice, out),
         (Data::Bool(bits), None) => encode_bits(column, bits, choice, out),
@@ -52,12 +55,39 @@ fn encode_words<T: Word>(
     let codec = match choice {
         Choice::Only(codec) if !codec.applies_to(ty) => Codec::Raw,
         Choice::Only(codec) => only(codec, ty, &values, out),
-        Choice::Smallest if ty.is_float() => smallest_floats(&values, out),
         Choice::Smallest => smallest_integers(ty, &values, out),
         Choice::Raw => Codec::Raw,
     };
     if codec == Codec::Raw {
         raw::encode_fixed(&values, out);
+    }
+    codec
+}
+
+fn encode_floats<T: Decimal>(column: &Column, choice: Choice, out: &mut Vec<u8>) -> Codec {
+    let values = fill::words::<T>(column);
+    let codec = match choice {
+        Choice::Only(codec) => only_float(codec, &values, out),
+        Choice::Smallest => smallest_floats(&values, out),
+        Choice::Raw => Codec::Raw,
+    };
+    if codec == Codec::Raw {
+        raw::encode_fixed(&values, out);
+    }
+    codec
+}
+
+/// Writes the payload of `codec`, or nothing if the answer is raw.
+fn only_float<T: Decimal>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Codec {
+    match codec {
+        Codec::Constant => match constant::word(values) {
+            Some(value) => constant::encode_word(value, out),
+            None => return Codec::Raw,
+        },
+        Codec::Gorilla => gorilla::encode(values, out),
+        Codec::Alp => alp::plan(values, &alp::scales(values)).write(out),
+        Codec::AlpRd => alp_rd::encode(values, &alp_rd::plan(values), out),
+        _ => return Codec::Raw,
     }
     codec
 }
@@ -71,8 +101,7 @@ fn only<T: Word>(codec: Codec, ty: DataType, values: &[T], out: &mut Vec<u8>) ->
         },
         Codec::FrameOfReference => frame::plan(values, ty.is_signed_int()).write(values, out),
         Codec::Delta => delta::plan(values).write(values, out),
-        Codec::Gorilla => gorilla::encode(values, out),
-        Codec::Raw | Codec::Dictionary => return Codec::Raw,
+        _ => return Codec::Raw,
     }
     codec
 }
@@ -109,8 +138,8 @@ fn smallest_integers<T: Word>(ty: DataType, values: &[T], out: &mut Vec<u8>) -> 
 }
 
 /// Writes the smallest payload, or nothing if the answer is raw.
-fn smallest_floats<T: Word>(values: &[T], out: &mut Vec<u8>) -> Codec {
-    let (start, raw_len) = (out.len(), size_of_val(values));
+fn smallest_floats<T: Decimal>(values: &[T], out: &mut Vec<u8>) -> Codec {
+    let raw_len = size_of_val(values);
     if raw_len <= 8 {
         return Codec::Raw;
     }
@@ -118,12 +147,24 @@ fn smallest_floats<T: Word>(values: &[T], out: &mut Vec<u8>) -> Codec {
         constant::encode_word(value, out);
         return Codec::Constant;
     }
-    if gorilla::estimate(values) >= raw_len {
+    let cut = alp_rd::plan(values);
+    let cut_len = (cut.bits * values.len() as f64 / 8.0) as usize + 64;
+    let scales = alp::scales(values);
+    if !scales.is_empty() {
+        let plan = alp::plan(values, &scales);
+        if plan.len() < raw_len && plan.len() <= cut_len {
+            plan.write(out);
+            return Codec::Alp;
+        }
+    }
+    // Raw values are read where they are: decoding has to be worth something.
+    if cut_len + raw_len / 16 > raw_len {
         return Codec::Raw;
     }
-    gorilla::encode(values, out);
+    let start = out.len();
+    alp_rd::encode(values, &cut, out);
     if out.len() - start < raw_len {
-        return Codec::Gorilla;
+        return Codec::AlpRd;
     }
     out.truncate(start);
     Codec::Raw

@@ -44,13 +44,17 @@ pub(super) fn plan<T: Word>(values: &[T]) -> Plan<T> {
     }
     let mut deltas = [T::default(); VECTOR_ROWS];
     // Differences have a sign, whatever the values have.
-    Plan::Vectors(values.chunks(VECTOR_ROWS).map(|v| fit(fill(&mut deltas, v), true)).collect())
+    Plan::Vectors(values.chunks(VECTOR_ROWS).map(|v| fit(differences(&mut deltas, v), true)).collect())
 }
 
 /// The deltas of a vector. The unused first one is like the second, so that it costs nothing.
-fn fill<'a, T: Word>(deltas: &'a mut [T; VECTOR_ROWS], values: &[T]) -> &'a [T] {
-    for (delta, pair) in deltas[1..].iter_mut().zip(values.windows(2)) {
-        *delta = pair[1].minus(pair[0]);
+pub(super) fn differences<'a, T: Word>(
+    deltas: &'a mut [T; VECTOR_ROWS],
+    values: &[T],
+) -> &'a [T] {
+    let after = values.get(1..).unwrap_or_default();
+    for ((delta, before), after) in deltas[1..].iter_mut().zip(values).zip(after) {
+        *delta = after.minus(*before);
     }
     deltas[0] = if values.len() > 1 { deltas[1] } else { T::default() };
     &deltas[..values.len()]
@@ -85,7 +89,7 @@ impl<T: Word> Plan<T> {
                 write_headers(fits, out);
                 let mut deltas = [T::default(); VECTOR_ROWS];
                 for (vector, fit) in values.chunks(VECTOR_ROWS).zip(fits) {
-                    write_body(fill(&mut deltas, vector), fit, out);
+                    write_body(differences(&mut deltas, vector), fit, out);
                 }
             }
         }
@@ -132,7 +136,7 @@ pub(super) fn decode<T: Word>(
 
 /// Turns deltas into values, in place.
 #[inline]
-fn sum_up<T: Word>(first: T, deltas: &mut [T]) {
+pub(super) fn sum_up<T: Word>(first: T, deltas: &mut [T]) {
     let Some((start, deltas)) = deltas.split_first_mut() else { return };
     *start = first;
     let mut value = first;

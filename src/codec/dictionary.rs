@@ -96,7 +96,7 @@ impl Plan<'_> {
             end.store(out);
         }
         for vector in self.codes.chunks(VECTOR_ROWS) {
-            bitpack::pack(vector, self.width, out);
+            bitpack::pack(vector, self.width, 0, out);
         }
         self.entries.iter().for_each(|text| out.extend_from_slice(text));
         pad(out, start);
@@ -175,7 +175,7 @@ pub(super) fn decode(
     vectors::decode(rows, range, &mut codes, |vector, out| {
         let start = vector * bitpack::packed_len(VECTOR_ROWS, width);
         let packed = &packed[start..][..bitpack::packed_len(out.len(), width)];
-        bitpack::unpack(packed, width, 0, out)
+        bitpack::unpack(packed, width, out, |code| code)
     })?;
     // `Iterator::max` would keep the compiler from vectorizing.
     let greatest = codes.iter().fold(0, |most: u16, &code| most.max(code));

@@ -69,16 +69,6 @@ impl Step {
             _ => Self::Set(exact),
         }
     }
-
-    /// Bits it takes.
-    fn bits<T: Word>(&self) -> usize {
-        let bits = match self {
-            Self::Same => 1,
-            Self::Reuse(window) => 2 + window.length,
-            Self::Set(window) => 2 + LEADING + length_bits::<T>() + window.length,
-        };
-        bits as usize
-    }
 }
 
 /// Walks the values of one vector as XORs.
@@ -93,20 +83,6 @@ fn for_each_step<T: Word>(vector: &[T], mut each: impl FnMut(T, &Step)) {
         }
         each(x, &step);
     }
-}
-
-/// About how many bytes the payload of `values` has, from a few of its vectors.
-pub(super) fn estimate<T: Word>(values: &[T]) -> usize {
-    const SAMPLES: usize = 4;
-    let stride = vectors::count(values.len()).div_ceil(SAMPLES);
-    let (mut rows, mut bytes) = (0, 0);
-    for vector in values.chunks(VECTOR_ROWS).step_by(stride) {
-        let mut bits = T::BITS as usize;
-        for_each_step(vector, |_, step| bits += step.bits::<T>());
-        rows += vector.len();
-        bytes += 4 + bits.div_ceil(8);
-    }
-    bytes * values.len() / rows.max(1)
 }
 
 /// Appends the payload.

@@ -16,11 +16,14 @@
 //! `patched` (integers near a reference), `bitpack`, `bitstream`, `vectors`, `words`, `text`.
 //! Nulls are not marked here: validity is a bitmap of its own, encoded like a bool column.
 
+mod alp;
+mod alp_rd;
 mod bitpack;
 mod bitstream;
 pub mod checksum;
 mod choose;
 mod constant;
+mod decimal;
 mod delta;
 mod dictionary;
 mod fill;
@@ -28,6 +31,7 @@ mod frame;
 mod gorilla;
 mod patched;
 mod raw;
+mod simd;
 mod text;
 mod vectors;
 mod words;
@@ -43,18 +47,21 @@ use arrow_buffer::BooleanBufferBuilder;
 use crate::base::DataType;
 pub use choose::{Choice, encode};
 pub use text::BytesBuilder;
+use decimal::Decimal;
 use words::{Word, view_mut};
 
 /// Rows of a vector, the least that the fast codecs decode.
 pub const VECTOR_ROWS: usize = 1024;
 /// Most rows of a block.
 pub const MAX_BLOCK_ROWS: usize = 65_536;
+/// Most vectors of a block.
+const MAX_VECTORS: usize = MAX_BLOCK_ROWS / VECTOR_ROWS;
 /// Most bytes that the values of a [`Codec::Constant`] or [`Codec::Dictionary`] block of text may
 /// have when decoded: such a block is larger than its payload, and must not be without bound.
 pub const MAX_EXPANDED: usize = 64 << 20;
 
-/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 6 Alp,
-/// 7 AlpRd, 8 RunLength, 9 Pco, 10 Zstd, 11 Fsst and 12 NanotsInt are reserved.
+/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 8 RunLength,
+/// 9 Pco, 10 Zstd, 11 Fsst and 12 NanotsInt are reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Codec {
@@ -70,17 +77,23 @@ pub enum Codec {
     Gorilla = 4,
     /// Text or bytes by their place in a list of distinct values.
     Dictionary = 5,
+    /// Floats that are decimals as integers.
+    Alp = 6,
+    /// Other floats, their high bits as codes.
+    AlpRd = 7,
 }
 
 impl Codec {
     /// All codecs, in the order of their codes in a file.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Raw,
         Self::Constant,
         Self::FrameOfReference,
         Self::Delta,
         Self::Gorilla,
         Self::Dictionary,
+        Self::Alp,
+        Self::AlpRd,
     ];
 
     /// The codec with this code in a file.
@@ -97,6 +110,8 @@ impl Codec {
             Self::Delta => "delta",
             Self::Gorilla => "gorilla",
             Self::Dictionary => "dictionary",
+            Self::Alp => "alp",
+            Self::AlpRd => "alp_rd",
         }
     }
 
@@ -105,7 +120,7 @@ impl Codec {
         match self {
             Self::Raw | Self::Constant => true,
             Self::FrameOfReference | Self::Delta => ty.width().is_some() && !ty.is_float(),
-            Self::Gorilla => ty.is_float(),
+            Self::Gorilla | Self::Alp | Self::AlpRd => ty.is_float(),
             Self::Dictionary => ty.is_bytes(),
         }
     }
@@ -146,6 +161,8 @@ pub fn decode_fixed(
     match ty.width() {
         Some(1) => decode_words::<u8>(codec, payload, rows, range, out),
         Some(2) => decode_words::<u16>(codec, payload, rows, range, out),
+        Some(4) if ty.is_float() => decode_floats::<u32>(codec, payload, rows, range, out),
+        Some(8) if ty.is_float() => decode_floats::<u64>(codec, payload, rows, range, out),
         Some(4) => decode_words::<u32>(codec, payload, rows, range, out),
         Some(8) => decode_words::<u64>(codec, payload, rows, range, out),
         _ => Err(DecodeError { what: "type without a fixed width" }),
@@ -171,7 +188,24 @@ fn decode_words<T: Word>(
         Codec::FrameOfReference => frame::decode(payload, rows, range, out),
         Codec::Delta => delta::decode(payload, rows, range, out),
         Codec::Gorilla => gorilla::decode(payload, rows, range, out),
-        Codec::Raw | Codec::Dictionary => Err(WRONG_TYPE),
+        _ => Err(WRONG_TYPE),
+    }
+}
+
+fn decode_floats<T: Decimal>(
+    codec: Codec,
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut [u8],
+) -> Result<(), DecodeError> {
+    if out.len() != range.len() * T::BYTES {
+        return Err(DecodeError { what: "output buffer of the wrong length" });
+    }
+    match codec {
+        Codec::Alp => alp::decode(payload, rows, range, view_mut::<T>(out)?),
+        Codec::AlpRd => alp_rd::decode(payload, rows, range, view_mut::<T>(out)?),
+        _ => decode_words::<T>(codec, payload, rows, range, out),
     }
 }
 

@@ -22,11 +22,13 @@
 //!
 //! A number is `reference + offset`, wrapping.
 
+use super::simd::{Kernel, run};
 use super::words::{Word, store_all};
-use super::{DecodeError, MAX_BLOCK_ROWS, VECTOR_ROWS, bitpack, vectors};
+use super::{DecodeError, MAX_VECTORS, bitpack, vectors};
 
-const MAX_VECTORS: usize = MAX_BLOCK_ROWS / VECTOR_ROWS;
 const MAX_PATCHES: usize = u8::MAX as usize;
+
+const SHORT: DecodeError = DecodeError { what: "packed vectors of the wrong length" };
 
 /// How a vector is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +82,27 @@ pub(super) fn fit<T: Word>(numbers: &[T], signed: bool) -> Fit<T> {
 
 /// The least and the greatest number, as `in_order` has them.
 fn extremes<T: Word>(numbers: &[T], signed: bool) -> (T, T) {
-    let first = numbers.first().map_or(T::default(), |number| number.in_order(signed));
-    // `Iterator::min` would keep the compiler from vectorizing.
-    numbers.iter().fold((first, first), |(min, max), number| {
-        let number = number.in_order(signed);
-        (min.min(number), max.max(number))
-    })
+    run(Extremes { numbers, signed })
+}
+
+struct Extremes<'a, T> {
+    numbers: &'a [T],
+    signed: bool,
+}
+
+impl<T: Word> Kernel for Extremes<'_, T> {
+    type Output = (T, T);
+
+    #[inline(always)]
+    fn run(self) -> (T, T) {
+        let Self { numbers, signed } = self;
+        let first = numbers.first().map_or(T::default(), |number| number.in_order(signed));
+        // `Iterator::min` would keep the compiler from vectorizing.
+        numbers.iter().fold((first, first), |(min, max), number| {
+            let number = number.in_order(signed);
+            (min.min(number), max.max(number))
+        })
+    }
 }
 
 /// Two numbers between which most lie, judged by a sample, as `in_order` has them.
@@ -134,17 +151,13 @@ pub(super) fn write_headers<T: Word>(fits: &[Fit<T>], out: &mut Vec<u8>) {
 
 /// Appends the body of one vector.
 pub(super) fn write_body<T: Word>(numbers: &[T], fit: &Fit<T>, out: &mut Vec<u8>) {
-    let mut offsets = [T::default(); VECTOR_ROWS];
-    let offsets = &mut offsets[..numbers.len()];
-    for (offset, number) in offsets.iter_mut().zip(numbers) {
-        *offset = number.minus(fit.reference);
-    }
-    bitpack::pack(offsets, fit.width, out);
+    bitpack::pack(numbers, fit.width, fit.reference, out);
     if fit.patches == 0 {
         return;
     }
     let mut patches = Vec::with_capacity(fit.patches);
-    for (row, &offset) in offsets.iter().enumerate() {
+    for (row, number) in numbers.iter().enumerate() {
+        let offset = number.minus(fit.reference);
         if offset.bit_len() > fit.width {
             out.extend_from_slice(&(row as u16).to_le_bytes());
             patches.push(offset);
@@ -164,10 +177,18 @@ pub(super) struct Vectors<'a> {
 }
 
 impl<'a> Vectors<'a> {
-    /// Parses what [`write_headers`] and [`write_body`] wrote for a block of `rows` rows, at most
-    /// [`MAX_BLOCK_ROWS`]. Behind the last body there may be up to 7 bytes of padding.
+    /// Parses what [`write_headers`] and [`write_body`] wrote for a block of `rows` rows, at most 64
+    /// vectors. Behind the last body there may be up to 7 bytes of padding.
     pub(super) fn parse<T: Word>(bytes: &'a [u8], rows: usize) -> Result<Self, DecodeError> {
-        const SHORT: DecodeError = DecodeError { what: "packed vectors of the wrong length" };
+        let (vectors, rest) = Self::parse_first::<T>(bytes, rows)?;
+        if rest.len() < 8 { Ok(vectors) } else { Err(SHORT) }
+    }
+
+    /// The same, with whatever stands behind the last body.
+    pub(super) fn parse_first<T: Word>(
+        bytes: &'a [u8],
+        rows: usize,
+    ) -> Result<(Self, &'a [u8]), DecodeError> {
         let vectors = vectors::count(rows);
         let (widths, rest) = bytes.split_at_checked(vectors).ok_or(SHORT)?;
         let (patches, rest) = rest.split_at_checked(vectors).ok_or(SHORT)?;
@@ -183,26 +204,35 @@ impl<'a> Vectors<'a> {
             end += fit.body_len(vectors::rows_of(vector, rows));
             starts[vector + 1] = end;
         }
-        if bodies.len() < end || bodies.len() - end >= 8 {
-            return Err(SHORT);
-        }
-        Ok(Self { widths, patches, references, bodies, starts })
+        let (bodies, rest) = bodies.split_at_checked(end).ok_or(SHORT)?;
+        Ok((Self { widths, patches, references, bodies, starts }, rest))
     }
 
     /// Decodes vector `vector` into `out`, which has as many places as it has rows.
-    #[inline]
     pub(super) fn decode<T: Word>(&self, vector: usize, out: &mut [T]) -> Result<(), DecodeError> {
+        self.decode_as(vector, out, |number| number)
+    }
+
+    /// The same, with what `map` makes of each number.
+    #[inline(always)]
+    pub(super) fn decode_as<T: Word>(
+        &self,
+        vector: usize,
+        out: &mut [T],
+        map: impl Fn(T) -> T,
+    ) -> Result<(), DecodeError> {
         let body = &self.bodies[self.starts[vector]..self.starts[vector + 1]];
         let reference = T::load(&self.references[vector * T::BYTES..]);
         let width = u32::from(self.widths[vector]);
         let (packed, patches) = body.split_at(bitpack::packed_len(out.len(), width));
-        bitpack::unpack(packed, width, reference, out)?;
+        let number = |offset: T| map(offset.plus(reference));
+        bitpack::unpack(packed, width, out, &number)?;
         let (rows, offsets) = patches.split_at(usize::from(self.patches[vector]) * 2);
         for (row, offset) in rows.chunks_exact(2).zip(offsets.chunks_exact(T::BYTES)) {
             let row = usize::from(u16::load(row));
-            let number =
+            let place =
                 out.get_mut(row).ok_or(DecodeError { what: "patch outside its vector" })?;
-            *number = T::load(offset).plus(reference);
+            *place = number(T::load(offset));
         }
         Ok(())
     }

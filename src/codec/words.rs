@@ -10,12 +10,24 @@ use super::DecodeError;
 // Words are read from and viewed as the bytes of a file without swapping them.
 const _: () = assert!(cfg!(target_endian = "little"), "big-endian machines are not supported");
 
-/// An unsigned word that FastLanes can pack, with arithmetic that wraps.
-pub(super) trait Word: fastlanes::FoR + ArrowNativeType + Ord {
+/// An unsigned word, with arithmetic that wraps. Its methods are inlined whatever the compiler thinks
+/// of it, so that a [`super::simd::Kernel`] made of them is compiled for the registers it may use.
+pub(super) trait Word: ArrowNativeType + Ord {
     /// Bits of the word.
     const BITS: u32;
     /// Bytes of the word.
     const BYTES: usize;
+    /// The word as it stands in a file.
+    type Bytes: Copy;
+
+    /// The words in `bytes`, what is left over behind them being passed over.
+    fn chunks(bytes: &[u8]) -> &[Self::Bytes];
+    fn from_chunk(chunk: Self::Bytes) -> Self;
+    /// Shifts by `n` bits, fewer than the word has.
+    fn left(self, n: u32) -> Self;
+    fn right(self, n: u32) -> Self;
+    fn and(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
 
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
@@ -30,6 +42,7 @@ pub(super) trait Word: fastlanes::FoR + ArrowNativeType + Ord {
     fn load(bytes: &[u8]) -> Self;
     fn store(self, out: &mut Vec<u8>);
     /// Maps signed order onto unsigned order and back, so that `Ord` sorts either.
+    #[inline(always)]
     fn in_order(self, signed: bool) -> Self {
         if signed { self.xor(Self::narrow(1 << (Self::BITS - 1))) } else { self }
     }
@@ -40,42 +53,68 @@ macro_rules! word {
         impl Word for $ty {
             const BITS: u32 = $ty::BITS;
             const BYTES: usize = size_of::<$ty>();
+            type Bytes = [u8; size_of::<$ty>()];
 
-            #[inline]
+            #[inline(always)]
+            fn chunks(bytes: &[u8]) -> &[Self::Bytes] {
+                bytes.as_chunks().0
+            }
+            #[inline(always)]
+            fn from_chunk(chunk: Self::Bytes) -> Self {
+                $ty::from_le_bytes(chunk)
+            }
+            #[inline(always)]
+            fn left(self, n: u32) -> Self {
+                self.wrapping_shl(n)
+            }
+            #[inline(always)]
+            fn right(self, n: u32) -> Self {
+                self.wrapping_shr(n)
+            }
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                self & other
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                self | other
+            }
+
+            #[inline(always)]
             fn plus(self, other: Self) -> Self {
                 self.wrapping_add(other)
             }
-            #[inline]
+            #[inline(always)]
             fn minus(self, other: Self) -> Self {
                 self.wrapping_sub(other)
             }
-            #[inline]
+            #[inline(always)]
             fn times(self, other: usize) -> Self {
                 self.wrapping_mul(other as $ty)
             }
-            #[inline]
+            #[inline(always)]
             fn xor(self, other: Self) -> Self {
                 self ^ other
             }
-            #[inline]
+            #[inline(always)]
             fn widen(self) -> u64 {
                 u64::from(self)
             }
-            #[inline]
+            #[inline(always)]
             fn narrow(wide: u64) -> Self {
                 wide as $ty
             }
-            #[inline]
+            #[inline(always)]
             fn bit_len(self) -> u32 {
                 $ty::BITS - self.leading_zeros()
             }
-            #[inline]
+            #[inline(always)]
             fn load(bytes: &[u8]) -> Self {
                 let mut word = [0; size_of::<$ty>()];
                 word.copy_from_slice(&bytes[..size_of::<$ty>()]);
                 $ty::from_le_bytes(word)
             }
-            #[inline]
+            #[inline(always)]
             fn store(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }
@@ -88,15 +127,6 @@ word!(u8 u16 u32 u64);
 /// Appends `words`.
 pub(super) fn store_all<T: Word>(words: &[T], out: &mut Vec<u8>) {
     out.extend_from_slice(as_bytes(words));
-}
-
-/// Fills `words` from as many bytes; the lengths agree.
-#[inline]
-pub(super) fn load_all<T: Word>(bytes: &[u8], words: &mut [T]) {
-    debug_assert_eq!(bytes.len(), size_of_val(words));
-    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(T::BYTES)) {
-        *word = T::load(bytes);
-    }
 }
 
 /// The bytes of `words`.
@@ -131,8 +161,7 @@ mod tests {
         let mut bytes = vec![];
         store_all(&[1u32, 0x8070_6050], &mut bytes);
         assert_eq!(bytes, [1, 0, 0, 0, 0x50, 0x60, 0x70, 0x80]);
-        let mut words = [0u32; 2];
-        load_all(&bytes, &mut words);
+        let words: Vec<u32> = u32::chunks(&bytes).iter().map(|&chunk| u32::from_chunk(chunk)).collect();
         assert_eq!(words, [1, 0x8070_6050]);
         let mut aligned = [0u64; 2];
         view_mut::<u64>(bytes_of(&mut aligned)).unwrap()[1] = u64::MAX;
