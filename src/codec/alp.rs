@@ -151,9 +151,11 @@ impl<T: Decimal> Plan<T> {
         let start = out.len();
         out.reserve(self.len());
         out.extend(self.vectors.iter().map(|vector| vector.scale.exponent));
-        out.extend(self.vectors.iter().map(|vector| {
-            vector.scale.factor | if vector.first.is_some() { DELTAS } else { 0 }
-        }));
+        out.extend(
+            self.vectors.iter().map(|vector| {
+                vector.scale.factor | if vector.first.is_some() { DELTAS } else { 0 }
+            }),
+        );
         let counts = self.vectors.iter().map(|vector| vector.exceptions.len() as u16);
         out.extend(counts.flat_map(u16::to_le_bytes));
         let fits: Vec<Fit<T>> = self.vectors.iter().map(|vector| vector.fit).collect();

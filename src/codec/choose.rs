@@ -1,12 +1,14 @@
 //! Which codec encodes a block: the smallest of those allowed, of equals the one that decodes
-//! faster. Sizes are known before anything is written, but for Gorilla's, which is estimated from a
-//! sample first.
+//! faster. What they would make of it is known, or judged by a sample, before anything is written.
 
 use arrow_buffer::BooleanBuffer;
 
 use super::decimal::Decimal;
 use super::words::Word;
-use super::{Codec, MAX_BLOCK_ROWS, alp, alp_rd, constant, delta, dictionary, fill, frame, gorilla, raw};
+use super::{
+    Codec, MAX_BLOCK_ROWS, VECTOR_ROWS, alp, alp_rd, cold, constant, delta, dictionary, fill,
+    frame, gorilla, raw, run_length, scaled,
+};
 use crate::base::{Column, Data, DataType};
 
 /// Which codecs may be used.
@@ -14,6 +16,10 @@ use crate::base::{Column, Data, DataType};
 pub enum Choice {
     /// The smallest of the fast ones.
     Smallest,
+    /// The same, but a cold one where that saves 15 % and more.
+    Balanced,
+    /// The smallest of all, whatever it takes.
+    Least,
     /// [`Codec::Raw`].
     Raw,
     /// This one, or [`Codec::Raw`] where it does not apply.
@@ -25,14 +31,24 @@ impl Choice {
     fn is_only(self, codec: Codec) -> bool {
         self == Self::Only(codec)
     }
+
+    /// True if the smallest of the fast ones is looked for.
+    fn looks(self) -> bool {
+        matches!(self, Self::Smallest | Self::Balanced | Self::Least)
+    }
 }
 
 /// Encodes the values of `column`, of type `ty` and 1 to [`MAX_BLOCK_ROWS`] rows, and appends the
 /// payload to `out`. Nulls are not marked; what they decode to is arbitrary.
 pub fn encode(ty: DataType, column: &Column, choice: Choice, out: &mut Vec<u8>) -> Codec {
-    let rows = column.len(ty);
+    let (rows, start) = (column.len(ty), out.len());
     assert!((1..=MAX_BLOCK_ROWS).contains(&rows), "a block has 1 to {MAX_BLOCK_ROWS} rows");
-    match (&column.data, ty.width()) {
+    if let Choice::Only(codec @ (Codec::Pco | Codec::Zstd)) = choice
+        && cold::encode(codec, ty, column, choice, out)
+    {
+        return codec;
+    }
+    let codec = match (&column.data, ty.width()) {
         (Data::Fixed(_), Some(1)) => encode_words::<u8>(ty, column, choice, out),
         (Data::Fixed(_), Some(2)) => encode_words::<u16>(ty, column, choice, out),
         (Data::Fixed(_), Some(4)) if ty.is_float() => encode_floats::<u32>(column, choice, out),
@@ -42,7 +58,16 @@ pub fn encode(ty: DataType, column: &Column, choice: Choice, out: &mut Vec<u8>) 
         (Data::Bool(bits), None) => encode_bits(column, bits, choice, out),
         (Data::Bytes { .. }, None) => encode_bytes(column, rows, choice, out),
         (other, _) => panic!("a column of {ty} was expected, not {other:?}"),
+    };
+    cold::improve((ty, column), codec, choice, start, out)
+}
+
+/// Appends `values`, unless the codec is another than raw and has done so.
+fn or_raw<T: Word>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Codec {
+    if codec == Codec::Raw {
+        raw::encode_fixed(values, out);
     }
+    codec
 }
 
 fn encode_words<T: Word>(
@@ -51,30 +76,168 @@ fn encode_words<T: Word>(
     choice: Choice,
     out: &mut Vec<u8>,
 ) -> Codec {
-    let values = fill::words::<T>(column);
+    let (values, signed) = (fill::words::<T>(column), ty.is_signed_int());
     let codec = match choice {
-        Choice::Only(codec) if !codec.applies_to(ty) => Codec::Raw,
-        Choice::Only(codec) => only(codec, ty, &values, out),
-        Choice::Smallest => smallest_integers(ty, &values, out),
+        Choice::Only(codec) => only_integer(codec, signed, &values, out),
         Choice::Raw => Codec::Raw,
+        _ => smallest_integers(signed, &values, out),
     };
-    if codec == Codec::Raw {
-        raw::encode_fixed(&values, out);
+    or_raw(codec, &values, out)
+}
+
+/// Appends lengths of text.
+pub(super) fn encode_lengths(lengths: &[u32], out: &mut Vec<u8>) -> Codec {
+    or_raw(smallest_plain(false, lengths, usize::MAX, out), lengths, out)
+}
+
+/// Writes the payload of `codec`, or nothing if the answer is raw.
+fn only_integer<T: Word>(codec: Codec, signed: bool, values: &[T], out: &mut Vec<u8>) -> Codec {
+    match codec {
+        Codec::Constant => match constant::word(values) {
+            Some(value) => constant::encode_word(value, out),
+            None => return Codec::Raw,
+        },
+        Codec::FrameOfReference => frame::plan(values, signed).write(values, out),
+        Codec::Delta => delta::plan(values).write(values, out),
+        Codec::Scaled => match scaled::divisor(values, signed) {
+            Some(by) => write_scaled(values, by, out),
+            None => return Codec::Raw,
+        },
+        Codec::RunLength => write_runs(values, out, |values, out| {
+            or_raw(smallest_plain(signed, values, usize::MAX, out), values, out)
+        }),
+        _ => return Codec::Raw,
     }
     codec
+}
+
+/// Writes runs, their values as `write` does.
+fn write_runs<T: Word>(
+    values: &[T],
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&[T], &mut Vec<u8>) -> Codec,
+) {
+    let (firsts, ends) = run_length::runs(values);
+    run_length::write(
+        firsts.len(),
+        out,
+        |out| encode_lengths(&ends, out),
+        |out| write(&firsts, out),
+    );
+}
+
+/// True if there are so few runs that they are worth a look.
+fn few_runs<T: Word>(values: &[T]) -> bool {
+    values.len() >= 64 && run_length::count(values) <= values.len() / 8
+}
+
+/// Writes the smallest payload, or nothing if the answer is raw.
+fn smallest_integers<T: Word>(signed: bool, values: &[T], out: &mut Vec<u8>) -> Codec {
+    let raw_len = size_of_val(values);
+    // No other payload is below 8 bytes.
+    if raw_len <= 8 {
+        return Codec::Raw;
+    }
+    if few_runs(values) {
+        let mut runs = vec![];
+        write_runs(values, &mut runs, |values, out| {
+            or_raw(smallest_plain(signed, values, usize::MAX, out), values, out)
+        });
+        // Of two of one size the other decodes as fast, and a part of it faster.
+        let codec = smallest_plain(signed, values, runs.len() + 1, out);
+        if codec == Codec::Raw && runs.len() < raw_len {
+            out.extend_from_slice(&runs);
+            return Codec::RunLength;
+        }
+        return codec;
+    }
+    smallest_plain(signed, values, usize::MAX, out)
+}
+
+/// The same without runs, and nothing if the payload had `limit` bytes or more.
+fn smallest_plain<T: Word>(signed: bool, values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
+    let limit = limit.min(size_of_val(values));
+    if limit <= 8 {
+        return Codec::Raw;
+    }
+    if let Some(value) = constant::word(values) {
+        constant::encode_word(value, out);
+        return Codec::Constant;
+    }
+    if let Some(regular) = delta::arithmetic(values) {
+        let fits = regular.len(values.len()) < limit;
+        return if fits {
+            write_delta(&regular, values, out)
+        } else {
+            smallest_near(signed, values, limit, out)
+        };
+    }
+    if T::BYTES >= 4
+        && let Some(by) = scaled::divisor(values, signed)
+    {
+        let start = out.len();
+        write_scaled(values, by, out);
+        if out.len() - start < limit {
+            return Codec::Scaled;
+        }
+        out.truncate(start);
+    }
+    smallest_near(signed, values, limit, out)
+}
+
+fn write_delta<T: Word>(plan: &delta::Plan<T>, values: &[T], out: &mut Vec<u8>) -> Codec {
+    plan.write(values, out);
+    Codec::Delta
+}
+
+fn write_scaled<T: Word>(values: &[T], by: (T, T), out: &mut Vec<u8>) {
+    let multiples = scaled::multiples(values, by);
+    let start = out.len();
+    scaled::write_header(Codec::FrameOfReference, by, out);
+    let inner = match delta::arithmetic(&multiples) {
+        Some(regular) => write_delta(&regular, &multiples, out),
+        None => smallest_near(false, &multiples, usize::MAX, out),
+    };
+    out[start] = inner as u8;
+}
+
+/// Writes the smaller of a frame of reference and the forms of delta, or nothing if it had `limit`
+/// bytes or more.
+fn smallest_near<T: Word>(signed: bool, values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
+    let rows = values.len();
+    let by_frame = |values: &[T]| frame::plan(values, signed).len(values.len());
+    let by_steps = |values: &[T]| delta::vectors(values).len(values.len());
+    let by_lines = |values: &[T]| delta::lines(values).len(values.len());
+    // A frame decodes fastest, and steps slowest.
+    let (frame_len, lines_len, steps_len) =
+        (judge(values, by_frame), judge(values, by_lines), judge(values, by_steps));
+    if frame_len <= lines_len.min(steps_len) {
+        let plan = frame::plan(values, signed);
+        if plan.len(rows) < limit {
+            plan.write(values, out);
+            return Codec::FrameOfReference;
+        }
+        return Codec::Raw;
+    }
+    let plan = if lines_len <= steps_len { delta::lines(values) } else { delta::vectors(values) };
+    if plan.len(rows) < limit { write_delta(&plan, values, out) } else { Codec::Raw }
+}
+
+/// The length of a few vectors.
+fn judge<T: Word>(values: &[T], len: impl Fn(&[T]) -> usize) -> usize {
+    const SAMPLED: usize = 4;
+    let stride = super::vectors::count(values.len()).div_ceil(SAMPLED);
+    values.chunks(VECTOR_ROWS).step_by(stride).map(len).sum()
 }
 
 fn encode_floats<T: Decimal>(column: &Column, choice: Choice, out: &mut Vec<u8>) -> Codec {
     let values = fill::words::<T>(column);
     let codec = match choice {
         Choice::Only(codec) => only_float(codec, &values, out),
-        Choice::Smallest => smallest_floats(&values, out),
         Choice::Raw => Codec::Raw,
+        _ => smallest_floats(&values, out),
     };
-    if codec == Codec::Raw {
-        raw::encode_fixed(&values, out);
-    }
-    codec
+    or_raw(codec, &values, out)
 }
 
 /// Writes the payload of `codec`, or nothing if the answer is raw.
@@ -87,54 +250,12 @@ fn only_float<T: Decimal>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Code
         Codec::Gorilla => gorilla::encode(values, out),
         Codec::Alp => alp::plan(values, &alp::scales(values)).write(out),
         Codec::AlpRd => alp_rd::encode(values, &alp_rd::plan(values), out),
+        Codec::RunLength => write_runs(values, out, |values, out| {
+            or_raw(smallest_floats_plain(values, usize::MAX, out), values, out)
+        }),
         _ => return Codec::Raw,
     }
     codec
-}
-
-/// Writes the payload of `codec`, or nothing if the answer is raw.
-fn only<T: Word>(codec: Codec, ty: DataType, values: &[T], out: &mut Vec<u8>) -> Codec {
-    match codec {
-        Codec::Constant => match constant::word(values) {
-            Some(value) => constant::encode_word(value, out),
-            None => return Codec::Raw,
-        },
-        Codec::FrameOfReference => frame::plan(values, ty.is_signed_int()).write(values, out),
-        Codec::Delta => delta::plan(values).write(values, out),
-        _ => return Codec::Raw,
-    }
-    codec
-}
-
-/// Writes the smallest payload, or nothing if the answer is raw.
-fn smallest_integers<T: Word>(ty: DataType, values: &[T], out: &mut Vec<u8>) -> Codec {
-    let (rows, raw_len) = (values.len(), size_of_val(values));
-    // No other payload is below 8 bytes.
-    if raw_len <= 8 {
-        return Codec::Raw;
-    }
-    if let Some(value) = constant::word(values) {
-        constant::encode_word(value, out);
-        return Codec::Constant;
-    }
-    let delta = delta::plan(values);
-    let delta_len = delta.len(rows);
-    // Next to the compact form of regular timestamps a frame need not be tried.
-    let worth = frame::least_len::<T>(rows) <= delta_len;
-    let frame = worth.then(|| frame::plan(values, ty.is_signed_int()));
-    let frame_len = frame.as_ref().map_or(usize::MAX, |frame| frame.len(rows));
-    if let Some(frame) = frame
-        && frame_len < raw_len
-        && frame_len <= delta_len
-    {
-        frame.write(values, out);
-        Codec::FrameOfReference
-    } else if delta_len < raw_len {
-        delta.write(values, out);
-        Codec::Delta
-    } else {
-        Codec::Raw
-    }
 }
 
 /// Writes the smallest payload, or nothing if the answer is raw.
@@ -143,27 +264,52 @@ fn smallest_floats<T: Decimal>(values: &[T], out: &mut Vec<u8>) -> Codec {
     if raw_len <= 8 {
         return Codec::Raw;
     }
+    if few_runs(values) {
+        let mut runs = vec![];
+        write_runs(values, &mut runs, |values, out| {
+            or_raw(smallest_floats_plain(values, usize::MAX, out), values, out)
+        });
+        let codec = smallest_floats_plain(values, runs.len() + 1, out);
+        if codec == Codec::Raw && runs.len() < raw_len {
+            out.extend_from_slice(&runs);
+            return Codec::RunLength;
+        }
+        return codec;
+    }
+    smallest_floats_plain(values, usize::MAX, out)
+}
+
+/// The same without runs, and nothing if the payload had `limit` bytes or more.
+fn smallest_floats_plain<T: Decimal>(values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
+    let (start, raw_len) = (out.len(), size_of_val(values));
+    let limit = limit.min(raw_len);
+    if limit <= 8 {
+        return Codec::Raw;
+    }
     if let Some(value) = constant::word(values) {
         constant::encode_word(value, out);
         return Codec::Constant;
     }
+    let scales = alp::scales(values);
+    let decimals = (!scales.is_empty()).then(|| alp::plan(values, &scales));
+    let decimals = decimals.filter(|plan| plan.len() < limit);
+    // Nothing else comes near: to look for a cut would take as long as all of this.
+    if let Some(plan) = decimals.as_ref().filter(|plan| plan.len() <= raw_len / 4 * 3) {
+        plan.write(out);
+        return Codec::Alp;
+    }
     let cut = alp_rd::plan(values);
     let cut_len = (cut.bits * values.len() as f64 / 8.0) as usize + 64;
-    let scales = alp::scales(values);
-    if !scales.is_empty() {
-        let plan = alp::plan(values, &scales);
-        if plan.len() < raw_len && plan.len() <= cut_len {
-            plan.write(out);
-            return Codec::Alp;
-        }
+    if let Some(plan) = decimals.filter(|plan| plan.len() <= cut_len) {
+        plan.write(out);
+        return Codec::Alp;
     }
     // Raw values are read where they are: decoding has to be worth something.
-    if cut_len + raw_len / 16 > raw_len {
+    if cut_len + raw_len / 16 > limit {
         return Codec::Raw;
     }
-    let start = out.len();
     alp_rd::encode(values, &cut, out);
-    if out.len() - start < raw_len {
+    if out.len() - start < limit {
         return Codec::AlpRd;
     }
     out.truncate(start);
@@ -173,19 +319,39 @@ fn smallest_floats<T: Decimal>(values: &[T], out: &mut Vec<u8>) -> Codec {
 fn encode_bits(column: &Column, bits: &BooleanBuffer, choice: Choice, out: &mut Vec<u8>) -> Codec {
     let bits = fill::bits(column, bits);
     let (set, valid) = (bits.count_set_bits(), bits.len() - column.null_count());
-    let worth = choice == Choice::Smallest && bits.len().div_ceil(8) > 8;
+    let raw_len = bits.len().div_ceil(8);
+    let worth = choice.looks() && raw_len > 8;
     let constant = worth || choice.is_only(Codec::Constant);
     if constant && (set == 0 || set == valid) {
         constant::encode_word(u8::from(set > 0), out);
-        Codec::Constant
-    } else {
-        raw::encode_bits(&bits, out);
-        Codec::Raw
+        return Codec::Constant;
     }
+    // A run takes some bits at least, and most bitmaps have more runs than that leaves room for.
+    let runs = || bits.set_slices().take(raw_len / 4 + 1).count();
+    if choice.is_only(Codec::RunLength) || (worth && runs() <= raw_len / 4) {
+        let start = out.len();
+        let (firsts, ends) = run_length::bit_runs(&bits);
+        let firsts: BooleanBuffer = firsts.into_iter().collect();
+        run_length::write(
+            firsts.len(),
+            out,
+            |out| encode_lengths(&ends, out),
+            |out| {
+                raw::encode_bits(&firsts, out);
+                Codec::Raw
+            },
+        );
+        if !worth || out.len() - start < raw_len {
+            return Codec::RunLength;
+        }
+        out.truncate(start);
+    }
+    raw::encode_bits(&bits, out);
+    Codec::Raw
 }
 
 fn encode_bytes(column: &Column, rows: usize, choice: Choice, out: &mut Vec<u8>) -> Codec {
-    let smallest = choice == Choice::Smallest;
+    let smallest = choice.looks();
     let limit = if smallest { raw::bytes_len(column, rows) } else { usize::MAX };
     if (smallest || choice.is_only(Codec::Constant))
         && let Some(text) = constant::text(column, rows)

@@ -3,14 +3,13 @@
 
 use std::borrow::Cow;
 
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{ArrowNativeType, BooleanBuffer};
 
-use super::words::Word;
 use crate::base::Column;
 
 /// The values of a column of fixed width, each null like the valid value before it, those before
 /// all valid ones like the first, and zeros if there is none.
-pub(super) fn words<T: Word>(column: &Column) -> Cow<'_, [T]> {
+pub(super) fn words<T: ArrowNativeType>(column: &Column) -> Cow<'_, [T]> {
     let values: &[T] = column.values();
     let Some(validity) = &column.validity else { return Cow::Borrowed(values) };
     let mut last = validity.valid_indices().next().map_or(T::default(), |first| values[first]);

@@ -8,17 +8,12 @@
 
 use std::ops::Range;
 
-use super::patched::{Fit, Vectors, fit, headers_len, write_body, write_headers};
+use super::patched::{Fit, Vectors, fit, write_body, write_headers};
 use super::words::Word;
 use super::{DecodeError, VECTOR_ROWS, check_padding, pad, vectors};
 
 /// How a block is to be encoded.
 pub(super) struct Plan<T>(Vec<Fit<T>>);
-
-/// Bytes that the payload of `rows` values has at least, whatever they are.
-pub(super) fn least_len<T: Word>(rows: usize) -> usize {
-    headers_len::<T>(vectors::count(rows))
-}
 
 /// Finds the smallest encoding of `values`.
 pub(super) fn plan<T: Word>(values: &[T], signed: bool) -> Plan<T> {

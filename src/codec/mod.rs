@@ -11,10 +11,12 @@
 //! more than the rows it was asked for (with [`MAX_EXPANDED`]) and the payload justify. Wrong bytes
 //! that are well formed decode to wrong values: that is what the checksum of a block is for.
 //!
-//! Placement: this file is the facade and finds the codec; `choose` decides which one encodes; one
-//! file a codec (`raw`, `constant`, `frame`, `delta`, `gorilla`, `dictionary`); what they share is
-//! `patched` (integers near a reference), `bitpack`, `bitstream`, `vectors`, `words`, `text`.
-//! Nulls are not marked here: validity is a bitmap of its own, encoded like a bool column.
+//! Placement: this file is the facade and finds the codec; `choose` decides which fast one encodes,
+//! `cold` whether a slow one does better; one file a codec (`raw`, `constant`, `frame`, `delta`,
+//! `scaled`, `run_length`, `alp`, `alp_rd`, `gorilla`, `dictionary`, `pcodec`, `zstandard`); what they
+//! share is `patched` (integers near a reference), `decimal` (floats as integers), `bitpack`,
+//! `bitstream`, `simd`, `vectors`, `words`, `text`. Nulls are not marked here: validity is a bitmap of
+//! its own, encoded like a bool column.
 
 mod alp;
 mod alp_rd;
@@ -22,6 +24,7 @@ mod bitpack;
 mod bitstream;
 pub mod checksum;
 mod choose;
+mod cold;
 mod constant;
 mod decimal;
 mod delta;
@@ -30,11 +33,15 @@ mod fill;
 mod frame;
 mod gorilla;
 mod patched;
+mod pcodec;
 mod raw;
+mod run_length;
+mod scaled;
 mod simd;
 mod text;
 mod vectors;
 mod words;
+mod zstandard;
 
 #[cfg(test)]
 mod tests;
@@ -46,8 +53,8 @@ use arrow_buffer::BooleanBufferBuilder;
 
 use crate::base::DataType;
 pub use choose::{Choice, encode};
-pub use text::BytesBuilder;
 use decimal::Decimal;
+pub use text::BytesBuilder;
 use words::{Word, view_mut};
 
 /// Rows of a vector, the least that the fast codecs decode.
@@ -60,8 +67,8 @@ const MAX_VECTORS: usize = MAX_BLOCK_ROWS / VECTOR_ROWS;
 /// have when decoded: such a block is larger than its payload, and must not be without bound.
 pub const MAX_EXPANDED: usize = 64 << 20;
 
-/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 8 RunLength,
-/// 9 Pco, 10 Zstd, 11 Fsst and 12 NanotsInt are reserved.
+/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 11 Fsst and
+/// 12 NanotsInt are reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Codec {
@@ -81,11 +88,19 @@ pub enum Codec {
     Alp = 6,
     /// Other floats, their high bits as codes.
     AlpRd = 7,
+    /// Numbers and bools by where runs of one value end.
+    RunLength = 8,
+    /// Numbers as Pcodec compresses them.
+    Pco = 9,
+    /// Bytes as Zstandard compresses them.
+    Zstd = 10,
+    /// Integers as multiples of a number.
+    Scaled = 13,
 }
 
 impl Codec {
     /// All codecs, in the order of their codes in a file.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Raw,
         Self::Constant,
         Self::FrameOfReference,
@@ -94,6 +109,10 @@ impl Codec {
         Self::Dictionary,
         Self::Alp,
         Self::AlpRd,
+        Self::RunLength,
+        Self::Pco,
+        Self::Zstd,
+        Self::Scaled,
     ];
 
     /// The codec with this code in a file.
@@ -112,6 +131,10 @@ impl Codec {
             Self::Dictionary => "dictionary",
             Self::Alp => "alp",
             Self::AlpRd => "alp_rd",
+            Self::RunLength => "run_length",
+            Self::Pco => "pco",
+            Self::Zstd => "zstd",
+            Self::Scaled => "scaled",
         }
     }
 
@@ -119,7 +142,12 @@ impl Codec {
     pub fn applies_to(self, ty: DataType) -> bool {
         match self {
             Self::Raw | Self::Constant => true,
-            Self::FrameOfReference | Self::Delta => ty.width().is_some() && !ty.is_float(),
+            Self::FrameOfReference | Self::Delta | Self::Scaled => {
+                ty.width().is_some() && !ty.is_float()
+            }
+            Self::RunLength => !ty.is_bytes(),
+            Self::Pco => ty.width().is_some(),
+            Self::Zstd => ty != DataType::Bool,
             Self::Gorilla | Self::Alp | Self::AlpRd => ty.is_float(),
             Self::Dictionary => ty.is_bytes(),
         }
@@ -158,14 +186,30 @@ pub fn decode_fixed(
     out: &mut [u8],
 ) -> Result<(), DecodeError> {
     check(codec, ty, rows, &range)?;
-    match ty.width() {
-        Some(1) => decode_words::<u8>(codec, payload, rows, range, out),
-        Some(2) => decode_words::<u16>(codec, payload, rows, range, out),
-        Some(4) if ty.is_float() => decode_floats::<u32>(codec, payload, rows, range, out),
-        Some(8) if ty.is_float() => decode_floats::<u64>(codec, payload, rows, range, out),
-        Some(4) => decode_words::<u32>(codec, payload, rows, range, out),
-        Some(8) => decode_words::<u64>(codec, payload, rows, range, out),
-        _ => Err(DecodeError { what: "type without a fixed width" }),
+    let Some(width) = ty.width() else {
+        return Err(DecodeError { what: "type without a fixed width" });
+    };
+    if out.len() != range.len() * width {
+        return Err(DecodeError { what: "output buffer of the wrong length" });
+    }
+    match (codec, width) {
+        (Codec::Raw, _) => raw::decode_fixed(payload, rows, range, width, out),
+        (Codec::Pco, _) => pcodec::decode(ty, payload, rows, range, out),
+        (Codec::Zstd, _) => zstandard::decode(payload, rows, range, width, out),
+        (Codec::RunLength, 1) => run_length::decode::<u8>(ty, payload, rows, range, out),
+        (Codec::RunLength, 2) => run_length::decode::<u16>(ty, payload, rows, range, out),
+        (Codec::RunLength, 4) => run_length::decode::<u32>(ty, payload, rows, range, out),
+        (Codec::RunLength, _) => run_length::decode::<u64>(ty, payload, rows, range, out),
+        (_, 1) => decode_words::<u8>(codec, payload, rows, range, view_mut(out)?),
+        (_, 2) => decode_words::<u16>(codec, payload, rows, range, view_mut(out)?),
+        (_, 4) if ty.is_float() => {
+            decode_floats::<u32>(codec, payload, rows, range, view_mut(out)?)
+        }
+        (_, 4) => decode_words::<u32>(codec, payload, rows, range, view_mut(out)?),
+        (_, _) if ty.is_float() => {
+            decode_floats::<u64>(codec, payload, rows, range, view_mut(out)?)
+        }
+        (_, _) => decode_words::<u64>(codec, payload, rows, range, view_mut(out)?),
     }
 }
 
@@ -174,20 +218,13 @@ fn decode_words<T: Word>(
     payload: &[u8],
     rows: usize,
     range: Range<usize>,
-    out: &mut [u8],
+    out: &mut [T],
 ) -> Result<(), DecodeError> {
-    if out.len() != range.len() * T::BYTES {
-        return Err(DecodeError { what: "output buffer of the wrong length" });
-    }
-    if codec == Codec::Raw {
-        return raw::decode_fixed(payload, rows, range, T::BYTES, out);
-    }
-    let out = view_mut::<T>(out)?;
     match codec {
         Codec::Constant => constant::decode_fixed(payload, out),
         Codec::FrameOfReference => frame::decode(payload, rows, range, out),
         Codec::Delta => delta::decode(payload, rows, range, out),
-        Codec::Gorilla => gorilla::decode(payload, rows, range, out),
+        Codec::Scaled => scaled::decode(payload, rows, range, out),
         _ => Err(WRONG_TYPE),
     }
 }
@@ -197,15 +234,14 @@ fn decode_floats<T: Decimal>(
     payload: &[u8],
     rows: usize,
     range: Range<usize>,
-    out: &mut [u8],
+    out: &mut [T],
 ) -> Result<(), DecodeError> {
-    if out.len() != range.len() * T::BYTES {
-        return Err(DecodeError { what: "output buffer of the wrong length" });
-    }
     match codec {
-        Codec::Alp => alp::decode(payload, rows, range, view_mut::<T>(out)?),
-        Codec::AlpRd => alp_rd::decode(payload, rows, range, view_mut::<T>(out)?),
-        _ => decode_words::<T>(codec, payload, rows, range, out),
+        Codec::Constant => constant::decode_fixed(payload, out),
+        Codec::Gorilla => gorilla::decode(payload, rows, range, out),
+        Codec::Alp => alp::decode(payload, rows, range, out),
+        Codec::AlpRd => alp_rd::decode(payload, rows, range, out),
+        _ => Err(WRONG_TYPE),
     }
 }
 
@@ -222,6 +258,7 @@ pub fn decode_bits(
     match codec {
         Codec::Raw => raw::decode_bits(payload, rows, range, out),
         Codec::Constant => constant::decode_bits(payload, range, out),
+        Codec::RunLength => run_length::decode_bools(payload, rows, range, out),
         _ => Err(WRONG_TYPE),
     }
 }
@@ -243,6 +280,7 @@ pub fn decode_bytes(
         Codec::Raw => raw::decode_bytes(ty, payload, rows, range, out),
         Codec::Constant => constant::decode_bytes(ty, payload, range, out),
         Codec::Dictionary => dictionary::decode(ty, payload, rows, range, out),
+        Codec::Zstd => zstandard::decode_bytes(ty, payload, rows, range, out),
         _ => Err(WRONG_TYPE),
     }
 }

@@ -50,11 +50,6 @@ impl<T: Word> Fit<T> {
     }
 }
 
-/// Bytes of the headers of `vectors` vectors: less than that no block takes.
-pub(super) fn headers_len<T: Word>(vectors: usize) -> usize {
-    vectors * (2 + T::BYTES)
-}
-
 /// The reference and width that make `numbers` (one vector) smallest, or nearly so: numbers are
 /// only counted by their length where a sample shows that some are far from all others.
 pub(super) fn fit<T: Word>(numbers: &[T], signed: bool) -> Fit<T> {
@@ -230,8 +225,7 @@ impl<'a> Vectors<'a> {
         let (rows, offsets) = patches.split_at(usize::from(self.patches[vector]) * 2);
         for (row, offset) in rows.chunks_exact(2).zip(offsets.chunks_exact(T::BYTES)) {
             let row = usize::from(u16::load(row));
-            let place =
-                out.get_mut(row).ok_or(DecodeError { what: "patch outside its vector" })?;
+            let place = out.get_mut(row).ok_or(DecodeError { what: "patch outside its vector" })?;
             *place = number(T::load(offset));
         }
         Ok(())

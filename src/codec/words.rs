@@ -34,6 +34,8 @@ pub(super) trait Word: ArrowNativeType + Ord {
     fn times(self, other: usize) -> Self;
     fn xor(self, other: Self) -> Self;
     fn widen(self) -> u64;
+    /// The word as a signed number of its width.
+    fn signed(self) -> i64;
     /// The low bits of `wide`.
     fn narrow(wide: u64) -> Self;
     /// Bits up to the highest one: 0 for 0, `BITS` for the greatest value.
@@ -101,6 +103,10 @@ macro_rules! word {
                 u64::from(self)
             }
             #[inline(always)]
+            fn signed(self) -> i64 {
+                i64::from(self.cast_signed())
+            }
+            #[inline(always)]
             fn narrow(wide: u64) -> Self {
                 wide as $ty
             }
@@ -131,7 +137,7 @@ pub(super) fn store_all<T: Word>(words: &[T], out: &mut Vec<u8>) {
 
 /// The bytes of `words`.
 #[allow(unsafe_code)]
-fn as_bytes<T: Word>(words: &[T]) -> &[u8] {
+pub(super) fn as_bytes<T: Word>(words: &[T]) -> &[u8] {
     // SAFETY: `T` is one of u8 to u64 (the trait is private to `codec`), which have no padding, and
     // every byte is a `u8`; bytes need no alignment, so both outer parts are empty.
     let (head, bytes, tail) = unsafe { words.align_to::<u8>() };
@@ -139,11 +145,21 @@ fn as_bytes<T: Word>(words: &[T]) -> &[u8] {
     bytes
 }
 
-/// `bytes` as words, written in place. Refuses bytes that are not aligned to the word's width or
+/// The bytes of `words`, to be written.
+#[allow(unsafe_code)]
+pub(super) fn as_bytes_mut<T: Word>(words: &mut [T]) -> &mut [u8] {
+    // SAFETY: as above, and every pattern of bits is a value of `T`.
+    let (head, bytes, tail) = unsafe { words.align_to_mut::<u8>() };
+    debug_assert!(head.is_empty() && tail.is_empty());
+    bytes
+}
+
+/// `bytes` as numbers, written in place. Refuses bytes that are not aligned to the word's width or
 /// not a whole number of words.
 #[allow(unsafe_code)]
-pub(super) fn view_mut<T: Word>(bytes: &mut [u8]) -> Result<&mut [T], DecodeError> {
-    // SAFETY: `T` is one of u8 to u64, for which every pattern of bits is a value.
+pub(super) fn view_mut<T: ArrowNativeType>(bytes: &mut [u8]) -> Result<&mut [T], DecodeError> {
+    // SAFETY: Arrow's native types are plain numbers (the trait is sealed): every pattern of bits is a
+    // value.
     let (head, words, tail) = unsafe { bytes.align_to_mut::<T>() };
     if head.is_empty() && tail.is_empty() {
         Ok(words)
@@ -161,7 +177,8 @@ mod tests {
         let mut bytes = vec![];
         store_all(&[1u32, 0x8070_6050], &mut bytes);
         assert_eq!(bytes, [1, 0, 0, 0, 0x50, 0x60, 0x70, 0x80]);
-        let words: Vec<u32> = u32::chunks(&bytes).iter().map(|&chunk| u32::from_chunk(chunk)).collect();
+        let words: Vec<u32> =
+            u32::chunks(&bytes).iter().map(|&chunk| u32::from_chunk(chunk)).collect();
         assert_eq!(words, [1, 0x8070_6050]);
         let mut aligned = [0u64; 2];
         view_mut::<u64>(bytes_of(&mut aligned)).unwrap()[1] = u64::MAX;

@@ -13,7 +13,7 @@ use arrow_buffer::ScalarBuffer;
 
 use crate::base::batch::{Column, Data};
 use crate::base::builder::concat;
-use crate::base::schema::DataType;
+use crate::base::schema::{DataType, StoragePolicy};
 use crate::db::batches::TableBatches;
 use crate::db::catalog::{TableView, View};
 use crate::db::commit::remove_segment;
@@ -316,9 +316,12 @@ fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segment>>> {
         }
         reach = reach.max(segment.entry.max_ts);
     }
+    // The cold codecs come with the first pack.
+    let cold = matches!(table.def.spec.storage, StoragePolicy::Balanced | StoragePolicy::Size);
+    let warm = |s: &Arc<Segment>| cold && s.entry.level == 0;
     groups.retain(|group| {
         let unordered = |s: &Arc<Segment>| keyed && s.entry.order == Order::Time;
-        group.len() > 1 || group.iter().any(|s| concerned(s) || unordered(s))
+        group.len() > 1 || group.iter().any(|s| concerned(s) || unordered(s) || warm(s))
     });
     groups
 }

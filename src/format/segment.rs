@@ -59,16 +59,16 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
     let (rows_of, order) = (count as u32, new.order);
     let mut footer = Footer { rows: rows_of, block_shift, order, label, columns: Vec::new() };
     extent.clear();
-    let raw = spec.storage == StoragePolicy::Raw;
+    let choice = choice(spec.storage, new.level);
     let ts = Column { data: Data::Fixed(rows.ts.inner().clone()), validity: None };
     let (min_ts, max_ts) = match new.order {
         Order::Time => (rows.ts[0], rows.ts[count - 1]),
         Order::Key => rows.ts.iter().fold((i64::MAX, i64::MIN), |(a, b), &t| (a.min(t), b.max(t))),
     };
-    put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, raw);
+    put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, choice);
     put_row_numbers(&mut footer, extent, &rows.seq, min_seq);
     for (column, def) in rows.columns.iter().zip(&spec.columns) {
-        put_column(&mut footer, extent, (def.id, def.ty), column, raw);
+        put_column(&mut footer, extent, (def.id, def.ty), column, choice);
     }
     let mut entry = SegmentEntry {
         id: new.id,
@@ -92,13 +92,23 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
     entry
 }
 
+/// Which codecs a segment of that level uses: the cold ones only when it is packed.
+fn choice(storage: StoragePolicy, level: u8) -> Choice {
+    match storage {
+        StoragePolicy::Raw => Choice::Raw,
+        StoragePolicy::Balanced if level > 0 => Choice::Balanced,
+        StoragePolicy::Size if level > 0 => Choice::Least,
+        _ => Choice::Smallest,
+    }
+}
+
 /// Puts the row numbers as a column without statistics: nobody looks for them by value.
 fn put_row_numbers(footer: &mut Footer, extent: &mut Vec<u8>, numbers: &RowNumbers, least: u64) {
     let part = |start, len| {
         let values = numbers.relative(least, start..start + len).into_inner();
         (DataType::U64, Column { data: Data::Fixed(values), validity: None })
     };
-    let streams = vec![put_stream(footer, extent, Role::Values, false, part)];
+    let streams = vec![put_stream(footer, extent, Role::Values, Choice::Smallest, part)];
     footer.columns.push(ColumnIndex {
         id: SEQ_ID,
         ty: DataType::U64,
@@ -175,7 +185,7 @@ fn put_column(
     extent: &mut Vec<u8>,
     (id, ty): (ColumnId, DataType),
     column: &Column,
-    raw: bool,
+    choice: Choice,
 ) {
     let rows = footer.rows as usize;
     let nulls = column.null_count();
@@ -192,14 +202,14 @@ fn put_column(
     let mut streams = Vec::new();
     if nulls < rows {
         let part = |start, len| (ty, column.slice(ty, start, len));
-        streams.push(put_stream(footer, extent, Role::Values, raw, part));
+        streams.push(put_stream(footer, extent, Role::Values, choice, part));
     }
     if let Some(validity) = column.validity.as_ref().filter(|_| (1..rows).contains(&nulls)) {
         let part = |start, len| {
             let bits = validity.inner().slice(start, len);
             (DataType::Bool, Column { data: Data::Bool(bits), validity: None })
         };
-        streams.push(put_stream(footer, extent, Role::Validity, raw, part));
+        streams.push(put_stream(footer, extent, Role::Validity, choice, part));
     }
     footer.columns.push(ColumnIndex {
         id,
@@ -216,7 +226,7 @@ fn put_stream(
     footer: &Footer,
     extent: &mut Vec<u8>,
     role: Role,
-    raw: bool,
+    choice: Choice,
     part: impl Fn(usize, usize) -> (DataType, Column),
 ) -> Stream {
     pad_to(extent, 0, EXTENT_ALIGN as usize);
@@ -225,7 +235,6 @@ fn put_stream(
     for index in 0..footer.blocks() {
         let (ty, values) = part(index * footer.block_rows(), footer.rows_of(index));
         let start = extent.len();
-        let choice = if raw { Choice::Raw } else { Choice::Smallest };
         let codec = codec::encode(ty, &values, choice, extent);
         let bytes = &extent[start..];
         let len = u32::try_from(bytes.len()).expect("a block is below 4 GiB");

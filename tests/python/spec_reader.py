@@ -23,7 +23,8 @@ Array: TypeAlias = npt.NDArray[Any]
 VECTOR = 1024
 U64 = (1 << 64) - 1
 TIMES, ROW_NUMBERS = 0xFFFFFFFF, 0xFFFFFFFE
-RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY = range(6)
+RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY, ALP, ALP_RD = range(8)
+RUN_LENGTH, PCO, ZSTD, SCALED = 8, 9, 10, 13
 VALUES, VALIDITY = 0, 1
 TEXT_LIMIT = 64 << 20
 
@@ -37,7 +38,7 @@ DTYPES = {
     for code, name in NAMES.items()
     if code < 12
 }
-I64, U64_TYPE, F32, F64, BOOL, UTF8, BINARY = 4, 8, 9, 10, 11, 12, 13
+I64, U32, U64_TYPE, F32, F64, BOOL, UTF8, BINARY = 4, 7, 8, 9, 10, 11, 12, 13
 
 
 class Corrupt(Exception):  # noqa: N818  as in the document
@@ -361,12 +362,15 @@ def patched_vectors(fields: Fields, rows: int, dtype: np.dtype[Any]) -> list[Arr
 def delta(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
     """Section 8.7."""
     form = fields.one("B")
-    need(form <= 1, f"form {form} of delta")
+    need(form <= 2, f"form {form} of delta")
     if form == 0:
         first, step = fields.array(dtype, 2)
         return np.asarray(np.arange(rows).astype(dtype) * step + first)
     firsts = fields.array(dtype, len(vector_sizes(rows)))
     vectors = patched_vectors(fields, rows, dtype)
+    if form == 2:
+        lines = [np.arange(len(v)).astype(dtype) * step for v, step in zip(vectors, firsts, strict=True)]
+        return np.concatenate([v + line for v, line in zip(vectors, lines, strict=True)])
     for first, vector in zip(firsts, vectors, strict=True):
         vector[0] = first
     return np.concatenate([np.cumsum(vector, dtype=dtype) for vector in vectors])
@@ -421,6 +425,121 @@ def dictionary(fields: Fields, rows: int) -> list[bytes]:
     entries = slices(fields, offsets)
     need(all(int(code.max()) < count for code in codes), "a code has an entry")
     return [entries[code] for vector in codes for code in vector.tolist()]
+
+
+MAGIC = np.float64(1.5 * 2**52)
+
+
+def decimals(numbers: Array, exponent: int, factor: int) -> Array:
+    """The values of numbers of section 8.12, in their bits."""
+    if numbers.dtype.itemsize == 8:
+        floats = (numbers + MAGIC.view("<u8")).view("<f8") - MAGIC
+    else:
+        floats = numbers.view("<i4").astype("<f8")
+    values = floats * np.float64(f"1e{factor}") * np.float64(f"1e-{exponent}")
+    return values.astype(f"<f{numbers.dtype.itemsize}").view(numbers.dtype)
+
+
+def alp(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.12."""
+    sizes = vector_sizes(rows)
+    exponents, factors = fields.array("u1", len(sizes)), fields.array("u1", len(sizes))
+    counts = fields.array("<u2", len(sizes)).tolist()
+    vectors = patched_vectors(fields, rows, dtype)
+    out = []
+    for numbers, e, factor, count in zip(vectors, exponents.tolist(), factors.tolist(), counts, strict=True):
+        f = factor & 127
+        need(f <= e <= (18 if dtype.itemsize == 8 else 10), "a scale of decimals")
+        if factor & 128:
+            numbers[0] = fields.array(dtype, 1)[0]
+            numbers = np.cumsum(numbers, dtype=dtype)
+        values = decimals(numbers, e, f)
+        positions = fields.array("<u2", count)
+        need(bool((positions < len(values)).all()), "an exception is a row of its vector")
+        values[positions] = fields.array(dtype, count)
+        out.append(values)
+    return np.concatenate(out)
+
+
+def alp_rd(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.13."""
+    bits = dtype.itemsize * 8
+    right, count = fields.one("B"), fields.one("B")
+    need(1 <= bits - right <= 16 and 1 <= count <= 8, "a cut of floats")
+    need(not any(fields.take(6)), "zeros")
+    patterns = fields.array("<u2", 8)
+    sizes = vector_sizes(rows)
+    exceptions = fields.array("<u2", len(sizes)).tolist()
+    width = (count - 1).bit_length()
+    out = []
+    for n, x in zip(sizes, exceptions, strict=True):
+        codes = packed_numbers(fields.take((n * width + 7) // 8), n, width, np.dtype("<u2"))
+        rights = packed_numbers(fields.take((n * right + 7) // 8), n, right, dtype)
+        lefts = patterns[codes]
+        positions = fields.array("<u2", x)
+        need(bool((positions < n).all()), "an exception is a row of its vector")
+        lefts[positions] = fields.array("<u2", x)
+        out.append(lefts.astype(dtype) << dtype.type(right) | rights)
+    return np.concatenate(out)
+
+
+def run_length(fields: Fields, kind: int, rows: int) -> Array:
+    """Section 8.14."""
+    runs, ends_codec, codec, zeros = fields.many("IBBH")
+    need(1 <= runs <= rows and zeros == 0, "a head of runs")
+    need(RUN_LENGTH not in (ends_codec, codec), "runs are not of runs")
+    ends_len, values_len = fields.many("II")
+    ends = np.asarray(decode(fields.take(ends_len), ends_codec, U32, runs)).astype(np.int64)
+    values = np.asarray(decode(fields.take(values_len), codec, kind, runs))
+    lengths = np.diff(ends, prepend=0)
+    need(bool((lengths > 0).all()) and int(ends[-1]) == rows, "ends ascend to the last row")
+    return np.repeat(values, lengths)
+
+
+def scaled(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.17."""
+    inner = fields.one("B")
+    need(not any(fields.take(7)), "zeros")
+    base, divisor = (np.array(fields.one("Q"), "<u8").astype(dtype) for _ in range(2))
+    need(inner in (FRAME_OF_REFERENCE, DELTA), "a codec of multiples")
+    read = delta if inner == DELTA else lambda *of: np.concatenate(patched_vectors(*of))
+    return np.asarray(read(fields, rows, dtype) * divisor + base)
+
+
+def pco(fields: Fields, kind: int, rows: int) -> Array:
+    """Section 8.15; the format within is that of the library of the same name."""
+    from pcodec import wrapped
+
+    data = fields.bytes()
+    file, read = wrapped.FileDecompressor.new(data)
+    chunk, more = file.read_chunk_meta(data[read:], DTYPES[kind].name)
+    out = np.empty(rows, DTYPES[kind])
+    progress, _ = chunk.read_page_into(data[read + more :], rows, out)
+    need(progress.finished, "a page of all rows")
+    return out
+
+
+def unzstd(data: bytes, size: int) -> bytes:
+    import pyarrow as pa
+
+    if size == 0:
+        return b""
+    return pa.decompress(data, size, codec="zstd", asbytes=True)  # type: ignore[no-any-return]
+
+
+def zstd(fields: Fields, kind: int, rows: int) -> Array | list[bytes]:
+    """Section 8.16."""
+    length = fields.one("I")
+    if kind not in (UTF8, BINARY):
+        dtype = DTYPES[kind]
+        return np.frombuffer(unzstd(fields.take(length), rows * dtype.itemsize), dtype)
+    total, lengths_len, codec = fields.many("IIB")
+    need(not any(fields.take(3)), "zeros")
+    lengths = np.asarray(decode(fields.take(lengths_len), codec, U32, rows)).astype(np.int64)
+    text = unzstd(fields.take(length), total)
+    ends = np.cumsum(lengths).tolist()
+    need(ends[-1] == total, "lengths that add up")
+    return [text[begin:end] for begin, end in pairwise([0, *ends])]
 
 
 def slices(fields: Fields, offsets: list[int]) -> list[bytes]:
@@ -492,6 +611,17 @@ def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[byt
         out = gorilla(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
     elif codec == DICTIONARY and text:
         out = dictionary(fields, rows)
+    elif codec in (ALP, ALP_RD) and kind in (F32, F64):
+        read = alp if codec == ALP else alp_rd
+        out = read(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
+    elif codec == RUN_LENGTH and not text:
+        out = run_length(fields, kind, rows)
+    elif codec == PCO and not text and kind != BOOL:
+        out = pco(fields, kind, rows)
+    elif codec == ZSTD and kind != BOOL:
+        out = zstd(fields, kind, rows)
+    elif codec == SCALED and integer:
+        out = scaled(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
     else:
         raise Corrupt(f"codec {codec} of type {kind}")
     if codec != RAW:

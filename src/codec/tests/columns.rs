@@ -37,9 +37,13 @@ pub(super) enum Shape {
     Extreme,
     /// A slow walk of floats with two decimals.
     Walk,
+    /// Runs of one value, of very different lengths.
+    Runs,
+    /// Multiples of a number, and something.
+    Multiples,
 }
 
-pub(super) const SHAPES: [Shape; 7] = [
+pub(super) const SHAPES: [Shape; 9] = [
     Shape::Noise,
     Shape::Constant,
     Shape::Regular,
@@ -47,6 +51,8 @@ pub(super) const SHAPES: [Shape; 7] = [
     Shape::Small,
     Shape::Extreme,
     Shape::Walk,
+    Shape::Runs,
+    Shape::Multiples,
 ];
 
 fn words(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<u64> {
@@ -63,7 +69,7 @@ fn words(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<u64> {
             [0, top, top - 1, u64::MAX, u64::MAX - 1, 1]
         }
     };
-    let mut walk = 20.0;
+    let (mut walk, mut last) = (20.0, first);
     let float =
         |x: f64| if ty == DataType::F32 { (x as f32).to_bits().into() } else { x.to_bits() };
     let each = |row: usize| match shape {
@@ -76,6 +82,11 @@ fn words(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<u64> {
         }
         Shape::Small => first.wrapping_add(mix.below(7)),
         Shape::Extreme => extremes[mix.below(6) as usize],
+        Shape::Runs => {
+            last = if mix.below(90) == 0 { mix.next() >> mix.below(64) } else { last };
+            last
+        }
+        Shape::Multiples => first.wrapping_add(mix.below(50).wrapping_mul(3600)),
         Shape::Walk => {
             walk += (mix.below(21) as f64 - 10.0) / 100.0;
             float((walk * 100f64).round() / 100.0)
@@ -92,7 +103,9 @@ fn texts(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<Vec<u8>>
         Shape::Constant => "dieselbe Ähre".into(),
         Shape::Regular => format!("row {row}").into_bytes(),
         Shape::Jitter => "é".repeat(mix.below(20) as usize).into_bytes(),
-        Shape::Small | Shape::Walk => format!("host-{:03}", mix.below(100)).into_bytes(),
+        Shape::Small | Shape::Walk | Shape::Runs | Shape::Multiples => {
+            format!("host-{:03}", mix.below(100)).into_bytes()
+        }
         Shape::Extreme => {
             ["", "\0", "😀", "a longer text than fits sixteen bytes"][mix.below(4) as usize].into()
         }

@@ -72,6 +72,22 @@ fn small_payloads() {
             Codec::Gorilla,
             "06 00 00 00 00 00 80 3f 27 b0 00 00 00 00 00 00",
         ),
+        (DataType::I64, Column::from_vec(vec![1000i64, 2001, 3000, 4000]), Codec::Delta, "?lines"),
+        (DataType::F64, Column::from_vec(vec![20.5, -0.0, 20.25]), Codec::Alp, "?alp"),
+        (
+            DataType::F32,
+            Column::from_vec(vec![0.1f32, 20.2, 20.3, 20.4, 20.5, 20.4, 20.4, 20.5]),
+            Codec::Alp,
+            "?alp32",
+        ),
+        (
+            DataType::F64,
+            Column::from_vec(vec![1.0 / 3.0, 2.0 / 3.0, 1.0 / 7.0]),
+            Codec::AlpRd,
+            "?rd",
+        ),
+        (DataType::I32, Column::from_vec(vec![7i32, 7, 7, -1, -1]), Codec::RunLength, "?rle"),
+        (DataType::I32, Column::from_vec(vec![-40i32, 60, 160, 160]), Codec::Scaled, "?scaled"),
         (
             DataType::Utf8,
             Column::from_texts(["a", "bb", "", "a"]),

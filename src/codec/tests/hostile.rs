@@ -150,3 +150,38 @@ fn text_must_be_utf8_value_by_value() {
     encode(DataType::Binary, &column, Choice::Only(Codec::Constant), &mut payload);
     assert!(decode(Codec::Constant, DataType::Utf8, &payload, 3, 0..3).is_err());
 }
+
+/// Room is made for what there is, not for what a payload says there is.
+#[test]
+fn cold_payloads_that_promise_too_much_are_refused() {
+    let texts = column(DataType::Utf8, SHAPES[0], 2000, 0, 1);
+    let mut payload = vec![];
+    encode(DataType::Utf8, &texts, Choice::Only(Codec::Zstd), &mut payload);
+    payload[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    let mut out = BytesBuilder::default();
+    let result = decode_bytes(Codec::Zstd, DataType::Utf8, &payload, 2000, 0..1, &mut out);
+    assert_eq!(result.unwrap_err().what, "text that grows beyond the limit of a block");
+    // A frame of zeros that is more than its rows when it is unpacked.
+    let frame = zstd::bulk::compress(&vec![0; 1 << 24], 1).unwrap();
+    let mut payload = (frame.len() as u32).to_le_bytes().to_vec();
+    payload.extend(frame);
+    payload.resize(payload.len().next_multiple_of(8), 0);
+    let mut small = [0u64; 100];
+    let small = words::as_bytes_mut(&mut small);
+    let result = decode_fixed(Codec::Zstd, DataType::U64, &payload, 100, 0..100, small);
+    assert_eq!(result.unwrap_err().what, "damaged zstd payload");
+}
+
+/// Runs of runs of runs would take the stack.
+#[test]
+fn runs_of_runs_are_refused() {
+    let mut payload = vec![];
+    let column = column(DataType::I64, super::columns::Shape::Runs, 2000, 0, 1);
+    encode(DataType::I64, &column, Choice::Only(Codec::RunLength), &mut payload);
+    for place in [4, 5] {
+        let mut bad = payload.clone();
+        bad[place] = Codec::RunLength as u8;
+        let result = decode(Codec::RunLength, DataType::I64, &bad, 2000, 0..2000);
+        assert_eq!(result.unwrap_err().what, "impossible header of runs");
+    }
+}

@@ -7,7 +7,7 @@ use super::*;
 
 fn choices() -> impl Iterator<Item = Choice> {
     let all = Codec::ALL.into_iter().map(Choice::Only);
-    [Choice::Smallest, Choice::Raw].into_iter().chain(all)
+    [Choice::Smallest, Choice::Balanced, Choice::Least, Choice::Raw].into_iter().chain(all)
 }
 
 /// Encodes, checks what is promised of the payload, decodes all rows and `parts`; says which codec
@@ -22,7 +22,7 @@ fn check(ty: DataType, column: &Column, choice: Choice, parts: &[Range<usize>]) 
     match choice {
         Choice::Raw => assert_eq!(codec, Codec::Raw),
         Choice::Only(only) => assert!(codec == only || codec == Codec::Raw),
-        Choice::Smallest => {
+        Choice::Smallest | Choice::Balanced | Choice::Least => {
             let mut raw = vec![];
             encode(ty, column, Choice::Raw, &mut raw);
             assert!(payload.len() <= raw.len(), "{codec} is larger than raw");
@@ -159,6 +159,48 @@ fn sizes() {
     assert_eq!(size(DataType::Bool, yes), (Codec::Constant, 8));
 }
 
+/// What each codec is there for.
+#[test]
+fn each_codec_has_its_data() {
+    let size = |ty, choice, column: Column| check(ty, &column, choice, &[17..1030, 2047..2049]);
+    let mut mix = Mix(3);
+    let rows = 0..16_384i64;
+    let bits = |len: usize| len as f64 * 8.0 / 16_384.0;
+    // Jitter around a clock: a line through it leaves 11 numbers, the deltas 21.
+    let jitter = rows.clone().map(|i| i * 1000 + mix.below(11) as i64).collect::<Vec<_>>();
+    let (codec, len) = size(DataType::I64, Choice::Smallest, Column::from_vec(jitter));
+    assert!(codec == Codec::Delta && bits(len) < 4.3, "{codec} {}", bits(len));
+    let hours = rows.clone().map(|i| i / 7 * 3_600_000).collect::<Vec<_>>();
+    let (codec, len) = size(DataType::I64, Choice::Smallest, Column::from_vec(hours));
+    assert!(bits(len) < 1.3, "{codec} {}", bits(len));
+    let prices: Vec<i64> = rows.clone().map(|_| 17 + mix.below(1000) as i64 * 50_000).collect();
+    let (codec, len) = size(DataType::I64, Choice::Smallest, Column::from_vec(prices));
+    assert!(codec == Codec::Scaled && bits(len) < 10.2, "{codec} {}", bits(len));
+    let (codec, len) =
+        size(DataType::U8, Choice::Smallest, column(DataType::U8, Shape::Runs, 16_384, 0, 1));
+    assert!(codec == Codec::RunLength && bits(len) < 0.4, "{codec} {}", bits(len));
+    let yes = arrow_buffer::BooleanBuffer::from_iter((0..16_384).map(|i| i / 2000 % 2 == 0));
+    let yes = Column { data: Data::Bool(yes), validity: None };
+    let (codec, len) = size(DataType::Bool, Choice::Smallest, yes);
+    assert!(codec == Codec::RunLength && len < 64, "{codec} {len}");
+    for ty in [DataType::F32, DataType::F64] {
+        let walk = column(ty, Shape::Walk, 16_384, 0, 5);
+        let (codec, len) = size(ty, Choice::Smallest, walk);
+        assert!(codec == Codec::Alp && bits(len) < 5.3, "{ty} {codec} {}", bits(len));
+    }
+    let real = |mix: &mut Mix| (mix.next() >> 11) as f64 / (1u64 << 53) as f64 * 100.0;
+    let reals: Vec<f64> = rows.clone().map(|_| real(&mut mix)).collect();
+    let (codec, len) = size(DataType::F64, Choice::Smallest, Column::from_vec(reals));
+    assert!(codec == Codec::AlpRd && bits(len) < 57.0, "{codec} {}", bits(len));
+    let waves: Vec<f64> = rows.clone().map(|i| 25.0 + (i as f64 / 100.0).sin()).collect();
+    let (codec, len) = size(DataType::F64, Choice::Balanced, Column::from_vec(waves));
+    assert!(codec == Codec::Pco && bits(len) < 10.6, "{codec} {}", bits(len));
+    let texts =
+        rows.map(|i| format!("request {i} from 10.0.{}.{} took {} ms", i % 7, i % 251, i % 97));
+    let (codec, len) = size(DataType::Utf8, Choice::Balanced, Column::from_texts(texts));
+    assert!(codec == Codec::Zstd && bits(len) < 60.0, "{codec} {}", bits(len));
+}
+
 /// A part is decoded from its own vectors: damage in the others is not even seen.
 #[test]
 fn a_part_touches_only_its_vectors() {
@@ -166,6 +208,10 @@ fn a_part_touches_only_its_vectors() {
         (DataType::I64, Shape::Small, Codec::FrameOfReference),
         (DataType::I64, Shape::Jitter, Codec::Delta),
         (DataType::F64, Shape::Walk, Codec::Gorilla),
+        (DataType::F64, Shape::Walk, Codec::Alp),
+        (DataType::F32, Shape::Walk, Codec::Alp),
+        (DataType::F64, Shape::Noise, Codec::AlpRd),
+        (DataType::I64, Shape::Multiples, Codec::Scaled),
     ];
     for (ty, shape, codec) in cases {
         let column = column(ty, shape, 8192, 0, 5);
@@ -189,6 +235,12 @@ fn a_flipped_bit_is_noticed() {
         (DataType::U32, Shape::Small, Codec::FrameOfReference),
         (DataType::I64, Shape::Jitter, Codec::Delta),
         (DataType::F64, Shape::Walk, Codec::Gorilla),
+        (DataType::F64, Shape::Walk, Codec::Alp),
+        (DataType::F32, Shape::Noise, Codec::AlpRd),
+        (DataType::I32, Shape::Runs, Codec::RunLength),
+        (DataType::I64, Shape::Multiples, Codec::Scaled),
+        (DataType::F64, Shape::Noise, Codec::Pco),
+        (DataType::Utf8, Shape::Noise, Codec::Zstd),
         (DataType::Utf8, Shape::Small, Codec::Dictionary),
     ];
     for (ty, shape, codec) in cases {
