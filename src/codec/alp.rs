@@ -33,7 +33,7 @@ use super::{DecodeError, MAX_VECTORS, VECTOR_ROWS, check_padding, pad, vectors};
 
 const DELTAS: u8 = 1 << 7;
 /// Vectors whose best scale is looked for; the others choose among those.
-const SAMPLED: usize = 4;
+const SAMPLED: usize = 8;
 
 /// A vector as it will be written.
 struct Vector<T> {
