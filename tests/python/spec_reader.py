@@ -369,8 +369,11 @@ def delta(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
     firsts = fields.array(dtype, len(vector_sizes(rows)))
     vectors = patched_vectors(fields, rows, dtype)
     if form == 2:
-        lines = [np.arange(len(v)).astype(dtype) * step for v, step in zip(vectors, firsts, strict=True)]
-        return np.concatenate([v + line for v, line in zip(vectors, lines, strict=True)])
+        rises = [
+            np.arange(len(vector)).astype(dtype) * step
+            for vector, step in zip(vectors, firsts, strict=True)
+        ]
+        return np.concatenate(vectors) + np.concatenate(rises)
     for first, vector in zip(firsts, vectors, strict=True):
         vector[0] = first
     return np.concatenate([np.cumsum(vector, dtype=dtype) for vector in vectors])
@@ -447,8 +450,8 @@ def alp(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
     counts = fields.array("<u2", len(sizes)).tolist()
     vectors = patched_vectors(fields, rows, dtype)
     out = []
-    for numbers, e, factor, count in zip(vectors, exponents.tolist(), factors.tolist(), counts, strict=True):
-        f = factor & 127
+    for i, (factor, count) in enumerate(zip(factors.tolist(), counts, strict=True)):
+        numbers, e, f = vectors[i], int(exponents[i]), factor & 127
         need(f <= e <= (18 if dtype.itemsize == 8 else 10), "a scale of decimals")
         if factor & 128:
             numbers[0] = fields.array(dtype, 1)[0]
@@ -512,7 +515,7 @@ def pco(fields: Fields, kind: int, rows: int) -> Array:
 
     data = fields.bytes()
     file, read = wrapped.FileDecompressor.new(data)
-    chunk, more = file.read_chunk_meta(data[read:], DTYPES[kind].name)
+    chunk, more = file.chunk_decompressor(data[read:], NAMES[kind])
     out = np.empty(rows, DTYPES[kind])
     progress, _ = chunk.read_page_into(data[read + more :], rows, out)
     need(progress.finished, "a page of all rows")
