@@ -154,6 +154,9 @@ fn smallest_integers<T: Word>(signed: bool, values: &[T], out: &mut Vec<u8>) -> 
     smallest_plain(signed, values, usize::MAX, out)
 }
 
+/// So few rows that the smallest headers count.
+const FEW: usize = 64;
+
 /// The same without runs, and nothing if the payload had `limit` bytes or more.
 fn smallest_plain<T: Word>(signed: bool, values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
     let limit = limit.min(size_of_val(values));
@@ -165,12 +168,17 @@ fn smallest_plain<T: Word>(signed: bool, values: &[T], limit: usize, out: &mut V
         return Codec::Constant;
     }
     if let Some(regular) = delta::arithmetic(values) {
-        let fits = regular.len(values.len()) < limit;
-        return if fits {
-            write_delta(&regular, values, out)
-        } else {
-            smallest_near(signed, values, limit, out)
-        };
+        let len = regular.len(values.len());
+        // Of a few rows a frame is smaller still.
+        if values.len() <= FEW {
+            let codec = smallest_near(signed, values, limit.min(len), out);
+            if codec != Codec::Raw {
+                return codec;
+            }
+        }
+        if len < limit {
+            return write_delta(&regular, values, out);
+        }
     }
     if T::BYTES >= 4
         && let Some(by) = scaled::divisor(values, signed)

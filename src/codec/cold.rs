@@ -57,7 +57,8 @@ pub(super) fn encode(
     choice: Choice,
     out: &mut Vec<u8>,
 ) -> bool {
-    let level = if choice == Choice::Least { 12 } else { 3 };
+    // Higher levels make text smaller, and numbers only take longer.
+    let level = if choice == Choice::Least && ty.is_bytes() { 12 } else { 3 };
     match codec {
         Codec::Pco => pcodec::encode(ty, column, out),
         Codec::Zstd if ty.is_bytes() => {
