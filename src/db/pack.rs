@@ -34,6 +34,9 @@ const READ_ROWS: usize = 65_536;
 /// Rows that are encoded together: a segment a core, on two of them.
 const GROUP_ROWS: usize = 2 * MAX_SEGMENT_ROWS;
 
+/// Fewer rows than this are not worth another codec.
+const COLD_ROWS: usize = 4096;
+
 /// Bytes of them, at most: a column holds less than 2 GiB of text.
 const GROUP_BYTES: usize = 1 << 30;
 
@@ -318,7 +321,7 @@ fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segment>>> {
     }
     // The cold codecs come with the first pack.
     let cold = matches!(table.def.spec.storage, StoragePolicy::Balanced | StoragePolicy::Size);
-    let warm = |s: &Arc<Segment>| cold && s.entry.level == 0;
+    let warm = |s: &Arc<Segment>| cold && s.entry.level == 0 && s.entry.rows as usize >= COLD_ROWS;
     groups.retain(|group| {
         let unordered = |s: &Arc<Segment>| keyed && s.entry.order == Order::Time;
         group.len() > 1 || group.iter().any(|s| concerned(s) || unordered(s) || warm(s))
