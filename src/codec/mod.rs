@@ -138,6 +138,11 @@ impl Codec {
         }
     }
 
+    /// True if it decodes much slower than the others.
+    pub fn is_cold(self) -> bool {
+        matches!(self, Self::Pco | Self::Zstd)
+    }
+
     /// True if values of this type can be encoded so.
     pub fn applies_to(self, ty: DataType) -> bool {
         match self {

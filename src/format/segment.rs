@@ -102,6 +102,9 @@ fn choice(storage: StoragePolicy, level: u8) -> Choice {
     }
 }
 
+/// Blocks after which a cold codec is tried once more.
+const COLD_EVERY: usize = 8;
+
 /// Puts the row numbers as a column without statistics: nobody looks for them by value.
 fn put_row_numbers(footer: &mut Footer, extent: &mut Vec<u8>, numbers: &RowNumbers, least: u64) {
     let part = |start, len| {
@@ -235,6 +238,10 @@ fn put_stream(
     for index in 0..footer.blocks() {
         let (ty, values) = part(index * footer.block_rows(), footer.rows_of(index));
         let start = extent.len();
+        // Where a cold codec did not pay it will hardly pay in the next blocks.
+        let cold = blocks.last().is_none_or(|block: &BlockRef| block.codec.is_cold());
+        let again = cold || choice != Choice::Balanced || index % COLD_EVERY == 0;
+        let choice = if again { choice } else { Choice::Smallest };
         let codec = codec::encode(ty, &values, choice, extent);
         let bytes = &extent[start..];
         let len = u32::try_from(bytes.len()).expect("a block is below 4 GiB");

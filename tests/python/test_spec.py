@@ -403,7 +403,7 @@ def test_cold_codecs_come_with_a_pack(path: Path, storage: Any) -> None:
         data = pa.table({"ts": np.arange(rows) * 1000 + rng.integers(0, 11, rows), **columns})
         table.append(data)
         db.flush()
-        table.pack()
+        db.pack()
         assert table.scan().to_arrow().column("line").to_pylist() == data.column("line").to_pylist()
     (segment,) = check(path)["t"].segments.values()
     names = dict(enumerate(columns))
