@@ -221,7 +221,7 @@ impl<'a> Vectors<'a> {
         let width = u32::from(self.widths[vector]);
         let (packed, patches) = body.split_at(bitpack::packed_len(out.len(), width));
         let number = |offset: T| map(offset.plus(reference));
-        bitpack::unpack(packed, width, out, &number)?;
+        bitpack::unpack(packed, width, out, number)?;
         let (rows, offsets) = patches.split_at(usize::from(self.patches[vector]) * 2);
         for (row, offset) in rows.chunks_exact(2).zip(offsets.chunks_exact(T::BYTES)) {
             let row = usize::from(u16::load(row));

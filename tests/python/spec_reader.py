@@ -373,7 +373,7 @@ def delta(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
             np.arange(len(vector)).astype(dtype) * step
             for vector, step in zip(vectors, firsts, strict=True)
         ]
-        return np.concatenate(vectors) + np.concatenate(rises)
+        return np.asarray(np.concatenate(vectors) + np.concatenate(rises))
     for first, vector in zip(firsts, vectors, strict=True):
         vector[0] = first
     return np.concatenate([np.cumsum(vector, dtype=dtype) for vector in vectors])
@@ -440,7 +440,7 @@ def decimals(numbers: Array, exponent: int, factor: int) -> Array:
     else:
         floats = numbers.view("<i4").astype("<f8")
     values = floats * np.float64(f"1e{factor}") * np.float64(f"1e-{exponent}")
-    return values.astype(f"<f{numbers.dtype.itemsize}").view(numbers.dtype)
+    return np.asarray(values.astype(f"<f{numbers.dtype.itemsize}").view(numbers.dtype))
 
 
 def alp(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
@@ -511,7 +511,7 @@ def scaled(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
 
 def pco(fields: Fields, kind: int, rows: int) -> Array:
     """Section 8.15; the format within is that of the library of the same name."""
-    from pcodec import wrapped
+    from pcodec import wrapped  # type: ignore[import-untyped]
 
     data = fields.bytes()
     file, read = wrapped.FileDecompressor.new(data)
