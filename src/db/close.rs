@@ -22,6 +22,8 @@ impl Core {
         let Some(open) = main.as_mut() else { return Ok(()) };
         let ticker = self.writer().as_mut().and_then(|writer| writer.ticker.take());
         drop(ticker);
+        // Nobody begins to write an extent without the main file; those who have begun end here.
+        open.file.wait_for_writers();
         let flushed = self.flush_and_leave(open);
         self.syncer.detach();
         *self.writer() = None;

@@ -72,6 +72,8 @@ pub(crate) struct Main {
     pub(crate) next_table: TableId,
     /// Segments that are in no table any more, and the generation since which.
     retired: Vec<(u64, Arc<Segment>)>,
+    /// Bytes of segments retired since the file system last got space back.
+    pub(crate) freed: u64,
     /// Ends with the handle; taken last.
     pub(crate) _lock: WriterLock,
 }
@@ -79,13 +81,16 @@ pub(crate) struct Main {
 impl Main {
     /// The main file, with tables from `next_table` on in no commit yet.
     pub(crate) fn new(file: MainFile, next_table: TableId, lock: WriterLock) -> Self {
-        Self { file, next_table, retired: Vec::new(), _lock: lock }
+        Self { file, next_table, retired: Vec::new(), freed: 0, _lock: lock }
     }
 
     /// Takes segments that the commit just made no longer names.
     pub(crate) fn retire(&mut self, segments: impl Iterator<Item = Arc<Segment>>) {
         let generation = self.file.slot().generation;
-        self.retired.extend(segments.map(|segment| (generation, segment)));
+        for segment in segments {
+            self.freed += segment.entry.len;
+            self.retired.push((generation, segment));
+        }
         self.reclaim();
     }
 
@@ -198,6 +203,13 @@ impl Core {
         Ok(())
     }
 
+    /// The same, or if maintenance failed in the background and nobody was told yet.
+    #[inline]
+    pub(crate) fn check_tended(&self) -> Result<()> {
+        self.check_open()?;
+        self.maintenance.check()
+    }
+
     /// The error for a handle that was closed or inherited.
     #[cold]
     pub(crate) fn closed(&self) -> Error {
@@ -271,9 +283,13 @@ impl Core {
         (Arc::clone(&view), self.visible.load(Ordering::Acquire))
     }
 
-    /// The definition of a table as it is now; `None` if it was dropped.
+    /// The definition of a table as it is now; `None` if it was dropped. In a fork child too, where
+    /// a thread of the parent may have had the view's lock, which nobody gives back.
     #[inline]
     pub(crate) fn definition(&self, id: TableId) -> Option<Arc<TableDef>> {
+        if self.is_inherited() {
+            return None;
+        }
         self.view.read().table(id).map(|table| Arc::clone(&table.def))
     }
 

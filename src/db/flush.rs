@@ -123,8 +123,11 @@ impl Core {
             let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
             let key = KeyColumns::of(&table.def.spec);
             let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
-            let (writer, space) = (main.file.writer(), Mutex::new(&mut main.file));
-            let reserve = |len| Ok((space.lock().reserve(len), writer.clone()));
+            let space = Mutex::new(&mut main.file);
+            let reserve = |len| {
+                let mut file = space.lock();
+                Ok((file.reserve(len), file.writer()))
+            };
             let kind = SegmentKind::flushed(sealed.next_lsn - 1);
             self.write_parts(&table.def, &rows, kind, written, reserve)?;
         }
@@ -151,7 +154,7 @@ impl Core {
         let needed = |entry: &&DeleteEntry| !done.contains(&entry.lsn) && sealed.has(entry.table);
         let needed = sealed.deletes.iter().filter(needed);
         edits.extend(needed.cloned().map(Edit::Delete));
-        let base = || catalog_after(sealed, written);
+        let base = || catalog_after(sealed, written, &done);
         let quiet = writer.last_lsn() == flushed;
         let state = NewState {
             epoch: main.file.slot().epoch + u64::from(quiet),
@@ -170,9 +173,9 @@ impl Core {
         main.reclaim();
         self.counters.flushed(written);
         self.syncer.note(flushed);
-        self.change_view(|view| show_flushed(view, sealed, written));
+        self.change_view(|view| show_flushed(view, sealed, written, &done));
         // What was dropped meanwhile is kept as the manifest has it now.
-        show_flushed(&mut writer.dropped, sealed, written);
+        show_flushed(&mut writer.dropped, sealed, written, &done);
         Ok(())
     }
 
@@ -210,7 +213,7 @@ impl Sealed {
 
 /// The whole catalog as it will be. What was pending when the memtables were sealed is in the view
 /// of that moment; what was named in the log since then is in no commit yet.
-fn catalog_after(sealed: &Sealed, written: &[SegmentEntry]) -> Vec<Edit> {
+fn catalog_after(sealed: &Sealed, written: &[SegmentEntry], done: &BTreeSet<u64>) -> Vec<Edit> {
     let mut after = (*sealed.view).clone();
     for entry in written {
         after.apply(&Edit::AddSegment(entry.clone()));
@@ -218,20 +221,19 @@ fn catalog_after(sealed: &Sealed, written: &[SegmentEntry]) -> Vec<Edit> {
     for (table, _) in &sealed.chunks {
         after.apply(&Edit::Flushed(*table, sealed.next_lsn - 1));
     }
-    forget_deletes(&mut after, sealed);
+    forget_deletes(&mut after, sealed, done);
     after.edits()
 }
 
 /// Forgets the deletes whose rows were all in memtables that are flushed now.
-fn forget_deletes(view: &mut View, sealed: &Sealed) {
-    let done = sealed.done_deletes();
+fn forget_deletes(view: &mut View, sealed: &Sealed, done: &BTreeSet<u64>) {
     for entry in sealed.deletes.iter().filter(|entry| done.contains(&entry.lsn)) {
         view.apply(&Edit::ForgetDelete(entry.table, entry.lsn));
     }
 }
 
 /// Replaces the sealed chunks by the segments made of them.
-fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry]) {
+fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry], done: &BTreeSet<u64>) {
     for entry in written {
         view.apply(&Edit::AddSegment(entry.clone()));
     }
@@ -241,5 +243,5 @@ fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry]) {
             table.flushed_lsn = sealed.next_lsn - 1;
         }
     }
-    forget_deletes(view, sealed);
+    forget_deletes(view, sealed, done);
 }

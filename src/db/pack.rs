@@ -283,7 +283,9 @@ fn all_committed(group: &[Arc<Segment>], now: &TableView, writer: &Writer) -> bo
 /// forgotten by the flush that would name them.
 fn done_deletes(view: &View, table: TableId, writer: &Writer) -> Vec<Edit> {
     let Some(view) = view.table(table) else { return vec![] };
-    let in_log = |lsn| writer.deletes.iter().any(|entry| entry.lsn == lsn);
+    // Log numbers ascend, so that all of these come behind those that a commit has named.
+    let first_in_log = writer.deletes.first().map_or(u64::MAX, |entry| entry.lsn);
+    let in_log = |lsn| lsn >= first_in_log;
     // What a later delete hides too: those that retention makes, each covers the ones before it.
     let widest = view.deletes.iter().filter(|d| !in_log(d.entry.lsn) && d.key.is_none()).last();
     let done = view.deletes.iter().filter(|d| {

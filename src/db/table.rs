@@ -158,7 +158,7 @@ impl Db {
     /// Writes the rows of the memtables as segments and commits: whatever was written before
     /// survives power loss.
     pub fn flush(&self) -> Result<()> {
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         self.core.flush()
     }
 
@@ -194,7 +194,7 @@ impl Db {
 
     /// Packs the table of that name, or all of them: see [`Table::pack`].
     pub fn pack(&self, table: Option<&str>, least_rows: usize) -> Result<PackReport> {
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         if let Some(name) = table {
             return self.table(name)?.pack(least_rows);
         }
@@ -221,7 +221,7 @@ impl Db {
     /// `Schema` if there is one with another schema, or if the schema cannot be.
     pub fn create_table(&self, name: &str, spec: TableSpec) -> Result<Table> {
         self.core.check_open()?;
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         check_name("table", name)?;
         spec.validate()?;
         if let Some(table) = self.existing(name, &spec)? {
@@ -381,11 +381,12 @@ impl Table {
         self.def.id
     }
 
-    /// Fails if it shows a moment that has passed, or if maintenance failed in the background.
+    /// Fails if it shows a moment that has passed, if the database is closed, or if maintenance
+    /// failed in the background.
     #[inline]
     pub(in crate::db) fn check_now(&self) -> Result<()> {
         match self.moment {
-            None => self.core.maintenance.check(),
+            None => self.core.check_tended(),
             Some(_) => Err(Error::new(
                 ErrorKind::ReadOnly,
                 "the table is of a snapshot, which does not change; write to that of the database",

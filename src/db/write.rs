@@ -3,10 +3,13 @@
 //! A batch of many bytes does not go through the log: it is sorted and encoded, its segments are
 //! written to free space of the main file, and one log record names them. It is written once.
 
+use std::sync::Arc;
+
 use crate::base::batch::Batch;
 use crate::base::schema::DataType;
 use crate::base::value::Value;
 use crate::db::core::{Core, Writer};
+use crate::db::deletes::Delete;
 use crate::db::new_segments::SegmentKind;
 use crate::db::options::Durability;
 use crate::db::ranked::RankedGuard;
@@ -76,7 +79,7 @@ impl Core {
             let slot = *main.file.slot();
             let (lsn, seq) = (writer.next_lsn, writer.next_seq);
             let header = LogHeader::new(self.salt, slot.epoch + 1, slot.generation + 1, lsn, seq);
-            let health = std::sync::Arc::clone(&self.health);
+            let health = Arc::clone(&self.health);
             let log = LogFile::create(&*self.storage, log_path(&self.path), health, header)?;
             let state = NewState {
                 epoch: header.epoch,
@@ -192,14 +195,16 @@ impl Core {
         }
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
-        if writer.table(id).is_none() {
+        let Some(def) = writer.table(id).map(|table| Arc::clone(&table.def)) else {
             return Err(self.no_table(id));
-        }
+        };
         let durable = self.syncer.durable();
+        let seq = writer.next_seq;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let entry = DeleteEntry { table: id, lsn: log.next_lsn(), start, end, key };
+        Delete::new(entry.clone(), seq, &def.spec)
+            .map_err(|_| Error::invalid("the key is of another table"))?;
         let lsn = log.append(kind::DELETE, durable, |out| entry.encode(out))?;
-        let seq = writer.next_seq;
         self.change_view(|view| view.add_delete(&entry, seq));
         writer.deletes.push(entry);
         Ok(Some(self.receipt(writer, 0, lsn)))

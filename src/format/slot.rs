@@ -41,6 +41,8 @@ pub const KNOWN_COMPATIBLE: u64 = 0;
 /// Incompatible features this library knows: none yet. SPEC 2 lists those set aside.
 pub const KNOWN_INCOMPATIBLE: u64 = 0;
 const STATE_LOG_EXPECTED: u32 = 1;
+/// No count of commits, epochs, records or rows comes so far, and sums of two stay in 64 bits.
+const COUNTER_END: u64 = 1 << 62;
 const CHECKSUM_AT: usize = 504;
 
 /// The state of the database as of one commit.
@@ -164,7 +166,11 @@ impl Slot {
             log_expected: false,
         };
         slot.log_expected = r.u32("state").ok()? & STATE_LOG_EXPECTED != 0;
-        Some(slot)
+        let counters =
+            [slot.generation, slot.epoch, slot.durable_lsn, slot.next_lsn, slot.next_seq];
+        let sane =
+            slot.next_lsn > 0 && slot.next_seq > 0 && counters.iter().all(|&n| n < COUNTER_END);
+        sane.then_some(slot)
     }
 }
 
@@ -199,6 +205,16 @@ mod tests {
             assert!(!matches!(Slot::parse(&damaged), SlotState::Valid(_)), "bit {bit}");
         }
         assert_eq!(Slot::parse(&bytes[..SLOT_LEN - 1]), SlotState::Damaged);
+        for absurd in [
+            Slot { next_lsn: 0, ..slot },
+            Slot { next_seq: 0, ..slot },
+            Slot { next_seq: u64::MAX, ..slot },
+            Slot { next_lsn: COUNTER_END, ..slot },
+            Slot { epoch: u64::MAX, ..slot },
+            Slot { generation: u64::MAX - 1, ..slot },
+        ] {
+            assert_eq!(Slot::parse(&absurd.to_bytes()), SlotState::Damaged, "{absurd:?}");
+        }
         assert_eq!(Slot::parse(b"ts,value\n"), SlotState::Foreign);
     }
 }
