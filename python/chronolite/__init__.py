@@ -17,6 +17,7 @@ from chronolite._core import (
     Schema,
     Snapshot,
     Table,
+    Tail,
     __version__,
     salvage,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "StorageError",
     "Table",
     "TableNotFoundError",
+    "Tail",
     "VerifyReport",
     "__version__",
     "salvage",

@@ -31,6 +31,7 @@ __all__ = [
     "Schema",
     "Snapshot",
     "Table",
+    "Tail",
     "__version__",
     "salvage",
 ]
@@ -1025,10 +1026,83 @@ class Table:
         1 2024-01-01 00:00:02        NaN           0          61.0
         """
 
+    def tail(
+        self,
+        cursor: SupportsIndex | None = None,
+        timeout: float | timedelta | np.timedelta64 | str | None = None,
+    ) -> Tail:
+        """The change feed: an iterator of the rows that arrive, in the order of arrival, which
+        waits for them.
+
+        A row is handed out once it can be read by a scan, in batches of some ten thousand rows at
+        most, which have all columns that the table has by then. Every row is handed out once:
+        flushes, packing and retention neither repeat nor lose any. Rows that are deleted before
+        they are handed out are left out; so may be rows that another one took the place of, in a
+        table that does not keep all (``on_conflict``). Power loss may take rows that were handed
+        out and not durable yet; their numbers are then given to others. Of a snapshot's table there
+        are the rows that it has, and the feed ends after them.
+
+        Args:
+            cursor: The number of the row behind which to begin: the ``cursor`` of a feed or of one
+                of its batches, in this process or an earlier one, or what ``append_row`` returned.
+                0 is from the first row on, None from now on.
+            timeout: How long to wait for rows before the iteration ends: a number of seconds, a
+                ``timedelta``, or text such as "250ms". 0 takes what is there, None waits for ever.
+                A feed whose iteration has ended can be iterated again, and goes on.
+
+        Raises:
+            TableNotFoundError: The table was dropped, also while it waits.
+            ClosedError: The database was closed, also while it waits.
+            InvalidInputError: The cursor or the timeout is negative.
+            TypeError: The cursor is no int, or the timeout no length of time.
+
+        >>> feed = t.tail(timeout=0.01)
+        >>> row = t.append_row("2024-01-01", [24.0, 62.0])
+        >>> for batch in feed:
+        ...     len(batch), batch.cursor == row
+        (1, True)
+        >>> [len(batch) for batch in t.tail(cursor=0, timeout=0)]
+        [4]
+        """
+
     def __getitem__(self, range: slice, /) -> Scan: ...
     def __len__(self) -> int: ...
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Tail(Iterator[RecordBatch]):
+    """The rows of a table as they arrive: an iterator that waits for them.
+
+    ``Table.tail`` makes it and says what it yields; ``chronolite.aio.tail`` is the same for
+    ``async for``. It keeps the database open as its table does. One thread iterates at a time.
+
+    >>> feed = t.tail(cursor=0, timeout=0)
+    >>> next(feed).to_numpy()["humidity"]
+    array([60., 59., 61.])
+    >>> [len(batch) for batch in feed], feed.cursor
+    ([], 3)
+    """
+
+    @property
+    def cursor(self) -> int:
+        """The number of the last row that was handed out, or where the feed began.
+
+        >>> t.tail().cursor, t.tail(cursor=2).cursor
+        (3, 2)
+        """
+
+    def close(self) -> None:
+        """Ends the feed: iterating is over, also for a thread that waits in it.
+
+        >>> feed = t.tail()
+        >>> feed.close()
+        >>> list(feed)
+        []
+        """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> RecordBatch: ...
 
 @final
 class Scan:
@@ -1171,6 +1245,46 @@ class RecordBatch:
 
         >>> next(t.scan().batches()).schema.names
         ['ts', 'temp', 'humidity']
+        """
+
+    @property
+    def cursor(self) -> int | None:
+        """The number of its last row, behind which ``Table.tail`` goes on; None of a scan's batch.
+
+        >>> next(t.tail(cursor=0)).cursor
+        3
+        """
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The batch as a ``pyarrow.Table``; needs pyarrow.
+
+        >>> next(t.scan().batches()).to_arrow().column("temp").null_count
+        1
+        """
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The batch as a ``pandas.DataFrame``; needs pandas, but not pyarrow.
+
+        Nulls are as in ``Scan.to_pandas``.
+
+        >>> next(t.scan().batches()).to_pandas().shape
+        (3, 3)
+        """
+
+    def to_polars(self) -> polars.DataFrame:
+        """The batch as a ``polars.DataFrame``; needs polars.
+
+        >>> next(t.scan().batches()).to_polars().shape
+        (3, 3)
+        """
+
+    def to_numpy(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The batch as a dict of NumPy arrays, one a column, of one length.
+
+        Nulls are as in ``Scan.to_numpy``.
+
+        >>> next(t.scan().batches()).to_numpy()["humidity"]
+        array([60., 59., 61.])
         """
 
     def __len__(self) -> int: ...

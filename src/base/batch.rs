@@ -38,7 +38,12 @@ pub struct Column {
 impl Column {
     /// A column of fixed width without nulls.
     pub fn from_vec<T: ArrowNativeType>(values: Vec<T>) -> Self {
-        Self { data: Data::Fixed(Buffer::from_vec(values)), validity: None }
+        Self::from_buffer(Buffer::from_vec(values))
+    }
+
+    /// A column of fixed width without nulls, which shares its values.
+    pub fn from_buffer(values: Buffer) -> Self {
+        Self { data: Data::Fixed(values), validity: None }
     }
 
     /// A column of text without nulls.

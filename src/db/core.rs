@@ -2,8 +2,9 @@
 //!
 //! Lock order, outermost first: `main` (the main file: extents and commits), `writer` (the log and
 //! the memtables), `view` (what readers see). Whoever holds one takes only those after it. Readers
-//! take `view` alone, and for a moment. Syncs of the log are waited for under none of them: the
-//! syncer has locks of its own, under which none of these is taken.
+//! take `view` alone, and for a moment. The lock of `feed` stands between `writer` and `view`. Syncs
+//! of the log are waited for under none of them: the syncer has locks of its own, under which none
+//! of these is taken.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::db::catalog::View;
 use crate::db::cells::Cells;
 use crate::db::counters::Counters;
+use crate::db::feed::{Feed, INHERITED};
 use crate::db::load::Load;
 use crate::db::maintenance::Maintenance;
 use crate::db::options::{DbOptions, Durability};
@@ -54,6 +56,8 @@ pub(crate) struct Core {
     /// The highest row number that readers may see.
     visible: AtomicU64,
     closed: AtomicBool,
+    /// Those who wait for rows.
+    pub(crate) feed: Arc<Feed>,
     /// Held while segments are packed: outside of all other locks.
     pub(crate) packing: Mutex<()>,
     pub(crate) counters: Counters,
@@ -178,6 +182,7 @@ impl Core {
             writer: Ranked::new(Rank::Writer, writable.then_some(parts.writer)),
             view: RwLock::new(Arc::new(parts.view)),
             closed: AtomicBool::new(false),
+            feed: Arc::default(),
             packing: Mutex::new(()),
             counters: Counters::default(),
             maintenance: Maintenance::default(),
@@ -213,12 +218,8 @@ impl Core {
     /// The error for a handle that was closed or inherited.
     #[cold]
     pub(crate) fn closed(&self) -> Error {
-        let message = if self.is_inherited() {
-            "this handle was opened by the parent process before a fork; open the database again \
-             in this process"
-        } else {
-            "the database is closed; open it again"
-        };
+        let message =
+            if self.is_inherited() { INHERITED } else { "the database is closed; open it again" };
         Error::new(ErrorKind::Closed, message).in_file(&self.path)
     }
 
@@ -235,6 +236,7 @@ impl Core {
     /// Marks it as closed.
     pub(crate) fn mark_closed(&self) {
         self.closed.store(true, Ordering::Release);
+        self.feed.wake();
     }
 
     /// The writer, for whoever has the core for itself.
@@ -283,6 +285,11 @@ impl Core {
         (Arc::clone(&view), self.visible.load(Ordering::Acquire))
     }
 
+    /// The highest row number that readers may see.
+    pub(crate) fn visible(&self) -> u64 {
+        self.visible.load(Ordering::Acquire)
+    }
+
     /// The definition of a table as it is now; `None` if it was dropped. In a fork child too, where
     /// a thread of the parent may have had the view's lock, which nobody gives back.
     #[inline]
@@ -299,11 +306,13 @@ impl Core {
         change(Arc::make_mut(&mut view))
     }
 
-    /// Changes the view and the highest visible row number as one.
+    /// Changes the view and the highest visible row number as one. The writer's lock is held.
     pub(crate) fn change_view_upto<R>(&self, seq: u64, change: impl FnOnce(&mut View) -> R) -> R {
         let mut view = self.view.write();
         let result = change(Arc::make_mut(&mut view));
         self.visible.store(seq, Ordering::Release);
+        drop(view);
+        self.feed.published();
         result
     }
 
@@ -312,10 +321,12 @@ impl Core {
         self.change_view(|view| view.add_chunk(id, chunk));
     }
 
-    /// Lets readers see rows up to `seq`, which are all in chunks of the view.
+    /// Lets readers see rows up to `seq`, which are all in chunks of the view. The writer's lock is
+    /// held.
     #[inline]
     pub(crate) fn publish(&self, seq: u64) {
         self.visible.store(seq, Ordering::Release);
+        self.feed.published();
     }
 
     /// True if writes wait for a sync of theirs.

@@ -138,6 +138,24 @@ pub(crate) fn memtable_rows(
     pieces
 }
 
+/// Some rows of a chunk.
+pub(crate) type ChunkRows = (Arc<Chunk<Cells>>, Vec<Range<usize>>);
+
+/// Rows of a memtable with numbers above `after` that nothing hides: those of each chunk.
+pub(crate) fn memtable_rows_after(table: &TableView, visible: u64, after: u64) -> Vec<ChunkRows> {
+    let mut pieces = Vec::new();
+    for chunk in &table.chunks {
+        let rows = chunk.visible(after)..chunk.visible(visible);
+        let Some(&first) = chunk.seq(rows.end).get(rows.start) else { continue };
+        let later: Vec<&Delete> = table.deletes.iter().filter(|d| d.seq > first).collect();
+        let rows = if later.is_empty() { vec![rows] } else { left(chunk, table, rows, &later) };
+        if !rows.is_empty() {
+            pieces.push((Arc::clone(chunk), rows));
+        }
+    }
+    pieces
+}
+
 /// What the deletes leave of a range of rows.
 fn left(
     chunk: &Chunk<Cells>,

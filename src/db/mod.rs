@@ -16,6 +16,7 @@
 //!   last; `counters`: what was written
 //! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
 //!   rows come to
+//! - `tail`: rows as they arrive, from `arrivals`; `feed`: waking those who wait for them
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
 //!   `rounds` that pack what is `worth` it
@@ -24,6 +25,7 @@
 
 pub mod aggregate;
 mod alter;
+mod arrivals;
 mod batches;
 pub(crate) mod catalog;
 pub(crate) mod cells;
@@ -37,6 +39,7 @@ mod deletes;
 mod diagnosis;
 pub mod downsample;
 mod extent;
+mod feed;
 mod flush;
 mod handle;
 mod load;
@@ -59,6 +62,7 @@ mod source;
 pub mod stats;
 mod syncer;
 pub mod table;
+mod tail;
 pub(crate) mod validate;
 pub mod verify;
 mod worth;
@@ -77,5 +81,6 @@ pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
 pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats};
 pub use table::{Db, PACKED_ROWS, Snapshot, Table};
+pub use tail::{Interrupt, Tail, TailBatch};
 pub use verify::{Progress, VerifyReport};
 pub use write::Receipt;

@@ -276,7 +276,10 @@ impl Plan {
     }
 }
 
-fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<ScanColumn>> {
+pub(crate) fn result_columns(
+    table: &TableView,
+    names: Option<&[String]>,
+) -> Result<Vec<ScanColumn>> {
     let spec = &table.def.spec;
     let time = || ScanColumn::Time { name: spec.time_column.clone(), unit: spec.unit };
     let Some(names) = names else {
@@ -299,7 +302,7 @@ fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<Sca
     Ok(columns)
 }
 
-fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
+pub(crate) fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
     let spec = &table.def.spec;
     let (mut positions, mut fields) = (Vec::new(), Vec::new());
     for column in columns {

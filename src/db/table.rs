@@ -58,7 +58,7 @@ pub struct Table {
     pub(in crate::db) core: Handle,
     def: Arc<TableDef>,
     /// The moment that it shows; `None` for now.
-    moment: Option<Snapshot>,
+    pub(in crate::db) moment: Option<Snapshot>,
 }
 
 /// One moment of the whole database, for as long as it is held: what is appended, deleted, packed or
@@ -395,7 +395,7 @@ impl Table {
     }
 
     /// The table as readers see it now, and up to which row number.
-    fn now(&self) -> Result<(Arc<TableView>, u64)> {
+    pub(in crate::db) fn now(&self) -> Result<(Arc<TableView>, u64)> {
         self.core.check_open()?;
         let (view, visible) = match &self.moment {
             Some(moment) => (Arc::clone(&moment.view), moment.visible),
