@@ -91,6 +91,12 @@ impl Db {
         report::packed(py, &py.detach(|| self.db.compact_retention_now())?)
     }
 
+    /// Moves a database of mode "r" on to what is committed by now; every new scan, length and so on
+    /// does so by itself.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.db.refresh())?)
+    }
+
     /// Writes everything out and closes the file. Closing twice does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.db.close())?)

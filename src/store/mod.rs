@@ -6,7 +6,8 @@
 //!
 //! - `storage`: the two traits, and loops over short reads and writes
 //! - `real`: files of the operating system; `map`: their mappings
-//! - `lock`: the one writer; `fork`: what a child process must not inherit
+//! - `lock`: the one writer; `readers`: what those beside it need; `fork`: what a child process must
+//!   not inherit
 //! - `main_file`, `extents`: placing what is new, and committing it
 //! - `log_file`, `group_sync`: appending to the log, and one sync for many
 //! - `recovery`, `replay`: which state is in force, and which records of the log count
@@ -22,6 +23,7 @@ pub mod lock;
 pub mod log_file;
 pub mod main_file;
 mod map;
+pub mod readers;
 pub mod real;
 pub mod recovery;
 pub mod replay;

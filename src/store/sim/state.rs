@@ -80,6 +80,8 @@ pub(super) struct Inode {
     pub(super) handles: usize,
     /// The handle that holds the lock.
     pub(super) locked_by: Option<u64>,
+    /// Locks on single bytes: the byte, the handle, and how many times.
+    pub(super) byte_locks: BTreeMap<(u64, u64), usize>,
 }
 
 /// What an operation is, as far as faults are concerned.
@@ -183,7 +185,14 @@ impl State {
 
     pub(super) fn new_inode(&mut self, content: Chunks) -> usize {
         let history = History::new(self.now(), content.clone());
-        let inode = Inode { live: content, history, named: true, handles: 0, locked_by: None };
+        let inode = Inode {
+            live: content,
+            history,
+            named: true,
+            handles: 0,
+            locked_by: None,
+            byte_locks: BTreeMap::new(),
+        };
         self.inodes.push(inode);
         self.inodes.len() - 1
     }
