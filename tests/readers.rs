@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_buffer::ScalarBuffer;
 use chronolite::base::schema::StoragePolicy as Policy;
+use chronolite::db::Snapshot;
 use chronolite::store::sim::{Fault, SimStorage};
 use chronolite::store::storage::{OpenMode, Storage};
 use chronolite::store::{RealStorage, readers::Readers};
 use chronolite::{
-    Batch, Column, DataType, Db, DbOptions, ErrorKind, Mode, ScanSpec, Snapshot, Table, TableSpec,
+    Batch, Column, DataType, Db, DbOptions, ErrorKind, Mode, ScanSpec, Table, TableSpec,
 };
 use common::{Rng, figures, seed, size};
 

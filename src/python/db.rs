@@ -91,8 +91,7 @@ impl Db {
         report::packed(py, &py.detach(|| self.db.compact_retention_now())?)
     }
 
-    /// Moves a database of mode "r" on to what is committed by now; every new scan, length and so on
-    /// does so by itself.
+    /// Moves a database of mode "r" on to what is committed by now.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.db.refresh())?)
     }

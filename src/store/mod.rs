@@ -5,7 +5,7 @@
 //! can put the fault-injecting storage of `sim` in its place.
 //!
 //! - `storage`: the two traits, and loops over short reads and writes
-//! - `real`: files of the operating system; `map`: their mappings
+//! - `real`: files of the operating system; `map`: their mappings; `bus`: mapped files that are cut
 //! - `lock`: the one writer; `readers`: what those beside it need; `fork`: what a child process must
 //!   not inherit
 //! - `main_file`, `extents`: placing what is new, and committing it
@@ -15,6 +15,7 @@
 //! - `health`: whether the writer may still write
 //! - `sim`: a disk in memory, with faults and images of what a power loss leaves
 
+pub mod bus;
 pub mod extents;
 pub mod fork;
 pub mod group_sync;
