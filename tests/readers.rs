@@ -197,7 +197,7 @@ fn a_long_moment_keeps_what_it_shows_and_nothing_of_what_came_later() {
             sizes.push(db.stats().unwrap().file_bytes);
         }
         assert_eq!(moment.table("t").unwrap().len().unwrap(), 3000);
-        assert!(sizes[19] <= sizes[6], "{sizes:?}");
+        assert!(sizes[19] <= sizes[6] + 8192, "{sizes:?}");
     });
 }
 
@@ -328,7 +328,9 @@ fn a_record_that_is_being_written_is_the_end_of_the_log() {
         assert!(holder.try_lock().unwrap());
         let reader = read(&live, path);
         let seen = reader.table("t").unwrap();
-        assert_eq!(seen.len().unwrap(), 10, "{cut}");
+        // What is missing may be zeros.
+        let is_whole = part == after;
+        assert_eq!(seen.len().unwrap(), if is_whole { 20 } else { 10 }, "{cut}");
         let file = live.open(log, OpenMode::Write).unwrap();
         chronolite::store::write_all_at(&*file, &after, 0).unwrap();
         assert_eq!(seen.len().unwrap(), 20, "{cut}");
@@ -339,14 +341,17 @@ fn a_record_that_is_being_written_is_the_end_of_the_log() {
 #[test]
 fn faults_reach_the_places_of_readers() {
     let path = Path::new("/data/a.chl");
-    for number in 1..60 {
+    for (number, of_locks) in (1..40).flat_map(|number| [(number, false), (number, true)]) {
         let disk = SimStorage::new();
         let storage: Arc<dyn Storage> = Arc::new(disk.clone());
         let db = write(&storage, path);
         let table = db.create_table("t", spec(Policy::Raw)).unwrap();
         append(&table, 0..3000);
         db.flush().unwrap();
-        disk.fail_read_at(disk.read_count() + number, Fault::Eio, false);
+        match of_locks {
+            true => disk.fail_lock_at(disk.lock_count() + number, Fault::Eio, false),
+            false => disk.fail_read_at(disk.read_count() + number, Fault::Eio, false),
+        }
         let options = DbOptions::default().mode(Mode::Read);
         let opened = Db::open_with(Arc::clone(&storage), path, options.clone());
         let opened = opened.or_else(|e| {
@@ -358,7 +363,7 @@ fn faults_reach_the_places_of_readers() {
         let seen = moment.table("t").unwrap();
         churn_despite_faults(&db, &table);
         disk.clear_faults();
-        assert_eq!(values(&seen), (0..3000).collect::<Vec<i64>>(), "read {number}");
+        assert_eq!(values(&seen), (0..3000).collect::<Vec<i64>>(), "{number} {of_locks}");
     }
 }
 
@@ -439,12 +444,7 @@ fn snapshots() {
 }
 
 /// Takes moments and compares what they show, then and later; returns how often.
-fn hold_moments(
-    storage: &Arc<dyn Storage>,
-    path: &Path,
-    number: u64,
-    stop: &AtomicBool,
-) -> u64 {
+fn hold_moments(storage: &Arc<dyn Storage>, path: &Path, number: u64, stop: &AtomicBool) -> u64 {
     let (reader, mut rng) = (read(storage, path), Rng(seed() + number));
     let (mut held, mut compared) = (Vec::<(Snapshot, Vec<i64>)>::new(), 0);
     while !stop.load(Ordering::Relaxed) || held.is_empty() {
@@ -468,7 +468,8 @@ fn without_a_look_at_the_readers_a_moment_is_lost() {
     const IGNORE: &str = "CHRONOLITE_TEST_IGNORE_READERS";
     if std::env::var_os(IGNORE).is_none() {
         let test = std::env::current_exe().unwrap();
-        let run = std::process::Command::new(test).args(["--exact", NAME]).env(IGNORE, "1").output();
+        let run =
+            std::process::Command::new(test).args(["--exact", NAME]).env(IGNORE, "1").output();
         let output = run.unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!output.status.success() && text.contains("reader's moment"), "{text}");

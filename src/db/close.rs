@@ -30,7 +30,8 @@ impl Core {
             // Of the commit before the last: for the next writer all that is there now was there
             // then, what is in use and what is free.
             let pinned = pin.close(Some(open.file.slot().generation - 1));
-            let pinned = pinned.map_err(|e| Error::from_io("keep what is exported of", &self.path, e));
+            let pinned =
+                pinned.map_err(|e| Error::from_io("keep what is exported of", &self.path, e));
             closed = closed.and(pinned);
         }
         self.syncer.detach();

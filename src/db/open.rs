@@ -99,11 +99,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
 }
 
 /// Opens it to read what is committed, whoever writes meanwhile.
-fn open_to_follow(
-    storage: Arc<dyn Storage>,
-    path: &Path,
-    options: DbOptions,
-) -> Result<Arc<Core>> {
+fn open_to_follow(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Arc<Core>> {
     let (mut follower, recovery) = Follower::begin(Arc::clone(&storage), path)?;
     let (path, slot) = (follower.path().to_path_buf(), follower.slot());
     let (file, health) = (Arc::clone(follower.file()), Arc::new(Health::default()));
@@ -242,11 +238,7 @@ impl Rebuilt {
     }
 
     /// Applies a record; `Ok(false)` if it names extents that did not reach the disk.
-    pub(crate) fn apply(
-        &mut self,
-        record: &Record<'_>,
-        at: &Place<'_>,
-    ) -> Result<bool, Malformed> {
+    pub(crate) fn apply(&mut self, record: &Record<'_>, at: &Place<'_>) -> Result<bool, Malformed> {
         let mut r = Reader::new(record.body);
         match record.frame.kind {
             kind::CREATE_TABLE => {

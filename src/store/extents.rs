@@ -44,8 +44,7 @@ impl Extents {
     /// overlap or one is not where an extent can be.
     pub fn new(mut used: Vec<(u64, u64)>, file_len: u64, generation: u64) -> Option<Self> {
         used.sort_unstable();
-        let mut space =
-            Self { end: file_len.max(HEADER_LEN), generation, ..Self::empty() };
+        let mut space = Self { end: file_len.max(HEADER_LEN), generation, ..Self::empty() };
         let mut at = HEADER_LEN;
         for (offset, len) in used {
             let end = offset.checked_add(len)?.checked_next_multiple_of(EXTENT_ALIGN)?;

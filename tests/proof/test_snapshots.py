@@ -1,10 +1,9 @@
 """Moments that are held in other processes, through packs and retentions of the writer.
 
-The half of this with threads is `snapshots` in tests/readers.rs, and so is its control: a writer that
-does not look at the readers.
+The half of this with threads is `snapshots` in tests/readers.rs, where its control is too: a writer
+that does not look at the readers.
 """
 
-import os
 import time
 
 import numpy as np
@@ -67,8 +66,9 @@ def test_snapshots(path):
         change(db, 0)
         readers = []
         try:
-            for number in range(READERS):
-                readers.append(Other(path, READER.format(seed=sizes.SEED + number)))
+            readers += [Other(path) for _ in range(READERS)]
+            for number, reader in enumerate(readers):
+                reader.do(READER.format(seed=sizes.SEED + number))
             # The last one takes a moment now and never lets go of it.
             first = readers[-1].do("long = db.snapshot()") or readers[-1].do("shown(long['raw'])")
             for round_ in range(1, rounds + 1):
@@ -80,7 +80,7 @@ def test_snapshots(path):
                 kept = max(kept, db.stats()["kept_for_readers"])
             assert readers[-1].do("shown(long['raw'])") == first
             assert db.stats()["readers"] == READERS
-            held = os.stat(path)
+            held = path.stat()
             # Half of them end, half are killed.
             for number, reader in enumerate(readers):
                 reader.kill() if number % 2 else reader.end()
@@ -91,16 +91,16 @@ def test_snapshots(path):
         stats = db.stats()
         assert (stats["readers"], stats["kept_for_readers"]) == (0, 0)
         used = sum(table["disk_bytes"] for table in stats["tables"].values())
-        after = os.stat(path)
+        after = path.stat()
         assert kept > 0
         assert after.st_size < held.st_size
         assert after.st_size < 3 * used + 65_536
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
     sizes.figures(
         "snapshots",
         f"{READERS} readers in processes of their own held moments through {rounds} packs and "
-        f"retentions of two tables; {compared:,} comparisons, 0 differences; at most {kept:,} bytes "
-        f"were kept for them; the file has {after.st_size:,} bytes for {used:,} of segments after "
+        f"retentions of two tables; {compared:,} comparisons, 0 differences; at most {kept:,} "
+        f"bytes were kept for them; the file has {after.st_size:,} bytes for {used:,} of segments after "
         f"they ended or were killed, {held.st_size:,} before",
     )
 

@@ -68,7 +68,7 @@ def shown(table: Any) -> list[Any]:
 
 
 def names(path: Path) -> list[str]:
-    return sorted(os.listdir(path.parent))
+    return sorted(file.name for file in path.parent.iterdir())
 
 
 def test_rows_in_the_log_are_seen(filled: Path, start: Start) -> None:
@@ -302,7 +302,7 @@ def test_a_folder_that_cannot_be_written(filled: Path, start: Start) -> None:
             moment = reader.do("moment = db.snapshot(); scan = t.scan()") or reader.do("shown(t)")
             with cl.Db(filled) as db:
                 db["t"].append_row(5000, [7])
-                os.chmod(f"{filled}-wal", 0o444)
+                Path(f"{filled}-wal").chmod(0o444)
                 assert reader.do("len(t)") == 1001
                 db["t"].delete(None, None)
                 db.compact()
@@ -368,7 +368,7 @@ child = None
         assert reader.do("len(t)") == 1001
         assert db.stats()["readers"] == 1
         reader.kill()
-        assert os.path.exists(f"/proc/{child}")
+        assert Path(f"/proc/{child}").exists()
         assert db.stats()["readers"] == 0
     os.kill(child, 9)
 

@@ -167,9 +167,7 @@ impl File for SimFile {
 
     fn lock_byte(&self, at: u64) -> io::Result<()> {
         let mut state = self.disk.lock();
-        if let Some(fault) = state.begin_read(0) {
-            return Err(fault.error());
-        }
+        state.begin_lock()?;
         *state.inodes[self.inode].byte_locks.entry((at, self.handle)).or_default() += 1;
         Ok(())
     }
@@ -185,9 +183,7 @@ impl File for SimFile {
 
     fn locked_byte(&self, from: u64, to: u64) -> io::Result<Option<u64>> {
         let mut state = self.disk.lock();
-        if let Some(fault) = state.begin_read(0) {
-            return Err(fault.error());
-        }
+        state.begin_lock()?;
         let inode = &state.inodes[self.inode];
         if from < WRITER_LOCK_END && inode.locked_by.is_some_and(|holder| holder != self.handle) {
             return Ok(Some(from));

@@ -142,6 +142,9 @@ pub(super) struct State {
     pub(super) reads: usize,
     pub(super) faults: Vec<Armed>,
     pub(super) read_faults: Vec<Armed>,
+    /// Locks on single bytes, taken or looked for.
+    pub(super) locks: usize,
+    pub(super) lock_faults: Vec<Armed>,
     /// In chunks.
     pub(super) limit: Option<usize>,
     pub(super) without_syncs: bool,
@@ -181,6 +184,13 @@ impl State {
     pub(super) fn begin_read(&mut self, len: usize) -> Option<Fault> {
         self.reads += 1;
         fire(&mut self.read_faults, self.reads, Kind::Read(len))
+    }
+
+    /// Counts a lock on a byte, or a look for one, and gives the fault that hits it.
+    pub(super) fn begin_lock(&mut self) -> io::Result<()> {
+        self.locks += 1;
+        let fault = fire(&mut self.lock_faults, self.locks, Kind::Other);
+        fault.map_or(Ok(()), |fault| Err(fault.error()))
     }
 
     pub(super) fn new_inode(&mut self, content: Chunks) -> usize {
