@@ -100,8 +100,8 @@ def test_snapshots(path):
         "snapshots",
         f"{READERS} readers in processes of their own held moments through {rounds} packs and "
         f"retentions of two tables; {compared:,} comparisons, 0 differences; at most {kept:,} "
-        f"bytes were kept for them; the file has {after.st_size:,} bytes for {used:,} of segments after "
-        f"they ended or were killed, {held.st_size:,} before",
+        f"bytes were kept for them; the file has {after.st_size:,} bytes for {used:,} of "
+        f"segments after they ended or were killed, {held.st_size:,} before",
     )
 
 
