@@ -101,7 +101,11 @@ class Db:
             are joined; ``max_segments_per_pack`` (64) at once; ``max_writes_per_sec`` (100,000
             rows, over ``write_load_window_ms``, 5000): more make it wait, unless nothing was
             written for ``min_idle_ms`` (1000).
-        mode: ``"rw"``, or ``"r"`` for reading only.
+        mode: ``"rw"``, or ``"r"`` for reading only, in any number of processes while one writes.
+            A reader shows what is committed, rows still in the log included: each new scan, length,
+            snapshot and so on what is there by then, and those that there are their own moment,
+            until they are dropped. It changes nothing, leaves nothing beside the file, and needs no
+            right to write. Calls that write raise ``ReadOnlyError``.
         durability: ``"sync"`` returns when the rows survive power loss; ``"interval"`` survives
             the process being killed at once, and power loss after at most the interval;
             ``"none"`` survives neither until ``flush()``. No level corrupts.
@@ -115,7 +119,8 @@ class Db:
     that closes it too. Everything used after the close raises ``ClosedError``.
 
     Raises:
-        DatabaseLockedError: Someone else has it open for writing (``.pid`` says who).
+        DatabaseLockedError: It is to be written, and someone else has it open for writing
+            (``.pid`` says who).
         CorruptionError, FormatError: The file is damaged, or not one of this library's.
         OSError: The file cannot be opened; always a ``ChronoliteError`` too.
         InvalidInputError: ``retention_ms`` is negative, ``auto_maintenance`` or another option has
@@ -158,6 +163,19 @@ class Db:
         ...     sensor.delete(None, None)
         ...     len(sensor), len(moment["sensor"])
         (0, 3)
+        """
+
+    def refresh(self) -> None:
+        """Moves a database of mode "r" on to what is committed by now.
+
+        Every new scan, length and so on does so by itself. What was taken before, scans and
+        snapshots, shows its own moment still. With mode "rw" there is nothing to do.
+
+        >>> with cl.Db(path, mode="r") as reader:
+        ...     seq = db.append_row("sensor", 1704067203000, [25.8, 60.0])
+        ...     reader.refresh()
+        ...     len(reader["sensor"])
+        4
         """
 
     def pack(self, table: str | None = None) -> dict[str, int]:
@@ -600,7 +618,9 @@ class Db:
         """Counts and sizes, in rows and bytes, of the whole database or of one table.
 
         The whole has ``path``, ``file_bytes``, ``log_bytes``, ``generation``, ``epoch``,
-        ``next_seq``, ``write_amplification`` (how many times each byte of a segment was written,
+        ``next_seq``, ``readers`` (processes that have it open in mode "r" or hold buffers of it),
+        ``kept_for_readers`` (bytes that would be free but for them; told by who writes),
+        ``write_amplification`` (how many times each byte of a segment was written,
         since the open; None before the first flush), ``maintenance`` and ``tables``, by name.
         ``maintenance`` has what was done in the background since the open: ``running``, ``rounds``,
         ``flushes``, ``retention_runs``, ``packs``, ``segments_before``, ``segments_after``,

@@ -1,5 +1,7 @@
 //! The state of an open database and its locks.
 //!
+//! Where it is open for reading only there is neither main file nor writer, but a `follower`.
+//!
 //! Lock order, outermost first: `main` (the main file: extents and commits), `writer` (the log and
 //! the memtables), `view` (what readers see). Whoever holds one takes only those after it. Readers
 //! take `view` alone, and for a moment. The lock of `feed` stands between `writer` and `view`. Syncs
@@ -16,6 +18,7 @@ use crate::db::catalog::View;
 use crate::db::cells::Cells;
 use crate::db::counters::Counters;
 use crate::db::feed::{Feed, INHERITED};
+use crate::db::follower::Follower;
 use crate::db::load::Load;
 use crate::db::maintenance::Maintenance;
 use crate::db::options::{DbOptions, Durability};
@@ -25,6 +28,7 @@ use crate::db::syncer::{Syncer, Ticker};
 use crate::db::write_table::WriteTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{AddedColumn, DeleteEntry, SegmentEntry, SegmentId};
+use crate::format::slot::Slot;
 use crate::format::spec::{TableDef, TableId};
 use crate::index::Chunk;
 use crate::store::fork;
@@ -32,6 +36,7 @@ use crate::store::health::Health;
 use crate::store::lock::WriterLock;
 use crate::store::log_file::LogFile;
 use crate::store::main_file::MainFile;
+use crate::store::readers::Pin;
 use crate::store::storage::{File, Storage};
 
 /// Everything that handles of one open database share.
@@ -58,6 +63,10 @@ pub(crate) struct Core {
     closed: AtomicBool,
     /// Those who wait for rows.
     pub(crate) feed: Arc<Feed>,
+    /// How far it was read, if it is open for reading only and not closed. Outside of `view`.
+    follower: Mutex<Option<Follower>>,
+    /// What buffers that outlive the database hold, where it is open for writing.
+    pub(crate) pin: Option<Arc<Pin>>,
     /// Held while segments are packed: outside of all other locks.
     pub(crate) packing: Mutex<()>,
     pub(crate) counters: Counters,
@@ -159,14 +168,20 @@ pub(crate) struct Parts {
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) recovery: Recovery,
     pub(crate) next_segment: u64,
-    pub(crate) main: Option<Main>,
-    pub(crate) writer: Writer,
+    /// Where it is open for writing.
+    pub(crate) main: Option<(Main, Writer)>,
+    /// Where it is open for reading only.
+    pub(crate) follower: Option<Follower>,
     pub(crate) view: View,
+    /// The highest row number that readers may see.
+    pub(crate) visible: u64,
 }
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let writable = parts.main.is_some();
+        let (main, writer) = parts.main.unzip();
+        let pin = writable.then(|| Pin::without_place(Arc::clone(&parts.file)));
         Arc::new_cyclic(|me| Self {
             options: parts.options,
             storage: parts.storage,
@@ -177,12 +192,14 @@ impl Core {
             syncer: parts.syncer,
             recovery: parts.recovery,
             next_segment: AtomicU64::new(parts.next_segment),
-            main: Ranked::new(Rank::Main, parts.main),
-            visible: AtomicU64::new(parts.writer.next_seq - 1),
-            writer: Ranked::new(Rank::Writer, writable.then_some(parts.writer)),
+            main: Ranked::new(Rank::Main, main),
+            visible: AtomicU64::new(parts.visible),
+            writer: Ranked::new(Rank::Writer, writer),
             view: RwLock::new(Arc::new(parts.view)),
             closed: AtomicBool::new(false),
             feed: Arc::default(),
+            follower: Mutex::new(parts.follower),
+            pin,
             packing: Mutex::new(()),
             counters: Counters::default(),
             maintenance: Maintenance::default(),
@@ -276,6 +293,47 @@ impl Core {
     #[inline]
     pub(crate) fn try_writer(&self) -> Option<RankedGuard<'_, Option<Writer>>> {
         self.writer.try_lock()
+    }
+
+    /// What is committed by now, where somebody else may write, and otherwise what readers see: one
+    /// moment of the whole database, by the highest row number in it.
+    #[inline]
+    pub(crate) fn now(&self) -> Result<(Arc<View>, u64)> {
+        self.refresh()?;
+        Ok(self.snapshot())
+    }
+
+    /// Moves on to what is committed by now, if it is open for reading only.
+    #[inline]
+    pub(crate) fn refresh(&self) -> Result<()> {
+        self.check_open()?;
+        if self.writable { Ok(()) } else { self.follow() }
+    }
+
+    fn follow(&self) -> Result<()> {
+        let mut guard = self.follower.lock();
+        let follower = guard.as_mut().ok_or_else(|| self.closed())?;
+        if follower.advance()? {
+            let (view, visible) = follower.shown();
+            let mut shown = self.view.write();
+            *shown = Arc::new(view);
+            self.visible.store(visible, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// The slot of what was read last, where it is open for reading only.
+    pub(crate) fn followed_slot(&self) -> Option<Slot> {
+        self.follower.lock().as_ref().map(Follower::slot)
+    }
+
+    /// Lets go of all that is read, but for what buffers hold.
+    pub(crate) fn stop_following(&self) {
+        let follower = self.follower.lock().take();
+        *self.view.write() = Arc::default();
+        if let Some(follower) = follower {
+            follower.close();
+        }
     }
 
     /// What readers see now, and up to which row number: one moment of the whole database.

@@ -7,6 +7,7 @@
 //!   lately
 //! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
 //!   begin and end it
+//! - `follower`: what a database open for reading shows while somebody else writes
 //! - `catalog`, `segment_list`, `segment`: what readers see, replaced as a whole; `cells`: the
 //!   columns of a memtable
 //! - `deletes`: what they hide; `clustered`: segments in key order
@@ -41,6 +42,7 @@ pub mod downsample;
 mod extent;
 mod feed;
 mod flush;
+mod follower;
 mod handle;
 mod load;
 mod maintenance;

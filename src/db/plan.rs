@@ -174,7 +174,8 @@ impl Plan {
     }
 
     pub(crate) fn place(&self) -> Place<'_> {
-        self.core.place()
+        let place = self.core.place();
+        Place { pin: self.table.pin.as_ref().or(place.pin), ..place }
     }
 
     /// Rows from `start` to the end.

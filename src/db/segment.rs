@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::Malformed;
 use crate::format::edit::SegmentEntry;
 use crate::format::footer::Footer;
 use crate::format::segment::read_footer;
+use crate::store::readers::{Held, Pin};
 use crate::store::storage::File;
 
 /// Where segments are.
@@ -19,6 +20,8 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a dyn File,
     pub(crate) path: &'a Path,
     pub(crate) salt: u64,
+    /// What keeps them in their place, also for buffers that outlive the database.
+    pub(crate) pin: Option<&'a Arc<Pin>>,
 }
 
 /// A segment, and its footer once somebody needed it.
@@ -32,6 +35,7 @@ pub(crate) struct Segment {
 struct Pinned {
     extent: Buffer,
     _segment: Arc<Segment>,
+    _held: Option<Held>,
 }
 
 impl AsRef<[u8]> for Pinned {
@@ -56,7 +60,9 @@ impl Segment {
             }
             _ => Error::from_io("map a segment", at.path, e),
         })?;
-        let extent = Buffer::from(Bytes::from_owner(Pinned { extent, _segment: Arc::clone(self) }));
+        let held = at.pin.map(|pin| pin.hold().ok_or_else(|| closed(at.path))).transpose()?;
+        let pinned = Pinned { extent, _segment: Arc::clone(self), _held: held };
+        let extent = Buffer::from(Bytes::from_owner(pinned));
         if let Some(footer) = self.footer.get() {
             return Ok((Arc::clone(footer), extent));
         }
@@ -72,4 +78,9 @@ impl Segment {
             format!("segment {} of table {}: {}", self.entry.id, self.entry.table, bad.what);
         Error::corruption(message).at(path, self.entry.offset + bad.at as u64)
     }
+}
+
+#[cold]
+fn closed(path: &Path) -> Error {
+    Error::new(ErrorKind::Closed, "the database was closed meanwhile").in_file(path)
 }

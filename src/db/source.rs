@@ -21,6 +21,7 @@ use crate::format::key::KeyColumns;
 use crate::format::rows::SortedRows;
 use crate::format::segment::{read_column, read_seq, read_ts, rows_between};
 use crate::index::merge::Head;
+use crate::store::bus::is_cut;
 
 /// Which columns a scan reads, and the key among them.
 #[derive(Debug)]
@@ -215,6 +216,7 @@ impl Source {
             let key = self.filter.key.take();
             let clustered = Clustered { entry: &segment.entry, footer: &footer, extent: &extent };
             let rows = clustered.read(wanted, (*start, *end), key.as_deref(), deletes);
+            let rows = rows.and_then(|rows| refuse_cut(&extent).map(|()| rows));
             let rows = rows.map_err(|bad| segment.damage(at.path, bad))?;
             self.rest = Some(0..rows.rows()).filter(|rows| !rows.is_empty()).into_iter().collect();
             self.kind = Kind::Memory(rows);
@@ -262,7 +264,16 @@ fn segment_part(
         false => None,
     };
     let columns = read_wanted(footer, extent, wanted, rows.clone())?;
+    refuse_cut(extent)?;
     Ok(Part { rows: rows.len(), ts, seq, columns, key: wanted.key.clone() })
+}
+
+/// Fails if somebody cut the file while it was read: what was decoded then may be zeros.
+fn refuse_cut(extent: &Buffer) -> Result<(), Malformed> {
+    match is_cut(extent) {
+        true => Err(Malformed { what: "the file was cut while it was read", at: 0 }),
+        false => Ok(()),
+    }
 }
 
 /// The wanted columns of some rows of a segment.

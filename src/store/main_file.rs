@@ -20,6 +20,7 @@ use crate::format::slot::{FORMAT_VERSION, KNOWN_COMPATIBLE, Slot, slot_offset};
 use crate::format::{EXTENT_ALIGN, HEADER_LEN, PAGE};
 use crate::store::extents::Extents;
 use crate::store::health::Health;
+use crate::store::readers::Readers;
 use crate::store::storage::{File, write_all_at};
 
 /// Least room a manifest is given.
@@ -35,6 +36,8 @@ pub struct MainFile {
     /// Length that the other slot calls committed; not known until it was written.
     other_len: Option<u64>,
     extents: Extents,
+    /// Who read when the slot in force was written.
+    readers: Readers,
 }
 
 /// Writes extents that were reserved, on any thread and without the main file's lock. While there
@@ -150,7 +153,8 @@ impl MainFile {
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
         let written = Arc::new(AtomicU64::new(extents.end()));
         let sink = Sink { file, path: path.into(), health, written };
-        Some(Self { sink, in_flight: Arc::default(), slot, other_len: None, extents })
+        let (in_flight, readers) = (Arc::default(), Readers::unknown());
+        Some(Self { sink, in_flight, slot, other_len: None, extents, readers })
     }
 
     /// The state in force.
@@ -195,13 +199,19 @@ impl MainFile {
     }
 
     /// Gives back an extent that commits from `generation` on do not name. The slot before that one
-    /// does until it is overwritten.
+    /// does until it is overwritten, and readers may look at it for longer.
     pub fn release(&mut self, generation: u64, offset: u64, len: u64) {
-        if generation < self.slot.generation {
-            self.extents.discard(offset, len);
-        } else {
-            self.extents.release(generation, offset, len);
-        }
+        self.extents.release(generation, offset, len, &self.readers);
+    }
+
+    /// Who reads now, besides this writer.
+    pub fn readers(&self) -> Readers {
+        Readers::look(&**self.file())
+    }
+
+    /// Bytes that would be free but for readers.
+    pub fn kept_for_readers(&self) -> u64 {
+        self.extents.kept()
     }
 
     /// Commits `edits` and the new state. `base` gives the whole catalog with the edits applied; it
@@ -257,17 +267,19 @@ impl MainFile {
         self.sync()?;
         self.write_slot(&next)?;
         self.sync()?;
+        let before = std::mem::replace(&mut self.slot, next);
+        self.other_len = Some(before.file_len);
         if folded {
-            self.extents.release(generation, self.slot.manifest_at, self.slot.manifest_room);
+            self.release(generation, before.manifest_at, before.manifest_room);
         }
-        self.other_len = Some(self.slot.file_len);
-        self.slot = next;
-        self.extents.settle(generation);
+        // Published first: who is not seen now reads this commit or a later one.
+        self.readers = self.readers();
+        self.extents.settle(generation, &self.readers);
         Ok(())
     }
 
-    /// Gives the system back what is free: the file's tail is cut off, holes are punched into the
-    /// rest.
+    /// Gives the system back what is free: the file's tail is cut off, unless somebody reads, holes
+    /// are punched into the rest.
     pub fn trim(&mut self) -> Result<()> {
         self.sink.health.check()?;
         let io = |e| Error::from_io("give back free space of", self.path(), e);
@@ -278,6 +290,9 @@ impl MainFile {
             }
         }
         let Some(other_len) = self.other_len else { return Ok(()) };
+        if !self.readers().is_empty() {
+            return Ok(()); // they may be about to compare the length with that of a slot before
+        }
         let end = self.extents.end().max(self.slot.file_len).max(other_len);
         if self.file().len().map_err(io)? > end {
             self.file().set_len(end).map_err(io)?;

@@ -224,6 +224,7 @@ impl TableRows {
             chunks: self.chunks.clone(),
             deletes: self.deletes.clone(),
             flushed_lsn: 0,
+            pin: None,
         };
         let pieces = memtable_rows(&table, u64::MAX, i64::MIN, None);
         let types: Vec<_> = spec.columns.iter().map(|column| column.ty).collect();
