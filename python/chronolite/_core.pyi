@@ -171,7 +171,7 @@ class Db:
         Every new scan, length and so on does so by itself. What was taken before, scans and
         snapshots, shows its own moment still. With mode "rw" there is nothing to do.
 
-        >>> with cl.Db(path, mode="r") as reader:
+        >>> with cl.Db(db.path, mode="r") as reader:
         ...     seq = db.append_row("sensor", 1704067203000, [25.8, 60.0])
         ...     reader.refresh()
         ...     len(reader["sensor"])
