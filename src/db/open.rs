@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::bytes::{Malformed, Reader};
 use crate::db::catalog::View;
-use crate::db::core::{Core, Main, Parts, Recovery, Writer};
+use crate::db::core::{Core, Main, Parts, Pending, Recovery, Writer};
 use crate::db::load::Load;
 use crate::db::options::{DbOptions, Mode};
 use crate::db::segment::{Place, Segment};
@@ -39,7 +40,7 @@ pub(crate) fn open(
 fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Arc<Core>> {
     let write = options.mode == Mode::ReadWrite;
     let mut found = find(&*storage, path, write)?;
-    let mut rebuilt = Rebuilt::new(&found)?;
+    let mut rebuilt = Rebuilt::new(&mut found)?;
     let log = found.log.take();
     let end = match &log {
         Some(log) if !log.stale => Some(rebuilt.replay(log, &found)?),
@@ -55,6 +56,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
     let durable = slot.durable_lsn;
     let syncer = Syncer::new(Arc::clone(&found.file), path.clone(), Arc::clone(&health), durable);
     let next_segment = rebuilt.next_segment();
+    let mut numbers = Arc::new(AtomicU64::new(next_segment));
     let (next_table, extents) = (rebuilt.committed_tables, rebuilt.extents());
     let Rebuilt { view, mut writer, .. } = rebuilt;
     writer.load = Load::new(options.auto_maintenance);
@@ -67,6 +69,9 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
             let file = file.ok_or_else(|| {
                 Error::corruption("segments overlap in the file").at(&path, slot.manifest_at)
             })?;
+            // What the log names was numbered after the commit; a slot of before may not tell.
+            file.next_segment().fetch_max(next_segment, Ordering::Relaxed);
+            numbers = Arc::clone(file.next_segment());
             Some(Main::new(file, next_table, lock))
         }
     };
@@ -79,7 +84,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
         health: Arc::clone(&health),
         syncer: Arc::new(syncer),
         recovery,
-        next_segment,
+        next_segment: numbers,
         main,
         writer,
         view,
@@ -113,13 +118,13 @@ fn remove_leftover_log(core: &Core) -> Result<()> {
 /// What was found is made durable first: later records lean on it.
 fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
     let io = |doing: &str, e| Error::from_io(doing, &log.path, e);
-    let main = core.main();
+    let mut main = core.main();
     let mut guard = core.writer();
-    let (Some(main), Some(writer)) = (main.as_ref(), guard.as_mut()) else { return Ok(()) };
-    let slot = main.file.slot();
+    let (Some(main), Some(writer)) = (main.as_mut(), guard.as_mut()) else { return Ok(()) };
+    let slot = *main.file.slot();
     let (lsn, seq) = (writer.next_lsn, writer.next_seq);
     let health = Arc::clone(&core.health);
-    let pending: Vec<_> = writer.pending.iter().map(|(_, e)| (e.offset, e.len)).collect();
+    let pending: Vec<_> = writer.pending.segments.iter().map(|(_, e)| (e.offset, e.len)).collect();
     main.file.write_again(&pending)?;
     let file = match end {
         Some(end) => {
@@ -137,6 +142,7 @@ fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
         }
     };
     core.syncer.note(lsn - 1);
+    core.skip_segment_numbers(main)?;
     core.use_log(writer, file)
 }
 
@@ -149,10 +155,10 @@ struct Rebuilt {
 }
 
 impl Rebuilt {
-    fn new(found: &Found) -> Result<Self> {
-        let slot = &found.slot;
+    fn new(found: &mut Found) -> Result<Self> {
+        let slot = found.slot;
         let mut view = View::default();
-        let applied = found.edits.iter().all(|edit| view.apply(edit));
+        let applied = found.edits.drain(..).all(|edit| view.apply_owned(edit));
         // Of what is left of them: a segment that is gone may have been where the file was cut.
         let sound = |entry: &SegmentEntry| {
             entry.offset + entry.len <= slot.file_len && entry.max_seq < slot.next_seq
@@ -168,7 +174,7 @@ impl Rebuilt {
             next_lsn: slot.next_lsn,
             tables: Vec::new(),
             unflushed_from: slot.log_start.max(LOG_START),
-            pending: Vec::new(),
+            pending: Pending::default(),
             deletes: Vec::new(),
             columns: Vec::new(),
             dropped: View::default(),
@@ -301,7 +307,7 @@ impl Rebuilt {
         for entry in segments {
             self.writer.next_seq = self.writer.next_seq.max(entry.max_seq + 1);
             self.replayed_rows += u64::from(entry.rows);
-            self.writer.pending.push((record.frame.seq, entry.clone()));
+            self.writer.pending.push(record.frame.seq, entry.clone());
             if !self.view.apply(&Edit::AddSegment(entry)) {
                 return Err(bad);
             }

@@ -23,6 +23,8 @@
 //! 112  u64      next row sequence number, if the log is empty
 //! 120  u32      state flags: bit 0, a log must be there
 //! 124           zeros
+//! 128  u64      number of the next segment
+//! 136           zeros
 //! 504  u64      checksum of bytes 0 to 504
 //! ```
 
@@ -41,6 +43,7 @@ pub const KNOWN_COMPATIBLE: u64 = 0;
 /// Incompatible features this library knows: none yet. SPEC 2 lists those set aside.
 pub const KNOWN_INCOMPATIBLE: u64 = 0;
 const STATE_LOG_EXPECTED: u32 = 1;
+const NEXT_SEGMENT_AT: usize = 128;
 const CHECKSUM_AT: usize = 504;
 
 /// The state of the database as of one commit.
@@ -76,6 +79,9 @@ pub struct Slot {
     pub next_seq: u64,
     /// The database was not closed cleanly, so its log must be there.
     pub log_expected: bool,
+    /// Number of the next segment: above those of all that were named or written so far, but for
+    /// what was written since this commit.
+    pub next_segment: u64,
 }
 
 /// What stands where a slot should be.
@@ -120,6 +126,8 @@ impl Slot {
         }
         let state = if self.log_expected { STATE_LOG_EXPECTED } else { 0 };
         out.extend_from_slice(&state.to_le_bytes());
+        out.resize(NEXT_SEGMENT_AT, 0);
+        out.extend_from_slice(&self.next_segment.to_le_bytes());
         out.resize(CHECKSUM_AT, 0);
         let sum = checksum(&out);
         out.extend_from_slice(&sum.to_le_bytes());
@@ -162,8 +170,11 @@ impl Slot {
             next_lsn: next()?,
             next_seq: next()?,
             log_expected: false,
+            next_segment: 0,
         };
         slot.log_expected = r.u32("state").ok()? & STATE_LOG_EXPECTED != 0;
+        r.u32("reserved").ok()?;
+        slot.next_segment = r.u64("slot field").ok()?;
         Some(slot)
     }
 }
@@ -190,6 +201,7 @@ mod tests {
             next_lsn: 11,
             next_seq: 12,
             log_expected: true,
+            next_segment: 13,
         };
         let bytes = slot.to_bytes();
         assert_eq!(Slot::parse(&bytes), SlotState::Valid(slot));

@@ -30,6 +30,7 @@ pub struct MainFile {
     /// Length that the other slot calls committed; not known until it was written.
     other_len: Option<u64>,
     extents: Extents,
+    next_segment: Arc<AtomicU64>,
 }
 
 /// Writes extents that were reserved, on any thread and without the main file's lock.
@@ -102,6 +103,7 @@ pub fn empty_file(salt: u64) -> Vec<u8> {
         next_lsn: 1,
         next_seq: 1,
         log_expected: false,
+        next_segment: 1,
     };
     let mut bytes = vec![0; (HEADER_LEN + MIN_MANIFEST_ROOM) as usize];
     for generation in [1, 2] {
@@ -131,7 +133,8 @@ impl MainFile {
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
         let written = Arc::new(AtomicU64::new(extents.end()));
         let writer = ExtentWriter { file, path: path.into(), health, written };
-        Some(Self { writer, slot, other_len: None, extents })
+        let next_segment = Arc::new(AtomicU64::new(slot.next_segment.max(1)));
+        Some(Self { writer, slot, other_len: None, extents, next_segment })
     }
 
     /// The state in force.
@@ -157,6 +160,11 @@ impl MainFile {
     /// What writes extents while others use the main file.
     pub fn writer(&self) -> ExtentWriter {
         self.writer.clone()
+    }
+
+    /// Number of the next segment, which each commit tells of.
+    pub fn next_segment(&self) -> &Arc<AtomicU64> {
+        &self.next_segment
     }
 
     /// A place for an extent of `len` bytes, a multiple of [`EXTENT_ALIGN`], that no commit names
@@ -222,6 +230,7 @@ impl MainFile {
             next_lsn: state.next_lsn,
             next_seq: state.next_seq,
             log_expected: state.log_expected,
+            next_segment: self.next_segment.load(Ordering::Acquire),
             ..self.slot
         };
         let folded = fold || !self.append_delta(&mut next, edits)?;
