@@ -149,6 +149,17 @@ impl View {
         }
     }
 
+    /// Applies an edit that nobody else needs; `false` if it makes no sense here.
+    pub(crate) fn apply_owned(&mut self, edit: Edit) -> bool {
+        match edit {
+            Edit::AddSegment(entry) => {
+                let table = self.table_mut(entry.table);
+                table.map(|table| table.segments.insert(Segment::new(entry))).is_some()
+            }
+            other => self.apply(&other),
+        }
+    }
+
     /// Applies an edit of the manifest; `false` if it makes no sense here.
     pub(crate) fn apply(&mut self, edit: &Edit) -> bool {
         match edit {

@@ -52,7 +52,7 @@ pub(crate) struct Core {
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) recovery: Recovery,
     /// Number of the next segment.
-    pub(crate) next_segment: AtomicU64,
+    pub(crate) next_segment: Arc<AtomicU64>,
     /// `None` when it is open for reading only, or closed.
     main: Ranked<Option<Main>>,
     /// `None` when it is open for reading only, or closed.
@@ -131,7 +131,7 @@ pub(crate) struct Writer {
     /// Where in the log the records begin whose rows are in memtables alone.
     pub(crate) unflushed_from: u64,
     /// Segments that the log names and no commit does yet, with their log numbers.
-    pub(crate) pending: Vec<(u64, SegmentEntry)>,
+    pub(crate) pending: Pending,
     /// Deletes that the log has and the manifest does not.
     pub(crate) deletes: Vec<DeleteEntry>,
     /// Columns that the log has and the manifest does not.
@@ -142,6 +142,28 @@ pub(crate) struct Writer {
     pub(crate) ticker: Option<Ticker>,
     /// How much was written lately.
     pub(crate) load: Load,
+}
+
+/// Segments that the log names and no commit does yet, with their log numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) segments: Vec<(u64, SegmentEntry)>,
+    /// Bytes of them.
+    pub(crate) bytes: u64,
+}
+
+impl Pending {
+    /// Adds one.
+    pub(crate) fn push(&mut self, lsn: u64, entry: SegmentEntry) {
+        self.bytes += entry.len;
+        self.segments.push((lsn, entry));
+    }
+
+    /// Puts back those that came before the ones there are.
+    pub(crate) fn put_back(&mut self, before: Self) {
+        self.bytes += before.bytes;
+        self.segments.splice(0..0, before.segments);
+    }
 }
 
 /// What opening found.
@@ -167,7 +189,7 @@ pub(crate) struct Parts {
     pub(crate) health: Arc<Health>,
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) recovery: Recovery,
-    pub(crate) next_segment: u64,
+    pub(crate) next_segment: Arc<AtomicU64>,
     /// Where it is open for writing.
     pub(crate) main: Option<(Main, Writer)>,
     /// Where it is open for reading only.
@@ -191,7 +213,7 @@ impl Core {
             health: parts.health,
             syncer: parts.syncer,
             recovery: parts.recovery,
-            next_segment: AtomicU64::new(parts.next_segment),
+            next_segment: parts.next_segment,
             main: Ranked::new(Rank::Main, main),
             visible: AtomicU64::new(parts.visible),
             writer: Ranked::new(Rank::Writer, writer),
@@ -407,7 +429,7 @@ impl Writer {
 
     /// True if the log names that segment and no commit does yet.
     pub(crate) fn is_pending(&self, segment: SegmentId) -> bool {
-        self.pending.iter().any(|(_, entry)| entry.id == segment)
+        self.pending.segments.iter().any(|(_, entry)| entry.id == segment)
     }
 
     /// Makes room for a table.

@@ -108,8 +108,8 @@ impl Follower {
         (storage, file, path): &(Arc<dyn Storage>, Arc<dyn File>, PathBuf),
         pin: &Arc<Pin>,
     ) -> Result<(Self, Recovery)> {
-        let found = find_in(&**storage, Arc::clone(file), path.clone(), None)?;
-        let view = committed(&found.edits, &found.slot, path)?;
+        let mut found = find_in(&**storage, Arc::clone(file), path.clone(), None)?;
+        let view = committed(std::mem::take(&mut found.edits), &found.slot, path)?;
         let mut follower =
             Self::new(Arc::clone(storage), found.file.clone(), path.clone(), found.slot, view, pin);
         let Some(log) = found.log.as_ref().filter(|log| !log.stale) else {
@@ -359,7 +359,7 @@ fn is_of_packing(edit: &Edit) -> bool {
 
 fn whole_manifest(file: &dyn File, path: &Path, slot: &Slot) -> Result<View> {
     let len = file.len().map_err(|e| Error::from_io("read", path, e))?;
-    committed(&read_manifest(file, path, len, slot, false)?, slot, path)
+    committed(read_manifest(file, path, len, slot, false)?, slot, path)
 }
 
 fn is_locked(file: &Arc<dyn File>, path: &Path) -> Result<bool> {

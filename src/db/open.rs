@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::bytes::{Malformed, Reader};
 use crate::db::catalog::View;
-use crate::db::core::{Core, Main, Parts, Recovery, Writer};
+use crate::db::core::{Core, Main, Parts, Pending, Recovery, Writer};
 use crate::db::follower::Follower;
 use crate::db::load::Load;
 use crate::db::options::{DbOptions, Mode};
@@ -43,7 +44,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
         return open_to_follow(storage, path, options);
     }
     let mut found = find(&*storage, path, true)?;
-    let mut rebuilt = Rebuilt::new(&found)?;
+    let mut rebuilt = Rebuilt::new(&mut found)?;
     let log = found.log.take();
     let end = match &log {
         Some(log) if !log.stale => Some(rebuilt.replay(log, &found)?),
@@ -59,6 +60,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
     let durable = slot.durable_lsn;
     let syncer = Syncer::new(Arc::clone(&found.file), path.clone(), Arc::clone(&health), durable);
     let next_segment = rebuilt.next_segment();
+    let mut numbers = Arc::new(AtomicU64::new(next_segment));
     let (next_table, extents) = (rebuilt.committed_tables, rebuilt.extents());
     let Rebuilt { view, mut writer, .. } = rebuilt;
     writer.load = Load::new(options.auto_maintenance);
@@ -72,6 +74,9 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
             let file = file.ok_or_else(|| {
                 Error::corruption("segments overlap in the file").at(&path, slot.manifest_at)
             })?;
+            // What the log names was numbered after the commit; a slot of before may not tell.
+            file.next_segment().fetch_max(next_segment, Ordering::Relaxed);
+            numbers = Arc::clone(file.next_segment());
             Some((Main::new(file, next_table, lock), writer))
         }
     };
@@ -84,7 +89,7 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
         health: Arc::clone(&health),
         syncer: Arc::new(syncer),
         recovery,
-        next_segment,
+        next_segment: numbers,
         main,
         follower: None,
         view,
@@ -114,7 +119,7 @@ fn open_to_follow(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) ->
         health,
         syncer: Arc::new(syncer),
         recovery,
-        next_segment: 1,
+        next_segment: Arc::new(AtomicU64::new(1)),
         main: None,
         follower: Some(follower),
         view,
@@ -142,13 +147,13 @@ fn remove_leftover_log(core: &Core) -> Result<()> {
 /// What was found is made durable first: later records lean on it.
 fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
     let io = |doing: &str, e| Error::from_io(doing, &log.path, e);
-    let main = core.main();
+    let mut main = core.main();
     let mut guard = core.writer();
-    let (Some(main), Some(writer)) = (main.as_ref(), guard.as_mut()) else { return Ok(()) };
-    let slot = main.file.slot();
+    let (Some(main), Some(writer)) = (main.as_mut(), guard.as_mut()) else { return Ok(()) };
+    let slot = *main.file.slot();
     let (lsn, seq) = (writer.next_lsn, writer.next_seq);
     let health = Arc::clone(&core.health);
-    let pending: Vec<_> = writer.pending.iter().map(|(_, e)| (e.offset, e.len)).collect();
+    let pending: Vec<_> = writer.pending.segments.iter().map(|(_, e)| (e.offset, e.len)).collect();
     main.file.write_again(&pending)?;
     let file = match end {
         Some(end) => {
@@ -166,6 +171,7 @@ fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
         }
     };
     core.syncer.note(lsn - 1);
+    core.skip_segment_numbers(main)?;
     core.use_log(writer, file)
 }
 
@@ -176,9 +182,9 @@ pub(crate) fn damaged(record: &Record<'_>, bad: &Malformed, path: &Path, from: u
 }
 
 /// What a manifest makes.
-pub(crate) fn committed(edits: &[Edit], slot: &Slot, path: &Path) -> Result<View> {
+pub(crate) fn committed(edits: Vec<Edit>, slot: &Slot, path: &Path) -> Result<View> {
     let mut view = View::default();
-    let applied = edits.iter().all(|edit| view.apply(edit));
+    let applied = edits.into_iter().all(|edit| view.apply_owned(edit));
     // Of what is left of them: a segment that is gone may have been where the file was cut.
     let sound = |entry: &SegmentEntry| {
         entry.offset + entry.len <= slot.file_len && entry.max_seq < slot.next_seq
@@ -203,8 +209,9 @@ pub(crate) struct Rebuilt {
 }
 
 impl Rebuilt {
-    pub(crate) fn new(found: &Found) -> Result<Self> {
-        Ok(Self::on(committed(&found.edits, &found.slot, &found.path)?, &found.slot))
+    pub(crate) fn new(found: &mut Found) -> Result<Self> {
+        let edits = std::mem::take(&mut found.edits);
+        Ok(Self::on(committed(edits, &found.slot, &found.path)?, &found.slot))
     }
 
     /// What comes before the first record of the log.
@@ -215,7 +222,7 @@ impl Rebuilt {
             next_lsn: slot.next_lsn,
             tables: Vec::new(),
             unflushed_from: slot.log_start.max(LOG_START),
-            pending: Vec::new(),
+            pending: Pending::default(),
             deletes: Vec::new(),
             columns: Vec::new(),
             dropped: View::default(),
@@ -345,7 +352,7 @@ impl Rebuilt {
         for entry in segments {
             self.writer.next_seq = self.writer.next_seq.max(entry.max_seq + 1);
             self.replayed_rows += u64::from(entry.rows);
-            self.writer.pending.push((record.frame.seq, entry.clone()));
+            self.writer.pending.push(record.frame.seq, entry.clone());
             if !self.view.apply(&Edit::AddSegment(entry)) {
                 return Err(bad);
             }

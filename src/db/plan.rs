@@ -206,6 +206,11 @@ impl Plan {
         Ok(count)
     }
 
+    /// The key that is asked for, and what has to be read to find it.
+    pub(crate) fn key_wanted(&self) -> Option<(Arc<KeyValue>, Wanted)> {
+        self.key.as_ref().map(|key| (Arc::clone(key), self.keys_alone()))
+    }
+
     /// What counting has to read.
     fn keys_alone(&self) -> Wanted {
         wanted_columns(&self.table, &[]).0
@@ -253,7 +258,7 @@ impl Plan {
     }
 
     fn filter(&self) -> RowFilter {
-        RowFilter { key: self.key.clone(), deletes: vec![] }
+        RowFilter { key: self.key.clone(), ..RowFilter::default() }
     }
 
     /// All runs with rows in the range, by least time, and which of them overlap.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 
+use crate::db::clustered::Landmarks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Malformed;
 use crate::format::edit::SegmentEntry;
@@ -29,6 +30,8 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
     footer: OnceLock<Arc<Footer>>,
+    /// What was found out of one in key order.
+    pub(crate) landmarks: Landmarks,
 }
 
 /// An extent that holds its segment.
@@ -47,7 +50,8 @@ impl AsRef<[u8]> for Pinned {
 impl Segment {
     /// A segment whose footer nobody has needed yet.
     pub(crate) fn new(entry: SegmentEntry) -> Arc<Self> {
-        Arc::new(Self { entry, footer: OnceLock::new() })
+        let (footer, landmarks) = (OnceLock::new(), Landmarks::default());
+        Arc::new(Self { entry, footer, landmarks })
     }
 
     /// The footer and the mapped extent. Whoever holds the extent or a view of it, also behind an

@@ -54,9 +54,13 @@ impl SegmentList {
         self.rows += u64::from(segment.entry.rows);
         let (ts, seq, at) = (segment.entry.max_ts, segment.entry.max_seq, place(&segment));
         // The last leaf that begins at or before the segment, else the first.
-        let after = self
-            .leaves
-            .partition_point(|leaf| leaf.segments.first().is_some_and(|first| place(first) <= at));
+        let begins_before =
+            |leaf: &Arc<Leaf>| leaf.segments.first().is_some_and(|first| place(first) <= at);
+        let after = match self.leaves.last() {
+            // As most are that come: the latest of all.
+            Some(last) if begins_before(last) => self.leaves.len(),
+            _ => self.leaves.partition_point(begins_before),
+        };
         let index = after.saturating_sub(1);
         let Some(leaf) = self.leaves.get_mut(index) else {
             self.leaves.push(Arc::new(Leaf::new(vec![segment])));

@@ -46,6 +46,19 @@ impl Receipt {
     }
 }
 
+/// A record of a row takes less but for its texts: a table has at most 4,096 columns.
+const ROW_ROOM: u64 = 64 << 10;
+
+#[inline]
+fn text_bytes(values: &[Value<'_>]) -> u64 {
+    let bytes = values.iter().map(|value| match value {
+        Value::Str(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        _ => 0,
+    });
+    bytes.sum()
+}
+
 /// Most text of one group of rows that is encoded together.
 const GROUP_TEXT: usize = 1 << 30;
 /// Most rows of such a group.
@@ -138,8 +151,8 @@ impl Core {
         self.put_row(writer, id, ts, values)
     }
 
-    /// Appends one row if that can be done at once: `None` where the log has to be made, or somebody
-    /// has it, who may be waiting for a disk.
+    /// Appends one row if that can be done at once: `None` where the log has to be made or to grow, or
+    /// somebody has it, who may be waiting for a disk.
     #[inline]
     pub(crate) fn try_append_row(
         &self,
@@ -149,7 +162,8 @@ impl Core {
     ) -> Result<Option<Receipt>> {
         self.check_writable()?;
         let Some(mut guard) = self.try_writer() else { return Ok(None) };
-        match guard.as_mut().filter(|writer| writer.log.is_some()) {
+        let has_room = |log: &LogFile| log.room() >= ROW_ROOM + text_bytes(values);
+        match guard.as_mut().filter(|writer| writer.log.as_ref().is_some_and(has_room)) {
             Some(writer) => self.put_row(writer, id, ts, values).map(Some),
             None => Ok(None),
         }
@@ -304,7 +318,7 @@ impl Core {
         let edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
         self.syncer.extents_written();
         let lsn = log.append(kind::SEGMENTS, durable, |out| encode_edits(&edits, out))?;
-        writer.pending.extend(written.iter().map(|entry| (lsn, entry.clone())));
+        written.iter().for_each(|entry| writer.pending.push(lsn, entry.clone()));
         writer.next_seq += rows;
         self.change_view_upto(writer.next_seq - 1, |view| {
             view.apply_all(&edits);
@@ -332,13 +346,12 @@ impl Core {
         }
         let log = writer.log.as_ref();
         let unflushed = log.map_or(0, |log| log.end().saturating_sub(writer.unflushed_from));
-        let pending: u64 = writer.pending.iter().map(|(_, entry)| entry.len).sum();
         Receipt {
             rows,
             last_seq: writer.next_seq - 1,
             lsn,
             sync: self.syncs_each_write() && lsn > 0,
-            flush: unflushed.max(pending / 4) >= self.options.flush_bytes,
+            flush: unflushed.max(writer.pending.bytes / 4) >= self.options.flush_bytes,
         }
     }
 

@@ -23,6 +23,8 @@
 //! 112  u64      next row sequence number, if the log is empty
 //! 120  u32      state flags: bit 0, a log must be there
 //! 124           zeros
+//! 128  u64      number of the next segment
+//! 136           zeros
 //! 504  u64      checksum of bytes 0 to 504
 //! ```
 
@@ -43,6 +45,7 @@ pub const KNOWN_INCOMPATIBLE: u64 = 0;
 const STATE_LOG_EXPECTED: u32 = 1;
 /// No count of commits, epochs, records or rows comes so far, and sums of two stay in 64 bits.
 const COUNTER_END: u64 = 1 << 62;
+const NEXT_SEGMENT_AT: usize = 128;
 const CHECKSUM_AT: usize = 504;
 
 /// The state of the database as of one commit.
@@ -78,6 +81,9 @@ pub struct Slot {
     pub next_seq: u64,
     /// The database was not closed cleanly, so its log must be there.
     pub log_expected: bool,
+    /// Number of the next segment: above those of all that were named or written so far, but for
+    /// what was written since this commit.
+    pub next_segment: u64,
 }
 
 /// What stands where a slot should be.
@@ -122,6 +128,8 @@ impl Slot {
         }
         let state = if self.log_expected { STATE_LOG_EXPECTED } else { 0 };
         out.extend_from_slice(&state.to_le_bytes());
+        out.resize(NEXT_SEGMENT_AT, 0);
+        out.extend_from_slice(&self.next_segment.to_le_bytes());
         out.resize(CHECKSUM_AT, 0);
         let sum = checksum(&out);
         out.extend_from_slice(&sum.to_le_bytes());
@@ -164,10 +172,19 @@ impl Slot {
             next_lsn: next()?,
             next_seq: next()?,
             log_expected: false,
+            next_segment: 0,
         };
         slot.log_expected = r.u32("state").ok()? & STATE_LOG_EXPECTED != 0;
-        let counters =
-            [slot.generation, slot.epoch, slot.durable_lsn, slot.next_lsn, slot.next_seq];
+        r.u32("reserved").ok()?;
+        slot.next_segment = r.u64("slot field").ok()?;
+        let counters = [
+            slot.generation,
+            slot.epoch,
+            slot.durable_lsn,
+            slot.next_lsn,
+            slot.next_seq,
+            slot.next_segment,
+        ];
         let sane =
             slot.next_lsn > 0 && slot.next_seq > 0 && counters.iter().all(|&n| n < COUNTER_END);
         sane.then_some(slot)
@@ -196,6 +213,7 @@ mod tests {
             next_lsn: 11,
             next_seq: 12,
             log_expected: true,
+            next_segment: 13,
         };
         let bytes = slot.to_bytes();
         assert_eq!(Slot::parse(&bytes), SlotState::Valid(slot));

@@ -7,12 +7,15 @@
 //! - `memtable`: chunks of rows as they arrive
 //! - `merge`: sorted runs into one sorted sequence
 //! - `tombstone`: ranges that hide what was written before them
+//! - `cover`: many such ranges as one function of time
 
 pub mod append_vec;
+pub mod cover;
 pub mod memtable;
 pub mod merge;
 pub mod tombstone;
 
 pub use append_vec::AppendVec;
+pub use cover::Cover;
 pub use memtable::{Chunk, Memtable};
 pub use tombstone::{Span, Tombstones};

@@ -38,6 +38,7 @@ pub struct MainFile {
     extents: Extents,
     /// Who read when the slot in force was written.
     readers: Readers,
+    next_segment: Arc<AtomicU64>,
 }
 
 /// Writes extents that were reserved, on any thread and without the main file's lock. While there
@@ -124,6 +125,7 @@ pub fn empty_file(salt: u64) -> Vec<u8> {
         next_lsn: 1,
         next_seq: 1,
         log_expected: false,
+        next_segment: 1,
     };
     let mut bytes = vec![0; (HEADER_LEN + MIN_MANIFEST_ROOM) as usize];
     for generation in [1, 2] {
@@ -154,7 +156,8 @@ impl MainFile {
         let written = Arc::new(AtomicU64::new(extents.end()));
         let sink = Sink { file, path: path.into(), health, written };
         let (in_flight, readers) = (Arc::default(), Readers::unknown());
-        Some(Self { sink, in_flight, slot, other_len: None, extents, readers })
+        let next_segment = Arc::new(AtomicU64::new(slot.next_segment.max(1)));
+        Some(Self { sink, in_flight, slot, other_len: None, extents, readers, next_segment })
     }
 
     /// The state in force.
@@ -185,6 +188,11 @@ impl MainFile {
     /// Returns when nobody writes extents any more.
     pub fn wait_for_writers(&self) {
         drop(self.in_flight.write());
+    }
+
+    /// Number of the next segment, which each commit tells of.
+    pub fn next_segment(&self) -> &Arc<AtomicU64> {
+        &self.next_segment
     }
 
     /// A place for an extent of `len` bytes, a multiple of [`EXTENT_ALIGN`], that no commit names
@@ -256,6 +264,7 @@ impl MainFile {
             next_lsn: state.next_lsn,
             next_seq: state.next_seq,
             log_expected: state.log_expected,
+            next_segment: self.next_segment.load(Ordering::Acquire),
             ..self.slot
         };
         let folded = fold || !self.append_delta(&mut next, edits)?;

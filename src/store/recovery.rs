@@ -321,8 +321,10 @@ pub fn read_manifest(
     if !inside || slot.manifest_len > room {
         return corrupt("the header names a manifest outside the file".into(), at);
     }
-    // Read, not mapped: what is behind the deltas is written later.
-    let bytes = read_whole(file, at, room).map_err(|e| Error::from_io("read", path, e))?;
+    // Read, not mapped: what is behind the deltas is written later. It is looked at only where it
+    // may tell of a commit whose slot is damaged.
+    let read = if other_is_damaged { room } else { slot.manifest_len };
+    let bytes = read_whole(file, at, read).map_err(|e| Error::from_io("read", path, e))?;
     let (records, behind) = bytes.split_at(slot.manifest_len as usize);
     let (edits, last) = decode_manifest(records, at, path, slot, 0)?;
     if last == 0 {
@@ -364,6 +366,7 @@ fn decode_manifest(
             return corrupt("manifest: a record that does not belong here".into(), offset);
         }
         match decode_edits(body) {
+            Ok(more) if edits.is_empty() => edits = more,
             Ok(more) => edits.extend(more),
             Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
         }

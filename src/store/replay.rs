@@ -182,6 +182,7 @@ mod tests {
             next_lsn: 5,
             next_seq: 1,
             log_expected: true,
+            next_segment: 1,
         }
     }
 

@@ -135,6 +135,7 @@ class Slot:
     next_record: int
     next_row: int
     state: int
+    next_segment: int
 
 
 def read_slot(data: bytes, page: int) -> Slot | None:
@@ -143,13 +144,13 @@ def read_slot(data: bytes, page: int) -> Slot | None:
         return None
     if xxh3_64_intdigest(raw[:504]) != struct.unpack_from("<Q", raw, 504)[0]:
         return None
-    version, length, *fields = struct.unpack_from("<II13QI", raw, 8)
+    version, length, *fields = struct.unpack_from("<II13QI4xQ", raw, 8)
     slot = Slot(page, *fields)
     need(version == 1, f"version {version}")
     need(length == 512, "a slot has 512 bytes")
     need(slot.incompatible == 0, f"incompatible flags {slot.incompatible:#x}")
     need(slot.generation % 2 == page, "a slot is on the page of its generation")
-    need(not any(raw[124:504]), "what is reserved is zeros")
+    need(not any(raw[124:128]) and not any(raw[136:504]), "what is reserved is zeros")
     return slot
 
 
@@ -909,6 +910,7 @@ def read_manifest(database: Database) -> None:
     for table in database.tables.values():
         for entry in table.entries.values():
             need(entry.at + entry.length <= slot.length, "an extent in the file")
+            need(entry.id < slot.next_segment, "numbers of segments below the next one")
             table.segments[entry.id] = read_segment(data, entry, slot.salt)
 
 

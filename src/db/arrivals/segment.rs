@@ -10,7 +10,7 @@ use super::{Arrived, STRETCH_ROWS};
 use crate::base::batch::Column;
 use crate::base::builder::{concat, take};
 use crate::base::schema::DataType;
-use crate::db::deletes::{Delete, RowFilter};
+use crate::db::deletes::{Delete, Hidden, RowFilter};
 use crate::db::segment::{Place, Segment};
 use crate::db::source::{Wanted, read_wanted};
 use crate::error::Result;
@@ -54,7 +54,8 @@ impl OpenSegment {
         if !ascending {
             order.sort_unstable_by_key(|&row| seq[row as usize]);
         }
-        let filter = RowFilter { key: None, deletes };
+        let hidden = Arc::new(Hidden::of_older(deletes.iter()));
+        let filter = RowFilter { key: None, hidden };
         let (segment, most) = (Arc::clone(segment), STRETCH_ROWS);
         Ok(Self { segment, footer, extent, filter, order, done: 0, ascending, most })
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::db::new_segments::cut;
 use crate::db::salvage::report::Run;
@@ -101,7 +102,7 @@ impl Target {
     }
 
     fn next_id(&self) -> u64 {
-        self.entries.len() as u64 + 1
+        self.main.next_segment().fetch_add(1, Ordering::Relaxed)
     }
 
     fn put(&mut self, mut entry: SegmentEntry, extent: &[u8]) -> Result<u64> {
