@@ -23,6 +23,7 @@ from chronolite._core import (
 from chronolite._errors import (
     ChronoliteError,
     ClosedError,
+    ConflictError,
     CorruptionError,
     DatabaseLockedError,
     DurabilityError,
@@ -41,6 +42,7 @@ __all__ = [
     "BatchIterator",
     "ChronoliteError",
     "ClosedError",
+    "ConflictError",
     "CorruptionError",
     "DatabaseLockedError",
     "Db",

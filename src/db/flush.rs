@@ -122,7 +122,8 @@ impl Core {
             }
             let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
             let key = KeyColumns::of(&table.def.spec);
-            let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
+            let rule = table.def.spec.on_conflict;
+            let rows = sort_pieces(&pieces, &table.types(), &positions, &key, rule);
             let (writer, space) = (main.file.writer(), Mutex::new(&mut main.file));
             let reserve = |len| Ok((space.lock().reserve(len), writer.clone()));
             let kind = SegmentKind::flushed(sealed.next_lsn - 1);

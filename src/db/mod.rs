@@ -11,11 +11,12 @@
 //!   columns of a memtable
 //! - `deletes`: what they hide; `clustered`: segments in key order
 //! - `validate`, `write`, `write_table`, `sorted`, `new_segments`, `flush`: the way in
+//! - `unique`, `recent`: tables where a second row of the same time and key is an error
 //! - `alter`: columns that are added, tables that are dropped
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
-//! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
-//!   rows come to
+//! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `aggregate` and
+//!   `downsample`: what rows come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
 //!   `rounds` that pack what is `worth` it
@@ -33,6 +34,7 @@ mod commit;
 mod compact;
 pub(crate) mod core;
 mod counters;
+mod counting;
 mod deletes;
 mod diagnosis;
 pub mod downsample;
@@ -48,6 +50,7 @@ mod pack;
 mod parallel;
 pub mod plan;
 mod ranked;
+mod recent;
 mod retention;
 mod rounds;
 pub mod salvage;
@@ -59,6 +62,7 @@ mod source;
 pub mod stats;
 mod syncer;
 pub mod table;
+mod unique;
 pub(crate) mod validate;
 pub mod verify;
 mod worth;

@@ -34,6 +34,8 @@ pub struct Chunk<P> {
     payload: P,
     /// Times never descend.
     ascending: AtomicBool,
+    /// Times never repeat either: each is above the one before it.
+    distinct: AtomicBool,
 }
 
 impl<P: Payload> Chunk<P> {
@@ -43,6 +45,7 @@ impl<P: Payload> Chunk<P> {
             seq: AppendVec::with_capacity(rows),
             payload: P::with_capacity(layout, rows),
             ascending: AtomicBool::new(true),
+            distinct: AtomicBool::new(true),
         }
     }
 
@@ -62,9 +65,14 @@ impl<P: Payload> Chunk<P> {
     /// No other thread may be in this call on the same chunk.
     #[inline]
     pub unsafe fn publish(&self, ts: &[i64], first_seq: u64) {
-        let before = self.ts.as_slice().last().copied().unwrap_or(i64::MIN);
-        if ts.first().is_some_and(|first| *first < before) || !ts.is_sorted() {
-            self.ascending.store(false, Ordering::Relaxed);
+        let before = self.ts.as_slice().last();
+        let follows = before.zip(ts.first()).is_none_or(|(before, first)| before < first);
+        if !follows || !ts.is_sorted_by(|a, b| a < b) {
+            self.distinct.store(false, Ordering::Relaxed);
+            let descends = before.zip(ts.first()).is_some_and(|(before, first)| before > first);
+            if descends || !ts.is_sorted() {
+                self.ascending.store(false, Ordering::Relaxed);
+            }
         }
         // SAFETY: passed on to the caller. The row numbers go last: readers count by them.
         unsafe {
@@ -98,6 +106,11 @@ impl<P: Payload> Chunk<P> {
     /// reader looks at may make this false for them too: it costs a sort, never a wrong answer.)
     pub fn is_ascending(&self) -> bool {
         self.ascending.load(Ordering::Relaxed)
+    }
+
+    /// True if each of these times is above the one before it.
+    pub fn is_distinct(&self) -> bool {
+        self.distinct.load(Ordering::Relaxed)
     }
 
     /// Positions among the first `rows` rows with times in `[start, end)`, in arrival order.
@@ -179,7 +192,7 @@ mod tests {
         // SAFETY: only this thread writes.
         unsafe {
             chunk.publish(&[10, 20, 20], 5);
-            assert!(chunk.is_ascending());
+            assert!(chunk.is_ascending() && !chunk.is_distinct());
             assert_eq!(chunk.in_range(3, 20, None).first(), Some(&(1..3)));
             assert_eq!(chunk.in_range(3, 11, Some(20)), vec![]);
             chunk.publish(&[15], 9);

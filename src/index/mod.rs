@@ -6,9 +6,11 @@
 //! - `append_vec`: a buffer that one writer fills while readers read what is there
 //! - `memtable`: chunks of rows as they arrive
 //! - `merge`: sorted runs into one sorted sequence
+//! - `conflict`: of rows that are the same, which one stays
 //! - `tombstone`: ranges that hide what was written before them
 
 pub mod append_vec;
+pub mod conflict;
 pub mod memtable;
 pub mod merge;
 pub mod tombstone;

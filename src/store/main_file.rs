@@ -29,6 +29,8 @@ pub struct MainFile {
     slot: Slot,
     /// Length that the other slot calls committed; not known until it was written.
     other_len: Option<u64>,
+    /// Incompatible features that slots name from the next one on.
+    features: u64,
     extents: Extents,
 }
 
@@ -131,7 +133,7 @@ impl MainFile {
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
         let written = Arc::new(AtomicU64::new(extents.end()));
         let writer = ExtentWriter { file, path: path.into(), health, written };
-        Some(Self { writer, slot, other_len: None, extents })
+        Some(Self { writer, slot, other_len: None, features: slot.incompatible, extents })
     }
 
     /// The state in force.
@@ -142,6 +144,13 @@ impl MainFile {
     /// Where one of the extents that are in use (offset, length) begins that is down as free too.
     pub fn double_booked(&self, used: &[(u64, u64)]) -> Option<u64> {
         self.extents.double_booked(used)
+    }
+
+    /// Names an incompatible feature in every slot from the next one on; `false` if the slot in force
+    /// names it.
+    pub fn need(&mut self, feature: u64) -> bool {
+        self.features |= feature;
+        self.slot.incompatible & feature != feature
     }
 
     /// The file itself, to map and to sync.
@@ -216,6 +225,7 @@ impl MainFile {
         let mut next = Slot {
             generation,
             compatible: self.slot.compatible & KNOWN_COMPATIBLE,
+            incompatible: self.features,
             epoch: state.epoch,
             log_start: state.log_start,
             durable_lsn: state.durable_lsn,
