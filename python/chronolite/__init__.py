@@ -24,6 +24,7 @@ from chronolite._core import (
 from chronolite._errors import (
     ChronoliteError,
     ClosedError,
+    ConflictError,
     CorruptionError,
     DatabaseLockedError,
     DurabilityError,
@@ -42,6 +43,7 @@ __all__ = [
     "BatchIterator",
     "ChronoliteError",
     "ClosedError",
+    "ConflictError",
     "CorruptionError",
     "DatabaseLockedError",
     "Db",

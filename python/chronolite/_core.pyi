@@ -296,9 +296,12 @@ class Db:
                 in an Arrow schema, else ``"ms"``.
             time_column: The time column's name.
             key: Value columns (tags) that tell series apart within the table.
-            on_conflict: What a second row with the same time and key means: ``"all"`` keeps both,
-                the others (``"last"`` and ``"first"`` keep one, ``"error"`` refuses it) are not
-                there yet and raise.
+            on_conflict: What a second row with the same time and key (the same time, if the table
+                has no key) means. ``"all"`` keeps both. ``"last"`` keeps the one that came last: it
+                takes the place of the one before, an upsert. ``"first"`` keeps the one that came
+                first. With these two a batch that is appended again changes nothing that is read,
+                so a retry needs no care. ``"error"`` refuses the append that brings it, with
+                ``ConflictError``. A deleted row is no conflict, nulls are a key like others.
             storage: How hard to compress: ``"balanced"``, ``"speed"``, ``"size"``, or ``"raw"``
                 to read without decoding.
 
@@ -817,6 +820,8 @@ class Table:
         Raises:
             SchemaError: A name, type, length or time does not fit; it says which column and row
                 (over all pieces). Nothing was written.
+            ConflictError: The table was made with ``on_conflict="error"`` and a row has the time
+                and key of another one of them or of one that is there. Nothing was written.
             TypeError: It is no data.
             InvalidInputError: An Arrow stream failed midway.
 
@@ -839,6 +844,8 @@ class Table:
 
         Raises:
             SchemaError: The values do not fit the columns.
+            ConflictError: The table was made with ``on_conflict="error"`` and there is a row of
+                that time and key.
             TypeError: The time is a bool or a float, or a value is of no type that is kept.
             OverflowError: The time does not fit int64.
 

@@ -50,6 +50,20 @@ impl Core {
         main.file.commit(edits, &base, state)
     }
 
+    /// Commits that the file has a feature which older versions of the library would misread, before
+    /// anything that has it is written.
+    pub(crate) fn need_feature(&self, feature: u64) -> Result<()> {
+        self.check_writable()?;
+        let mut main = self.main();
+        let Some(main) = main.as_mut() else { return Err(self.closed()) };
+        if main.file.need(feature) {
+            let state = self.unchanged(main);
+            // Nothing is added to the manifest, so it is not folded.
+            main.file.commit(&[], &Vec::new, state)?;
+        }
+        Ok(())
+    }
+
     /// Moves the manifest to a free place before the one it has; `false` if there is none.
     pub(crate) fn move_manifest(&self, main: &mut Main, writer: &Writer) -> Result<bool> {
         let (state, base) = (self.unchanged(main), self.base_with(main.next_table, writer, &[]));

@@ -14,6 +14,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::base::schema::OnConflict;
 use crate::db::catalog::View;
 use crate::db::cells::Cells;
 use crate::db::counters::Counters;
@@ -71,7 +72,8 @@ pub(crate) struct Core {
     pub(crate) packing: Mutex<()>,
     pub(crate) counters: Counters,
     pub(crate) maintenance: Maintenance,
-    /// Itself, for the thread of maintenance, which does not keep the database open.
+    /// Itself: for the thread of maintenance, which does not keep the database open, and for scans
+    /// that it makes on its own.
     me: Weak<Self>,
     writable: bool,
     fork_generation: u32,
@@ -236,6 +238,11 @@ impl Core {
         let Some(options) = self.options.auto_maintenance else { return Ok(()) };
         let started = self.maintenance.start(Weak::clone(&self.me), options);
         started.map_err(|e| Error::from_io("start a thread", &self.path, e))
+    }
+
+    /// Itself, for what outlives the call.
+    pub(crate) fn arc(&self) -> Result<Arc<Self>> {
+        self.me.upgrade().ok_or_else(|| self.closed())
     }
 
     /// Fails if the handle was closed or belongs to the parent of this process.
@@ -427,16 +434,25 @@ impl Writer {
         self.tables.get_mut(id as usize)?.as_mut()
     }
 
+    /// True unless it takes a look at what is there to tell whether the table takes a row of that time.
+    #[inline]
+    pub(crate) fn takes_at_once(&self, id: TableId, ts: i64) -> bool {
+        let table = self.tables.get(id as usize).and_then(Option::as_ref);
+        table.is_none_or(|table| {
+            table.def.spec.on_conflict != OnConflict::Error || table.is_newer(ts)
+        })
+    }
+
     /// True if the log names that segment and no commit does yet.
     pub(crate) fn is_pending(&self, segment: SegmentId) -> bool {
         self.pending.segments.iter().any(|(_, entry)| entry.id == segment)
     }
 
-    /// Makes room for a table.
-    pub(crate) fn add_table(&mut self, def: Arc<TableDef>) {
+    /// Makes room for a table, of whose rows the newest has that time.
+    pub(crate) fn add_table(&mut self, def: Arc<TableDef>, newest: Option<i64>) {
         let id = def.id as usize;
         self.tables.resize_with(self.tables.len().max(id + 1), || None);
-        self.tables[id] = Some(WriteTable::new(def));
+        self.tables[id] = Some(WriteTable::new(def, newest));
     }
 
     /// Log number of the last record.

@@ -263,7 +263,8 @@ fn left(
     out
 }
 
-fn key_columns(
+/// The columns at `positions` of some rows of a chunk.
+pub(crate) fn key_columns(
     chunk: &Chunk<Cells>,
     table: &TableView,
     rows: Range<usize>,

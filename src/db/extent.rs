@@ -1,5 +1,6 @@
 //! How far a table reaches: how many rows it has, its first and last time, where its newest rows
-//! begin. All of it is known without reading rows, as long as nothing is deleted.
+//! begin. All of it is known without reading rows, as long as nothing is deleted and, where a table
+//! keeps one row of each time and key, no runs overlap.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -21,7 +22,7 @@ use crate::format::segment::{read_ts, rows_between};
 
 /// Rows with numbers up to `visible` that nothing hides.
 pub(crate) fn rows(core: &Arc<Core>, table: &Arc<TableView>, visible: u64) -> Result<u64> {
-    if table.deletes.is_empty() {
+    if table.deletes.is_empty() && !table.def.spec.on_conflict.keeps_one() {
         return Ok(table.segments.rows() + table.memtable_rows(visible));
     }
     plan(core, table, visible, &ScanSpec::default())?.result_rows()

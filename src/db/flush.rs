@@ -124,7 +124,8 @@ impl Core {
             }
             let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
             let key = KeyColumns::of(&table.def.spec);
-            let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
+            let rule = table.def.spec.on_conflict;
+            let rows = sort_pieces(&pieces, &table.types(), &positions, &key, rule);
             let space = Mutex::new(&mut main.file);
             let reserve = |len| {
                 let mut file = space.lock();

@@ -12,11 +12,12 @@
 //!   columns of a memtable
 //! - `deletes`: what they hide; `clustered`: segments in key order
 //! - `validate`, `write`, `write_table`, `sorted`, `new_segments`, `flush`: the way in
+//! - `unique`, `recent`: tables where a second row of the same time and key is an error
 //! - `alter`: columns that are added, tables that are dropped
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
-//! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
-//!   rows come to
+//! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `aggregate` and
+//!   `downsample`: what rows come to
 //! - `tail`: rows as they arrive, from `arrivals`; `feed`: waking those who wait for them
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
@@ -36,6 +37,7 @@ mod commit;
 mod compact;
 pub(crate) mod core;
 mod counters;
+mod counting;
 mod deletes;
 mod diagnosis;
 pub mod downsample;
@@ -53,6 +55,7 @@ mod pack;
 mod parallel;
 pub mod plan;
 mod ranked;
+mod recent;
 mod retention;
 mod rounds;
 pub mod salvage;
@@ -65,6 +68,7 @@ pub mod stats;
 mod syncer;
 pub mod table;
 mod tail;
+mod unique;
 pub(crate) mod validate;
 pub mod verify;
 mod worth;

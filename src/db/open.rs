@@ -230,7 +230,7 @@ impl Rebuilt {
             load: Load::new(None),
         };
         for table in view.tables() {
-            writer.add_table(Arc::clone(&table.def));
+            writer.add_table(Arc::clone(&table.def), table.segments.max_ts());
         }
         let committed_tables = view.next_table();
         Self { view, writer, replayed_rows: 0, committed_tables }
@@ -256,7 +256,7 @@ impl Rebuilt {
                     return Err(r.malformed("a table whose name or number is taken"));
                 }
                 if let Some(table) = self.view.table(id).filter(|_| !known) {
-                    self.writer.add_table(Arc::clone(&table.def));
+                    self.writer.add_table(Arc::clone(&table.def), None);
                 }
                 Ok(true)
             }
@@ -352,6 +352,9 @@ impl Rebuilt {
         for entry in segments {
             self.writer.next_seq = self.writer.next_seq.max(entry.max_seq + 1);
             self.replayed_rows += u64::from(entry.rows);
+            if let Some(table) = self.writer.table(entry.table) {
+                table.note_time(entry.max_ts);
+            }
             self.writer.pending.push(record.frame.seq, entry.clone());
             if !self.view.apply(&Edit::AddSegment(entry)) {
                 return Err(bad);

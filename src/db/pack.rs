@@ -47,7 +47,7 @@ pub struct PackReport {
     pub segments_after: u64,
     /// Rows that were read.
     pub rows_before: u64,
-    /// Rows that were written: without those that were deleted.
+    /// Rows that were written: without those that were deleted or gave way to others.
     pub rows_after: u64,
     /// Bytes of the segments that are gone.
     pub bytes_before: u64,

@@ -100,6 +100,12 @@ impl Head for Part {
             .then_with(|| self.key.compare(&self.columns, row, &other.columns, other_row))
             .then_with(|| seq(self, row).cmp(&seq(other, other_row)))
     }
+
+    fn same(&self, row: usize, other: &Self, other_row: usize) -> bool {
+        let time = |part: &Self, row: usize| part.ts.as_ref().map_or(0, |ts| ts[row]);
+        time(self, row) == time(other, other_row)
+            && self.key.compare(&self.columns, row, &other.columns, other_row).is_eq()
+    }
 }
 
 /// A sorted run.
@@ -186,7 +192,8 @@ impl Source {
         Ok(None)
     }
 
-    /// How many rows are left, if none has to be decoded to tell.
+    /// How many rows are left, if none has to be decoded to tell. Of a segment of which all is
+    /// wanted, its entry says so.
     pub(crate) fn remaining(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<Option<usize>> {
         if let Kind::Closed(segment, start, end, deletes) = &self.kind
             && deletes.is_empty()

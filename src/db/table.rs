@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::base::batch::Batch;
-use crate::base::schema::{DataType, OnConflict, TableSpec, check_name};
+use crate::base::schema::{DataType, TableSpec, check_name};
 use crate::base::value::Value;
 use crate::db::catalog::{TableView, View};
 use crate::db::core::{Core, Recovery};
@@ -24,6 +24,7 @@ use crate::db::write::Receipt;
 use crate::db::{open, verify};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::key::KeyColumns;
+use crate::format::slot::ON_CONFLICT;
 use crate::format::spec::{TableDef, TableId};
 use crate::store::RealStorage;
 use crate::store::readers::Readers;
@@ -250,11 +251,8 @@ impl Db {
         if let Some(table) = self.existing(name, &spec)? {
             return Ok(table);
         }
-        if spec.on_conflict != OnConflict::All {
-            let rule = spec.on_conflict.name();
-            return Err(Error::invalid(format!(
-                "on_conflict = {rule:?} is not there yet: every row is kept, as with \"all\""
-            )));
+        if spec.on_conflict.keeps_one() {
+            self.core.need_feature(ON_CONFLICT)?;
         }
         let def = TableDef { id: 0, name: name.into(), spec: Arc::new(spec.clone()) };
         if let Some(receipt) = self.core.create_table(def)? {
@@ -456,8 +454,9 @@ impl Table {
     /// number: rows are numbered 1, 2, 3 over all tables.
     ///
     /// # Errors
-    /// `Schema` if it does not fit; nothing is written then. `Indeterminate` if it was written but
-    /// could not be synced at `Durability::Sync`.
+    /// `Schema` if it does not fit, `Conflict` if a row of the same time and key is there and the
+    /// table's rule is [`OnConflict::Error`](crate::base::schema::OnConflict); nothing is written
+    /// then. `Indeterminate` if it was written but could not be synced at `Durability::Sync`.
     pub fn append_row(&self, ts: i64, values: &[Value<'_>]) -> Result<u64> {
         let receipt = self.write_row(ts, values)?;
         if receipt.pending() {

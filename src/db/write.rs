@@ -15,6 +15,7 @@ use crate::db::options::Durability;
 use crate::db::ranked::RankedGuard;
 use crate::db::sorted::sort_batch;
 use crate::db::syncer::Ticker;
+use crate::db::unique::Newcomers;
 use crate::db::validate::{check_batches, check_row_size, fit_row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{DeleteEntry, Edit, SegmentEntry, encode_edits};
@@ -138,7 +139,7 @@ impl Core {
         self.change_view(|view| {
             view.add_table(def.clone());
             if let Some(table) = view.table(def.id) {
-                writer.add_table(table.def.clone());
+                writer.add_table(table.def.clone(), None);
             }
         });
         Ok(Some(self.receipt(writer, 0, lsn)))
@@ -151,8 +152,8 @@ impl Core {
         self.put_row(writer, id, ts, values)
     }
 
-    /// Appends one row if that can be done at once: `None` where the log has to be made or to grow, or
-    /// somebody has it, who may be waiting for a disk.
+    /// Appends one row if that can be done at once: `None` where the log has to be made or to grow,
+    /// somebody has it, who may be waiting for a disk, or segments may have to be looked into.
     #[inline]
     pub(crate) fn try_append_row(
         &self,
@@ -164,7 +165,10 @@ impl Core {
         let Some(mut guard) = self.try_writer() else { return Ok(None) };
         let has_room = |log: &LogFile| log.room() >= ROW_ROOM + text_bytes(values);
         match guard.as_mut().filter(|writer| writer.log.as_ref().is_some_and(has_room)) {
-            Some(writer) => self.put_row(writer, id, ts, values).map(Some),
+            Some(writer) if writer.takes_at_once(id, ts) => {
+                self.put_row(writer, id, ts, values).map(Some)
+            }
+            Some(_) => Ok(None),
             None => Ok(None),
         }
     }
@@ -183,6 +187,7 @@ impl Core {
         };
         let fitted = fit_row(&table.def.spec, values, self.options.max_record_size)?;
         check_row_size(&fitted, self.options.max_record_size)?;
+        self.check_row(table, ts, &fitted)?;
         let columns = &table.def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let lsn = log.append(kind::ROW, durable, |out| {
@@ -240,13 +245,20 @@ impl Core {
             let columns = batch.columns.iter().zip(&types);
             batch.rows() * 8 + columns.map(|(column, ty)| column.byte_size(*ty)).sum::<usize>()
         };
+        let new = self.newcomers(def, &batches)?;
         if batches.iter().map(size).sum::<usize>() >= self.options.direct_bytes {
-            return self.append_segments(def, &types, batches);
+            return self.append_segments(def, &types, batches, new.as_ref());
         }
-        self.append_logged(def, &batches, rows)
+        self.append_logged(def, &batches, new.as_ref(), rows)
     }
 
-    fn append_logged(&self, def: &TableDef, batches: &[Batch], rows: usize) -> Result<Receipt> {
+    fn append_logged(
+        &self,
+        def: &TableDef,
+        batches: &[Batch],
+        new: Option<&Newcomers>,
+        rows: usize,
+    ) -> Result<Receipt> {
         let id = def.id;
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
@@ -254,6 +266,7 @@ impl Core {
         let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
             return Err(self.no_table(id));
         };
+        new.map_or(Ok(()), |new| self.check_newcomers(table, new))?;
         // Those that the batches have: one that was added meanwhile is null in them.
         let columns = &def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
@@ -275,6 +288,7 @@ impl Core {
         def: &TableDef,
         types: &[DataType],
         batches: Vec<Batch>,
+        new: Option<&Newcomers>,
     ) -> Result<Receipt> {
         let rows: usize = batches.iter().map(Batch::rows).sum();
         // The log must be there before extents are, so that their place is not lost to a commit.
@@ -291,7 +305,7 @@ impl Core {
                 break;
             }
         }
-        let named = fail.and_then(|()| self.name_segments(def.id, rows as u64, &mut written));
+        let named = fail.and_then(|()| self.name_segments(def.id, new, rows as u64, &mut written));
         if named.is_err() {
             self.discard_segments(&written);
         }
@@ -302,24 +316,33 @@ impl Core {
     fn name_segments(
         &self,
         id: TableId,
+        new: Option<&Newcomers>,
         rows: u64,
         written: &mut [SegmentEntry],
     ) -> Result<Receipt> {
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
-        if writer.table(id).is_none() {
-            return Err(self.no_table(id));
-        }
+        let Some(table) = writer.table(id) else { return Err(self.no_table(id)) };
+        new.map_or(Ok(()), |new| self.check_newcomers(table, new))?;
         let (first_seq, durable) = (writer.next_seq, self.syncer.durable());
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         for entry in written.iter_mut() {
             self.number_segment(entry, first_seq, log.next_lsn())?;
+        }
+        if let Some(last) = written.iter_mut().max_by_key(|entry| entry.max_seq) {
+            // Also if the last row gave way to another: its number was given.
+            last.max_seq = writer.next_seq + rows - 1;
         }
         let edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
         self.syncer.extents_written();
         let lsn = log.append(kind::SEGMENTS, durable, |out| encode_edits(&edits, out))?;
         written.iter().for_each(|entry| writer.pending.push(lsn, entry.clone()));
         writer.next_seq += rows;
+        if let (Some(table), Some(newest)) =
+            (writer.table(id), written.iter().map(|entry| entry.max_ts).max())
+        {
+            table.note_time(newest);
+        }
         self.change_view_upto(writer.next_seq - 1, |view| {
             view.apply_all(&edits);
         });

@@ -40,8 +40,10 @@ pub const SLOT_MAGIC: [u8; 8] = [0x89, b'C', b'H', b'L', 0x0D, 0x0A, 0x1A, 0x0A]
 pub const FORMAT_VERSION: u32 = 1;
 /// Compatible features this library knows: none yet. A commit clears the others.
 pub const KNOWN_COMPATIBLE: u64 = 0;
-/// Incompatible features this library knows: none yet. SPEC 2 lists those set aside.
-pub const KNOWN_INCOMPATIBLE: u64 = 0;
+/// Tables with another rule for rows of the same time and key than to keep all.
+pub const ON_CONFLICT: u64 = 1 << 4;
+/// Incompatible features this library knows. SPEC 2 lists those set aside.
+pub const KNOWN_INCOMPATIBLE: u64 = ON_CONFLICT;
 const STATE_LOG_EXPECTED: u32 = 1;
 /// No count of commits, epochs, records or rows comes so far, and sums of two stay in 64 bits.
 const COUNTER_END: u64 = 1 << 62;

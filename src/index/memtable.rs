@@ -34,6 +34,8 @@ pub struct Chunk<P> {
     payload: P,
     /// Times never descend.
     ascending: AtomicBool,
+    /// Times never repeat either: each is above the one before it.
+    distinct: AtomicBool,
     /// Of each [`ZONE_ROWS`] rows, so that what is looked for in times that do descend is looked for
     /// where it can be.
     zones: Box<[Zone]>,
@@ -73,6 +75,7 @@ impl<P: Payload> Chunk<P> {
             payload: P::with_capacity(layout, rows),
             ascending: AtomicBool::new(true),
             zones: (0..rows.div_ceil(ZONE_ROWS)).map(|_| Zone::new()).collect(),
+            distinct: AtomicBool::new(true),
         }
     }
 
@@ -92,10 +95,15 @@ impl<P: Payload> Chunk<P> {
     /// No other thread may be in this call on the same chunk.
     #[inline]
     pub unsafe fn publish(&self, ts: &[i64], first_seq: u64) {
-        let before = self.ts.as_slice().last().copied().unwrap_or(i64::MIN);
         self.note_zones(self.ts.as_slice().len(), ts);
-        if ts.first().is_some_and(|first| *first < before) || !ts.is_sorted() {
-            self.ascending.store(false, Ordering::Relaxed);
+        let before = self.ts.as_slice().last();
+        let follows = before.zip(ts.first()).is_none_or(|(before, first)| before < first);
+        if !follows || !ts.is_sorted_by(|a, b| a < b) {
+            self.distinct.store(false, Ordering::Relaxed);
+            let descends = before.zip(ts.first()).is_some_and(|(before, first)| before > first);
+            if descends || !ts.is_sorted() {
+                self.ascending.store(false, Ordering::Relaxed);
+            }
         }
         // SAFETY: passed on to the caller. The row numbers go last: readers count by them.
         unsafe {
@@ -151,6 +159,11 @@ impl<P: Payload> Chunk<P> {
             self.zones.iter().zip((0..rows).step_by(ZONE_ROWS)).map(zone).collect();
         zones.sort_unstable_by_key(|zone| std::cmp::Reverse(zone.0));
         zones
+    }
+
+    /// True if each of these times is above the one before it.
+    pub fn is_distinct(&self) -> bool {
+        self.distinct.load(Ordering::Relaxed)
     }
 
     /// Positions among the first `rows` rows with times in `[start, end)`, in arrival order.
@@ -261,7 +274,7 @@ mod tests {
         // SAFETY: only this thread writes.
         unsafe {
             chunk.publish(&[10, 20, 20], 5);
-            assert!(chunk.is_ascending());
+            assert!(chunk.is_ascending() && !chunk.is_distinct());
             assert_eq!(chunk.in_range(3, 20, None).first(), Some(&(1..3)));
             assert_eq!(chunk.in_range(3, 11, Some(20)), vec![]);
             chunk.publish(&[15], 9);

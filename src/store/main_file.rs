@@ -35,6 +35,8 @@ pub struct MainFile {
     slot: Slot,
     /// Length that the other slot calls committed; not known until it was written.
     other_len: Option<u64>,
+    /// Incompatible features that slots name from the next one on.
+    features: u64,
     extents: Extents,
     /// Who read when the slot in force was written.
     readers: Readers,
@@ -155,9 +157,17 @@ impl MainFile {
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
         let written = Arc::new(AtomicU64::new(extents.end()));
         let sink = Sink { file, path: path.into(), health, written };
-        let (in_flight, readers) = (Arc::default(), Readers::unknown());
         let next_segment = Arc::new(AtomicU64::new(slot.next_segment.max(1)));
-        Some(Self { sink, in_flight, slot, other_len: None, extents, readers, next_segment })
+        Some(Self {
+            sink,
+            in_flight: Arc::default(),
+            slot,
+            other_len: None,
+            features: slot.incompatible,
+            extents,
+            readers: Readers::unknown(),
+            next_segment,
+        })
     }
 
     /// The state in force.
@@ -168,6 +178,13 @@ impl MainFile {
     /// Where one of the extents that are in use (offset, length) begins that is down as free too.
     pub fn double_booked(&self, used: &[(u64, u64)]) -> Option<u64> {
         self.extents.double_booked(used)
+    }
+
+    /// Names an incompatible feature in every slot from the next one on; `false` if the slot in force
+    /// names it.
+    pub fn need(&mut self, feature: u64) -> bool {
+        self.features |= feature;
+        self.slot.incompatible & feature != feature
     }
 
     /// The file itself, to map and to sync.
@@ -258,6 +275,7 @@ impl MainFile {
         let mut next = Slot {
             generation,
             compatible: self.slot.compatible & KNOWN_COMPATIBLE,
+            incompatible: self.features,
             epoch: state.epoch,
             log_start: state.log_start,
             durable_lsn: state.durable_lsn,

@@ -16,7 +16,7 @@ use arrow_buffer::ScalarBuffer;
 
 use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
-use crate::base::schema::DataType;
+use crate::base::schema::{DataType, OnConflict};
 use crate::db::catalog::TableView;
 use crate::db::cells::Cells;
 use crate::db::deletes::{is_hidden, memtable_rows_after};
@@ -76,6 +76,10 @@ impl Head for Arrived {
     fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
         self.seq[row].cmp(&other.seq[other_row])
     }
+
+    fn same(&self, _row: usize, _other: &Self, _other_row: usize) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]
@@ -103,7 +107,7 @@ impl Arrivals {
             pending.push((first, Run::Chunk(chunk, rows.into())));
         }
         pending.sort_by_key(|(first, _)| std::cmp::Reverse(*first));
-        let (merge, open) = (Merge::new(Vec::new()), Vec::new());
+        let (merge, open) = (Merge::new(Vec::new(), OnConflict::All), Vec::new());
         let columns = columns.into();
         Ok(Self { table, visible, columns, wanted, after, pending, merge, open })
     }
@@ -164,7 +168,7 @@ impl Arrivals {
                 (Some(_), now) => {
                     let Some((_, mut run)) = self.pending.pop() else { return Ok(None) };
                     if now.is_none() {
-                        self.merge = Merge::new(Vec::new());
+                        self.merge = Merge::new(Vec::new(), OnConflict::All);
                         self.open.clear();
                     }
                     if let Some(part) = self.decode(&mut run, at)? {

@@ -226,7 +226,7 @@ fn ordered(rows: &SortedRows, def: &TableDef) -> SortedRows {
     let mut arrival: Vec<u32> = (0..rows.rows() as u32).collect();
     arrival.sort_by_key(|row| rows.seq.get(*row as usize));
     let types: Vec<DataType> = def.spec.columns.iter().map(|column| column.ty).collect();
-    sort(pick(rows, &arrival, def), &types, &KeyColumns::of(&def.spec))
+    sort(pick(rows, &arrival, def), &types, &KeyColumns::of(&def.spec), def.spec.on_conflict)
 }
 
 fn pick(rows: &SortedRows, order: &[u32], def: &TableDef) -> SortedRows {
