@@ -454,7 +454,10 @@ fn salvage_control() {
             main[manifest].fill(0);
         }
         tally.judge(was, (&main, None), (0..usize::MAX, 0..0), "blind checksum");
-        break;
+        // The value may be of a row that gives way to another: that one nobody sees.
+        if !tally.wrong.is_empty() {
+            break;
+        }
     }
     assert_eq!(tally.wrong.len(), 1, "a wrong value was not seen");
 
