@@ -69,7 +69,7 @@ proof: proof-kernel proof-processes ## PROOF.md's tests in full size (options: S
 proof-kernel:
 	mkdir -p tests/proof/results
 	$(PROOF) cargo test --locked --release --features sim --test crash --test damage --test faults \
-	  --test model --test salvage -- --nocapture $(ARGS)
+	  --test model --test readers --test salvage -- --nocapture $(ARGS)
 
 proof-processes: .venv/.installed .venv/.test-tools
 	mkdir -p tests/proof/results

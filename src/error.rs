@@ -14,6 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// A table, column, name, type or length does not fit the schema.
     Schema,
+    /// A row has a time and key that the table or the batch has already, where that is an error.
+    Conflict,
     /// No table of that name.
     TableNotFound,
     /// An argument is out of its range or has no meaning here.
@@ -203,6 +205,7 @@ impl From<Error> for io::Error {
             ErrorKind::Schema | ErrorKind::InvalidInput | ErrorKind::Overflow => {
                 io::ErrorKind::InvalidInput
             }
+            ErrorKind::Conflict => io::ErrorKind::AlreadyExists,
             ErrorKind::TableNotFound => io::ErrorKind::NotFound,
             ErrorKind::Locked => io::ErrorKind::ResourceBusy,
             ErrorKind::Corruption | ErrorKind::Format => io::ErrorKind::InvalidData,

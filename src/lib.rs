@@ -52,4 +52,5 @@ pub mod store;
 pub use base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};
 pub use db::{Aggregate, DownsampleSpec, Fill, Origin, Summary};
 pub use db::{Db, DbOptions, Durability, Mode, SalvageReport, Scan, ScanSpec, Table, salvage};
+pub use db::{Interrupt, Tail, TailBatch};
 pub use error::{Error, ErrorKind, Result};

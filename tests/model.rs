@@ -7,7 +7,7 @@ mod common;
 
 use chronolite::{Db, Durability, ScanSpec};
 use common::work::Work;
-use common::{TABLES, content, figures, full, inspect, open, rows_of, seed, size, value};
+use common::{TABLES, content, figures, full, inspect, is_keyed, open, rows_of, seed, size, value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -98,7 +98,7 @@ fn run(durability: Durability, seed: u64, steps: &[Step]) -> Result<(), TestCase
 
 fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCaseError> {
     let (db, model) = look(work);
-    for (name, rows) in TABLES.iter().zip(model.0) {
+    for (at, (name, rows)) in TABLES.iter().zip(model.0).enumerate() {
         let Some(rows) = rows else { continue };
         let table = db.table(name).unwrap();
         // As it comes, ends before starts among them.
@@ -109,7 +109,7 @@ fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCa
         prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &within);
         if let Some((tag, key)) = within
             .first()
-            .filter(|_| *name == "keyed")
+            .filter(|_| is_keyed(at))
             .map(|row| (row.cells[1].clone(), table.key(&[value(&row.cells[1])]).unwrap()))
         {
             let of_tag: Vec<_> = within.iter().filter(|row| row.cells[1] == tag).cloned().collect();
@@ -126,13 +126,13 @@ fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCa
 
 fn last(work: &mut Work, n: usize) -> Result<(), TestCaseError> {
     let (db, model) = look(work);
-    for (name, rows) in TABLES.iter().zip(model.0) {
+    for (at, (name, rows)) in TABLES.iter().zip(model.0).enumerate() {
         let Some(rows) = rows else { continue };
         let table = db.table(name).unwrap();
         let newest = &rows[rows.len().saturating_sub(n)..];
         let scan = table.last(n, None).unwrap();
         prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], newest);
-        if let Some(tag) = newest.first().filter(|_| *name == "keyed").map(|row| &row.cells[1]) {
+        if let Some(tag) = newest.first().filter(|_| is_keyed(at)).map(|row| &row.cells[1]) {
             let of_tag: Vec<_> = rows.iter().filter(|row| row.cells[1] == *tag).cloned().collect();
             let key = table.key(&[value(tag)]).unwrap();
             let scan = table.last(n, Some(key)).unwrap();

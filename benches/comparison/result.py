@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # Units of which more is better; of all others less is.
-MORE = ("M rows/s", "commits/s", "x")
+MORE = ("M rows/s", "commits/s", "MB/s", "x")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""DESIGN 8's targets, held against the results of one run."""
+"""The targets of DESIGN 8 and of the living store, held against the results of one run."""
 
 from dataclasses import dataclass
 
@@ -49,6 +49,10 @@ TARGETS = (
     Target("points", "25 + sin(i / 100)", PACKED_SIZE, 12.0, unit="x"),
     Target("points", "25 + sin(i / 100)", "chronolite, flushed", 150.0, unit="M rows/s"),
     Target("points", "25 + sin(i / 100)", "chronolite, packed", 60.0, unit="M rows/s"),
+    Target("living", "ingest", "chronolite, 5 % late / in order", 0.7, unit="x"),
+    Target("living", "delete a range", "chronolite", 20.0, unit="us"),
+    Target("living", "last row", "chronolite", 50.0, unit="us"),
+    Target("living", "pack", "chronolite", 100.0, unit="MB/s"),
 )
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from chronolite._core import Scan, Schema
+    from chronolite._core import RecordBatch, Scan, Schema
+
+    _Rows = Scan | RecordBatch
 
 _DTYPES = {"bool": "?", "utf8": "O", "binary": "O"}
 _CODES = {
@@ -32,19 +34,19 @@ class _Collected:
         return self._capsule
 
 
-def to_arrow(scan: Scan) -> pyarrow.Table:
+def to_arrow(scan: _Rows) -> pyarrow.Table:
     import pyarrow
 
     return pyarrow.RecordBatchReader.from_stream(_Collected(_collect(scan))).read_all()
 
 
-def to_polars(scan: Scan) -> polars.DataFrame:
+def to_polars(scan: _Rows) -> polars.DataFrame:
     import polars
 
     return polars.DataFrame(_Collected(_collect(scan)))
 
 
-def to_numpy(scan: Scan) -> dict[str, Any]:
+def to_numpy(scan: _Rows) -> dict[str, Any]:
     """Every column as one array; nulls as the documentation of ``Scan.to_numpy`` says."""
     return {
         name: _with_nulls(_join([_values(part, kind) for part, _, _ in parts], kind), _nulls(parts))
@@ -52,7 +54,7 @@ def to_numpy(scan: Scan) -> dict[str, Any]:
     }
 
 
-def to_pandas(scan: Scan) -> pandas.DataFrame:
+def to_pandas(scan: _Rows) -> pandas.DataFrame:
     """Numbers and times without a copy; text through pyarrow if it is there, as it is faster."""
     import pandas
 
@@ -82,12 +84,12 @@ def _text_series(pandas: Any, parts: list[Any]) -> Any:
     return pyarrow.chunked_array(chunks, type=pyarrow.string()).to_pandas()
 
 
-def _collect(scan: Scan) -> object:
-    return scan._collect()  # type: ignore[attr-defined]
+def _collect(scan: _Rows) -> object:
+    return scan._collect()  # type: ignore[union-attr]
 
 
-def _columns(scan: Scan) -> list[tuple[str, str, list[Any]]]:
-    return columns(scan.schema, scan._memory())  # type: ignore[attr-defined]
+def _columns(scan: _Rows) -> list[tuple[str, str, list[Any]]]:
+    return columns(scan.schema, scan._memory())  # type: ignore[union-attr]
 
 
 def columns(schema: Schema, chunks: list[Any]) -> list[tuple[str, str, list[Any]]]:

@@ -31,6 +31,7 @@ __all__ = [
     "Schema",
     "Snapshot",
     "Table",
+    "Tail",
     "__version__",
     "salvage",
 ]
@@ -100,7 +101,11 @@ class Db:
             are joined; ``max_segments_per_pack`` (64) at once; ``max_writes_per_sec`` (100,000
             rows, over ``write_load_window_ms``, 5000): more make it wait, unless nothing was
             written for ``min_idle_ms`` (1000).
-        mode: ``"rw"``, or ``"r"`` for reading only.
+        mode: ``"rw"``, or ``"r"`` for reading only, in any number of processes while one writes.
+            A reader shows what is committed, rows still in the log included: each new scan, length,
+            snapshot and so on what is there by then, and those that there are their own moment,
+            until they are dropped. It changes nothing, leaves nothing beside the file, and needs no
+            right to write. Calls that write raise ``ReadOnlyError``.
         durability: ``"sync"`` returns when the rows survive power loss; ``"interval"`` survives
             the process being killed at once, and power loss after at most the interval;
             ``"none"`` survives neither until ``flush()``. No level corrupts.
@@ -114,7 +119,8 @@ class Db:
     that closes it too. Everything used after the close raises ``ClosedError``.
 
     Raises:
-        DatabaseLockedError: Someone else has it open for writing (``.pid`` says who).
+        DatabaseLockedError: It is to be written, and someone else has it open for writing
+            (``.pid`` says who).
         CorruptionError, FormatError: The file is damaged, or not one of this library's.
         OSError: The file cannot be opened; always a ``ChronoliteError`` too.
         InvalidInputError: ``retention_ms`` is negative, ``auto_maintenance`` or another option has
@@ -157,6 +163,19 @@ class Db:
         ...     sensor.delete(None, None)
         ...     len(sensor), len(moment["sensor"])
         (0, 3)
+        """
+
+    def refresh(self) -> None:
+        """Moves a database of mode "r" on to what is committed by now.
+
+        Every new scan, length and so on does so by itself. What was taken before, scans and
+        snapshots, shows its own moment still. With mode "rw" there is nothing to do.
+
+        >>> with cl.Db(db.path, mode="r") as reader:
+        ...     seq = db.append_row("sensor", 1704067203000, [25.8, 60.0])
+        ...     reader.refresh()
+        ...     len(reader["sensor"])
+        4
         """
 
     def pack(self, table: str | None = None) -> dict[str, int]:
@@ -278,9 +297,12 @@ class Db:
                 in an Arrow schema, else ``"ms"``.
             time_column: The time column's name.
             key: Value columns (tags) that tell series apart within the table.
-            on_conflict: What a second row with the same time and key means: ``"all"`` keeps both,
-                the others (``"last"`` and ``"first"`` keep one, ``"error"`` refuses it) are not
-                there yet and raise.
+            on_conflict: What a second row with the same time and key (the same time, if the table
+                has no key) means. ``"all"`` keeps both. ``"last"`` keeps the one that came last: it
+                takes the place of the one before, an upsert. ``"first"`` keeps the one that came
+                first. With these two a batch that is appended again changes nothing that is read,
+                so a retry needs no care. ``"error"`` refuses the append that brings it, with
+                ``ConflictError``. A deleted row is no conflict, nulls are a key like others.
             storage: How hard to compress: ``"speed"`` keeps to codecs that decode at the speed of
                 memory; ``"balanced"`` lets a pack use slower ones where they save 15 % or more;
                 ``"size"`` takes the smallest, in larger blocks; ``"raw"`` is read without decoding.
@@ -601,7 +623,9 @@ class Db:
         """Counts and sizes, in rows and bytes, of the whole database or of one table.
 
         The whole has ``path``, ``file_bytes``, ``log_bytes``, ``generation``, ``epoch``,
-        ``next_seq``, ``write_amplification`` (how many times each byte of a segment was written,
+        ``next_seq``, ``readers`` (processes that have it open in mode "r" or hold buffers of it),
+        ``kept_for_readers`` (bytes that would be free but for them; told by who writes),
+        ``write_amplification`` (how many times each byte of a segment was written,
         since the open; None before the first flush), ``maintenance`` and ``tables``, by name.
         ``maintenance`` has what was done in the background since the open: ``running``, ``rounds``,
         ``flushes``, ``retention_runs``, ``packs``, ``segments_before``, ``segments_after``,
@@ -798,6 +822,8 @@ class Table:
         Raises:
             SchemaError: A name, type, length or time does not fit; it says which column and row
                 (over all pieces). Nothing was written.
+            ConflictError: The table was made with ``on_conflict="error"`` and a row has the time
+                and key of another one of them or of one that is there. Nothing was written.
             TypeError: It is no data.
             InvalidInputError: An Arrow stream failed midway.
 
@@ -820,6 +846,8 @@ class Table:
 
         Raises:
             SchemaError: The values do not fit the columns.
+            ConflictError: The table was made with ``on_conflict="error"`` and there is a row of
+                that time and key.
             TypeError: The time is a bool or a float, or a value is of no type that is kept.
             OverflowError: The time does not fit int64.
 
@@ -1027,10 +1055,83 @@ class Table:
         1 2024-01-01 00:00:02        NaN           0          61.0
         """
 
+    def tail(
+        self,
+        cursor: SupportsIndex | None = None,
+        timeout: float | timedelta | np.timedelta64 | str | None = None,
+    ) -> Tail:
+        """The change feed: an iterator of the rows that arrive, in the order of arrival, which
+        waits for them.
+
+        A row is handed out once it can be read by a scan, in batches of some ten thousand rows at
+        most, which have all columns that the table has by then. Every row is handed out once:
+        flushes, packing and retention neither repeat nor lose any. Rows that are deleted before
+        they are handed out are left out; so may be rows that another one took the place of, in a
+        table that does not keep all (``on_conflict``). Power loss may take rows that were handed
+        out and not durable yet; their numbers are then given to others. Of a snapshot's table there
+        are the rows that it has, and the feed ends after them.
+
+        Args:
+            cursor: The number of the row behind which to begin: the ``cursor`` of a feed or of one
+                of its batches, in this process or an earlier one, or what ``append_row`` returned.
+                0 is from the first row on, None from now on.
+            timeout: How long to wait for rows before the iteration ends: a number of seconds, a
+                ``timedelta``, or text such as "250ms". 0 takes what is there, None waits for ever.
+                A feed whose iteration has ended can be iterated again, and goes on.
+
+        Raises:
+            TableNotFoundError: The table was dropped, also while it waits.
+            ClosedError: The database was closed, also while it waits.
+            InvalidInputError: The cursor or the timeout is negative.
+            TypeError: The cursor is no int, or the timeout no length of time.
+
+        >>> feed = t.tail(timeout=0.01)
+        >>> row = t.append_row("2024-01-01", [24.0, 62.0])
+        >>> for batch in feed:
+        ...     len(batch), batch.cursor == row
+        (1, True)
+        >>> [len(batch) for batch in t.tail(cursor=0, timeout=0)]
+        [4]
+        """
+
     def __getitem__(self, range: slice, /) -> Scan: ...
     def __len__(self) -> int: ...
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Tail(Iterator[RecordBatch]):
+    """The rows of a table as they arrive: an iterator that waits for them.
+
+    ``Table.tail`` makes it and says what it yields; ``chronolite.aio.tail`` is the same for
+    ``async for``. It keeps the database open as its table does. One thread iterates at a time.
+
+    >>> feed = t.tail(cursor=0, timeout=0)
+    >>> next(feed).to_numpy()["humidity"]
+    array([60., 59., 61.])
+    >>> [len(batch) for batch in feed], feed.cursor
+    ([], 3)
+    """
+
+    @property
+    def cursor(self) -> int:
+        """The number of the last row that was handed out, or where the feed began.
+
+        >>> t.tail().cursor, t.tail(cursor=2).cursor
+        (3, 2)
+        """
+
+    def close(self) -> None:
+        """Ends the feed: iterating is over, also for a thread that waits in it.
+
+        >>> feed = t.tail()
+        >>> feed.close()
+        >>> list(feed)
+        []
+        """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> RecordBatch: ...
 
 @final
 class Scan:
@@ -1173,6 +1274,46 @@ class RecordBatch:
 
         >>> next(t.scan().batches()).schema.names
         ['ts', 'temp', 'humidity']
+        """
+
+    @property
+    def cursor(self) -> int | None:
+        """The number of its last row, behind which ``Table.tail`` goes on; None of a scan's batch.
+
+        >>> next(t.tail(cursor=0)).cursor
+        3
+        """
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The batch as a ``pyarrow.Table``; needs pyarrow.
+
+        >>> next(t.scan().batches()).to_arrow().column("temp").null_count
+        1
+        """
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The batch as a ``pandas.DataFrame``; needs pandas, but not pyarrow.
+
+        Nulls are as in ``Scan.to_pandas``.
+
+        >>> next(t.scan().batches()).to_pandas().shape
+        (3, 3)
+        """
+
+    def to_polars(self) -> polars.DataFrame:
+        """The batch as a ``polars.DataFrame``; needs polars.
+
+        >>> next(t.scan().batches()).to_polars().shape
+        (3, 3)
+        """
+
+    def to_numpy(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The batch as a dict of NumPy arrays, one a column, of one length.
+
+        Nulls are as in ``Scan.to_numpy``.
+
+        >>> next(t.scan().batches()).to_numpy()["humidity"]
+        array([60., 59., 61.])
         """
 
     def __len__(self) -> int: ...

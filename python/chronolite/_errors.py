@@ -11,6 +11,7 @@ import errno as _errno
 __all__ = [
     "ChronoliteError",
     "ClosedError",
+    "ConflictError",
     "CorruptionError",
     "DatabaseLockedError",
     "DurabilityError",
@@ -55,6 +56,21 @@ class SchemaTypeError(SchemaError, TypeError):
 
 class SchemaOverflowError(SchemaError, OverflowError):
     """A value in the data does not fit into its column."""
+
+
+class ConflictError(SchemaError):
+    """A row has the time and key of one that is there, in a table made with
+    ``on_conflict="error"``. Nothing was written.
+
+    >>> daily = db.create_table("daily", ["rain"], on_conflict="error")
+    >>> daily.append({"ts": [86400000], "rain": [1.5]})
+    1
+    >>> try:
+    ...     rows = daily.append({"ts": [172800000, 86400000], "rain": [0.0, 1.5]})
+    ... except cl.ConflictError as error:
+    ...     print(error)
+    column "ts", row 1: 86400000 ms is there already, and on_conflict is "error"; nothing was ...
+    """
 
 
 class InvalidInputError(ChronoliteError, ValueError):
@@ -228,6 +244,7 @@ _BY_KIND: dict[str, type[ChronoliteError]] = {
     "schema": SchemaError,
     "schema_type": SchemaTypeError,
     "schema_overflow": SchemaOverflowError,
+    "conflict": ConflictError,
     "table_not_found": TableNotFoundError,
     "invalid_input": InvalidInputError,
     "overflow": ResultOverflowError,

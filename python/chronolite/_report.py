@@ -35,9 +35,10 @@ class SalvageReport(dict[str, Any]):
 
     Keys: ``ok`` (bool: nothing is damaged), ``tables``, ``problems``, a list of dicts with
     ``file``, ``offset`` and ``message``, and ``bytes_scanned``. ``tables`` has for each name a dict
-    with ``rows`` and ``segments`` that are in the new file, ``log_rows`` (of the rows, those that
-    stood in the log alone), ``lost_segments``, ``lost_rows`` (as far as is known) and
-    ``lost_values``: column to values that read null in the new file and did not before.
+    with ``rows`` and ``segments`` that are in the new file (rows that give way to others by
+    ``on_conflict`` are counted too), ``log_rows`` (of the rows, those that stood in the log alone),
+    ``lost_segments``, ``lost_rows`` (as far as is known) and ``lost_values``: column to values that
+    read null in the new file and did not before.
 
     >>> db.close()
     >>> report = cl.salvage(db.path, path)

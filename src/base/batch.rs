@@ -9,6 +9,7 @@ use arrow_buffer::{
 };
 
 use crate::base::schema::DataType;
+use crate::base::value::Value;
 
 /// The values of a column. At null positions they are arbitrary but readable.
 #[derive(Debug, Clone)]
@@ -38,7 +39,12 @@ pub struct Column {
 impl Column {
     /// A column of fixed width without nulls.
     pub fn from_vec<T: ArrowNativeType>(values: Vec<T>) -> Self {
-        Self { data: Data::Fixed(Buffer::from_vec(values)), validity: None }
+        Self::from_buffer(Buffer::from_vec(values))
+    }
+
+    /// A column of fixed width without nulls, which shares its values.
+    pub fn from_buffer(values: Buffer) -> Self {
+        Self { data: Data::Fixed(values), validity: None }
     }
 
     /// A column of text without nulls.
@@ -119,6 +125,31 @@ impl Column {
                 &values[offsets[row] as usize..offsets[row + 1] as usize]
             }
             other => panic!("a column of text or bytes was expected, not {other:?}"),
+        }
+    }
+
+    /// The value of a row. `ty` is the column's type.
+    pub fn value(&self, ty: DataType, row: usize) -> Value<'_> {
+        if !self.is_valid(row) {
+            return Value::Null;
+        }
+        match (ty, &self.data) {
+            (DataType::I8, _) => Value::Int(self.values::<i8>()[row].into()),
+            (DataType::I16, _) => Value::Int(self.values::<i16>()[row].into()),
+            (DataType::I32, _) => Value::Int(self.values::<i32>()[row].into()),
+            (DataType::I64, _) => Value::Int(self.values::<i64>()[row]),
+            (DataType::U8, _) => Value::UInt(self.values::<u8>()[row].into()),
+            (DataType::U16, _) => Value::UInt(self.values::<u16>()[row].into()),
+            (DataType::U32, _) => Value::UInt(self.values::<u32>()[row].into()),
+            (DataType::U64, _) => Value::UInt(self.values::<u64>()[row]),
+            (DataType::F32, _) => Value::Float(self.values::<f32>()[row].into()),
+            (DataType::F64, _) => Value::Float(self.values::<f64>()[row]),
+            (_, Data::Bool(bits)) => Value::Bool(bits.value(row)),
+            (_, _) => {
+                let bytes = self.bytes_at(row);
+                let text = (ty == DataType::Utf8).then(|| std::str::from_utf8(bytes).ok());
+                text.flatten().map_or(Value::Bytes(bytes), Value::Str)
+            }
         }
     }
 

@@ -151,6 +151,11 @@ impl OnConflict {
             Self::Error => "error",
         }
     }
+
+    /// True if at most one row is read of those with the same (time, key).
+    pub const fn keeps_one(self) -> bool {
+        !matches!(self, Self::All)
+    }
 }
 
 /// How hard a table's columns are compressed.
@@ -239,6 +244,13 @@ impl TableSpec {
     #[must_use]
     pub fn storage(mut self, storage: StoragePolicy) -> Self {
         self.storage = storage;
+        self
+    }
+
+    /// The same table with another rule for rows of the same time and key.
+    #[must_use]
+    pub fn on_conflict(mut self, rule: OnConflict) -> Self {
+        self.on_conflict = rule;
         self
     }
 

@@ -51,6 +51,7 @@ impl Core {
         if let Some(table) = self.change_view(|view| view.take_table(id)) {
             writer.drop_table(id);
             writer.dropped.put_back(table);
+            self.feed.wake();
         }
         Ok(Some(self.receipt(writer, 0, lsn)))
     }

@@ -2,7 +2,8 @@
 //!
 //! Runs that share no stretch of time follow each other and are handed on as they are decoded.
 //! Those that do are merged, each entering the merge when its time comes, so that what is in
-//! memory is a block of each run that is open at a time.
+//! memory is a block of each run that is open at a time. Of rows with equal times and keys the merge
+//! gives those that the table's rule keeps; within a run there are no others.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl TableBatches {
     pub(crate) fn new(plan: Arc<Plan>, rows: usize) -> Result<Self> {
         let pending = plan.sources();
         let (skip, left) = (plan.skip, plan.limit);
-        let (merge, open) = (Merge::new(Vec::new()), Vec::new());
+        let (merge, open) = (Merge::new(Vec::new(), plan.rule()), Vec::new());
         let (alone, out, out_rows, failed) = (None, Vec::new(), 0, false);
         Ok(Self { plan, rows, pending, merge, open, alone, out, out_rows, skip, left, failed })
     }
@@ -178,7 +179,7 @@ impl TableBatches {
             };
             if enter && let Some(mut source) = self.pending.pop_front() {
                 if self.merge.peek().is_none() {
-                    self.merge = Merge::new(Vec::new());
+                    self.merge = Merge::new(Vec::new(), self.plan.rule());
                     self.open.clear();
                 }
                 let place = self.plan.place();

@@ -16,6 +16,7 @@ use crate::db::segment_list::SegmentList;
 use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry};
 use crate::format::spec::{TableDef, TableId};
 use crate::index::{Chunk, Tombstones};
+use crate::store::readers::Pin;
 
 /// All tables at one moment.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +36,8 @@ pub(crate) struct TableView {
     pub(crate) deletes: Tombstones<Delete>,
     /// Rows of records up to this log number stand in segments.
     pub(crate) flushed_lsn: u64,
+    /// What keeps the segments in their place, where somebody else writes.
+    pub(crate) pin: Option<Arc<Pin>>,
 }
 
 impl View {
@@ -121,8 +124,17 @@ impl View {
             chunks: Vec::new(),
             deletes: Tombstones::default(),
             flushed_lsn: 0,
+            pin: None,
         })));
         true
+    }
+
+    /// Whoever holds one of the tables holds the pin from now on.
+    pub(crate) fn keep_by(&mut self, pin: &Arc<Pin>) {
+        let is_kept = |table: &TableView| table.pin.as_ref().is_some_and(|p| Arc::ptr_eq(p, pin));
+        for table in self.tables.iter_mut().flatten().filter(|table| !is_kept(table)) {
+            Arc::make_mut(table).pin = Some(Arc::clone(pin));
+        }
     }
 
     /// The table of that number, to change.
@@ -134,6 +146,17 @@ impl View {
     pub(crate) fn add_chunk(&mut self, id: TableId, chunk: Arc<Chunk<Cells>>) {
         if let Some(table) = self.table_mut(id) {
             table.chunks.push(chunk);
+        }
+    }
+
+    /// Applies an edit that nobody else needs; `false` if it makes no sense here.
+    pub(crate) fn apply_owned(&mut self, edit: Edit) -> bool {
+        match edit {
+            Edit::AddSegment(entry) => {
+                let table = self.table_mut(entry.table);
+                table.map(|table| table.segments.insert(Segment::new(entry))).is_some()
+            }
+            other => self.apply(&other),
         }
     }
 

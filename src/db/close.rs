@@ -12,6 +12,9 @@ impl Core {
     pub(crate) fn close(&self) -> Result<()> {
         if self.is_inherited() || !self.is_writable() {
             self.mark_closed();
+            if !self.is_inherited() {
+                self.stop_following();
+            }
             return Ok(());
         }
         // It may be waiting for the main file.
@@ -22,11 +25,21 @@ impl Core {
         let Some(open) = main.as_mut() else { return Ok(()) };
         let ticker = self.writer().as_mut().and_then(|writer| writer.ticker.take());
         drop(ticker);
-        let flushed = self.flush_and_leave(open);
+        // Nobody begins to write an extent without the main file; those who have begun end here.
+        open.file.wait_for_writers();
+        let mut closed = self.flush_and_leave(open);
+        if let Some(pin) = &self.pin {
+            // Of the commit before the last: for the next writer all that is there now was there
+            // then, what is in use and what is free.
+            let pinned = pin.close(Some(open.file.slot().generation - 1));
+            let pinned =
+                pinned.map_err(|e| Error::from_io("keep what is exported of", &self.path, e));
+            closed = closed.and(pinned);
+        }
         self.syncer.detach();
         *self.writer() = None;
         *main = None;
-        flushed
+        closed
     }
 
     fn flush_and_leave(&self, main: &mut Main) -> Result<()> {

@@ -2,93 +2,264 @@
 //! the segment, which is all that is decoded for them; rows of all keys are put into the order of
 //! time when they are read.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use arrow_buffer::Buffer;
 
-use crate::base::builder::take;
-use crate::base::schema::DataType;
-use crate::db::deletes::Delete;
+use crate::base::batch::Column;
+use crate::base::builder::{ColumnBuilder, take};
+use crate::base::schema::{ColumnDef, DataType};
+use crate::codec::VECTOR_ROWS;
+use crate::db::segment::Segment;
 use crate::db::source::{Wanted, read_wanted};
 use crate::format::Malformed;
-use crate::format::edit::SegmentEntry;
-use crate::format::footer::Footer;
+use crate::format::footer::{Footer, TIME_ID};
 use crate::format::key::{KeyColumns, KeyValue};
 use crate::format::rows::{RowNumbers, SortedRows};
 use crate::format::segment::{read_seq, read_ts};
-use crate::index::Span;
+use crate::format::stats::{Lane, decode_vectors};
+use crate::index::Cover;
 
 /// A mapped segment in key order.
 pub(crate) struct Clustered<'a> {
-    pub(crate) entry: &'a SegmentEntry,
+    pub(crate) segment: &'a Segment,
     pub(crate) footer: &'a Footer,
     pub(crate) extent: &'a Buffer,
 }
 
+/// What is known of a segment in key order once it was looked into, so that the next look is short.
+#[derive(Debug, Default)]
+pub(crate) struct Landmarks {
+    /// Least and greatest time of each vector.
+    times: OnceLock<Vec<(i64, i64)>>,
+    /// The key of each block's first row, and of each vector's in the blocks that were looked into.
+    blocks: OnceLock<Vec<Vec<u8>>>,
+    vectors: OnceLock<Vec<OnceLock<Vec<Vec<u8>>>>>,
+}
+
 impl Clustered<'_> {
-    /// The rows with times in `[start, end)`, of one key if there is one, without what the deletes
-    /// of all keys hide, in the order of time.
+    /// The rows with times in `[start, end)`, of one key if there is one, without what stands in
+    /// holes, in the order of time.
     pub(crate) fn read(
         &self,
         wanted: &Wanted,
         (start, end): (i64, Option<i64>),
         key: Option<&KeyValue>,
-        deletes: &[Delete],
+        holes: &Cover,
     ) -> Result<SortedRows, Malformed> {
         let rows = match key {
             Some(key) => self.rows_of(wanted, key)?,
             None => 0..self.footer.rows as usize,
         };
-        let ts = read_ts(self.footer, self.extent, rows.clone())?;
-        let holes: Vec<&Delete> = deletes.iter().filter(|delete| delete.key.is_none()).collect();
-        let inside = |ts: i64| {
-            ts >= start
-                && end.is_none_or(|end| ts < end)
-                && !holes.iter().any(|delete| delete.covers(ts, ts))
-        };
-        let mut order: Vec<u32> =
-            (0..ts.len()).filter(|&row| inside(ts[row])).map(|row| row as u32).collect();
-        let span =
-            order.first().zip(order.last()).map_or(0..0, |(a, b)| *a as usize..*b as usize + 1);
+        let mut near = 0;
+        let mut inside =
+            |ts: i64| ts >= start && end.is_none_or(|end| ts < end) && holes.at(ts, &mut near) == 0;
+        // Rows that stand between those that are read are not counted from here on.
+        let (mut times, mut order) = (Vec::new(), Vec::<u32>::new());
+        let mut stretches = Vec::new();
+        for stretch in self.stretches(rows, start, end)? {
+            let ts = read_ts(self.footer, self.extent, stretch.clone())?;
+            let found: Vec<usize> = (0..ts.len()).filter(|&row| inside(ts[row])).collect();
+            let Some((first, last)) = found.first().zip(found.last()) else { continue };
+            let before = times.len();
+            times.extend_from_slice(&ts[*first..=*last]);
+            order.extend(found.iter().map(|row| (before + row - first) as u32));
+            stretches.push(stretch.start + first..stretch.start + last + 1);
+        }
         // Rows of equal times come in the order of keys and then of arrival, as they stand.
-        order.sort_by_key(|&row| ts[row as usize]);
-        let first = span.start as u32;
-        let ts = order.iter().map(|&row| ts[row as usize]).collect();
-        order.iter_mut().for_each(|row| *row -= first);
-        let span = rows.start + span.start..rows.start + span.end;
-        let seq = read_seq(self.entry, self.footer, self.extent, span.clone())?;
-        let columns = read_wanted(self.footer, self.extent, wanted, span)?;
+        order.sort_by_key(|&row| times[row as usize]);
+        let mut seq = Vec::with_capacity(times.len());
+        for rows in &stretches {
+            let entry = &self.segment.entry;
+            seq.extend_from_slice(&read_seq(entry, self.footer, self.extent, rows.clone())?);
+        }
+        let columns = self.read_all(wanted, &stretches)?;
         let columns = columns.iter().zip(&wanted.columns);
         Ok(SortedRows {
-            ts,
+            ts: order.iter().map(|&row| times[row as usize]).collect(),
             seq: RowNumbers::Each(order.iter().map(|&row| seq[row as usize]).collect()),
             columns: columns.map(|(column, def)| take(column, def.ty, &order)).collect(),
         })
     }
 
-    /// The rows of a key, found by halving.
-    fn rows_of(&self, wanted: &Wanted, key: &KeyValue) -> Result<Range<usize>, Malformed> {
-        let from = self.first_row(wanted, |order| order.is_lt(), key)?;
-        Ok(from..self.first_row(wanted, |order| order.is_le(), key)?.max(from))
+    /// The wanted columns of these stretches, one behind the other.
+    fn read_all(&self, wanted: &Wanted, rows: &[Range<usize>]) -> Result<Vec<Column>, Malformed> {
+        if let [rows] = rows {
+            return read_wanted(self.footer, self.extent, wanted, rows.clone());
+        }
+        let len = rows.iter().map(ExactSizeIterator::len).sum();
+        let builder = |def: &ColumnDef| ColumnBuilder::new(def.ty, len);
+        let mut all: Vec<ColumnBuilder> = wanted.columns.iter().map(builder).collect();
+        for rows in rows {
+            let columns = read_wanted(self.footer, self.extent, wanted, rows.clone())?;
+            for (out, column) in all.iter_mut().zip(&columns) {
+                out.extend(column, 0, rows.len());
+            }
+        }
+        Ok(all.into_iter().map(ColumnBuilder::finish).collect())
     }
 
-    /// The first row whose key does not stand before `key`, as `before` says.
+    /// The `n` greatest times before `end`, or some more; of one key, if there is one.
+    pub(crate) fn last_times(
+        &self,
+        n: usize,
+        end: Option<i64>,
+        key: Option<(&KeyValue, &Wanted)>,
+    ) -> Result<Vec<i64>, Malformed> {
+        let rows = match key {
+            Some((key, wanted)) => self.rows_of(wanted, key)?,
+            None => 0..self.footer.rows as usize,
+        };
+        let bounds = self.times()?;
+        let mut vectors: Vec<_> = self.stretches_of_vectors(rows, i64::MIN, end)?.collect();
+        vectors.sort_unstable_by_key(|(vector, _)| std::cmp::Reverse(bounds[*vector].1));
+        let mut found: Vec<i64> = Vec::new();
+        for (vector, rows) in vectors {
+            // All that the others hold is older than the n-th of those found so far.
+            if found.len() >= n {
+                found.sort_unstable_by(|a, b| b.cmp(a));
+                found.truncate(n);
+                if found.last().is_none_or(|least| bounds[vector].1 <= *least) {
+                    break;
+                }
+            }
+            let times = read_ts(self.footer, self.extent, rows)?;
+            found.extend(times.iter().copied().filter(|&ts| end.is_none_or(|end| ts < end)));
+        }
+        Ok(found)
+    }
+
+    /// The stretches of `rows` that may have times in `[start, end)`.
+    fn stretches(
+        &self,
+        rows: Range<usize>,
+        start: i64,
+        end: Option<i64>,
+    ) -> Result<Vec<Range<usize>>, Malformed> {
+        let mut all: Vec<Range<usize>> = Vec::new();
+        for (_, rows) in self.stretches_of_vectors(rows, start, end)? {
+            match all.last_mut() {
+                Some(last) if last.end == rows.start => last.end = rows.end,
+                _ => all.push(rows),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those of each vector, and its number.
+    fn stretches_of_vectors(
+        &self,
+        rows: Range<usize>,
+        start: i64,
+        end: Option<i64>,
+    ) -> Result<impl Iterator<Item = (usize, Range<usize>)> + use<'_>, Malformed> {
+        let bounds = self.times()?;
+        let vectors = rows.start / VECTOR_ROWS..rows.end.div_ceil(VECTOR_ROWS);
+        let near = move |&vector: &usize| {
+            let (min, max) = bounds[vector];
+            max >= start && end.is_none_or(|end| min < end)
+        };
+        Ok(vectors.filter(near).map(move |vector| {
+            let (from, to) = (vector * VECTOR_ROWS, (vector + 1) * VECTOR_ROWS);
+            (vector, from.max(rows.start)..to.min(rows.end))
+        }))
+    }
+
+    /// Least and greatest time of each vector.
+    fn times(&self) -> Result<&[(i64, i64)], Malformed> {
+        let known = &self.segment.landmarks.times;
+        if let Some(times) = known.get() {
+            return Ok(times);
+        }
+        let entry = &self.segment.entry;
+        let count = (self.footer.rows as usize).div_ceil(VECTOR_ROWS);
+        let times = match self.footer.column(TIME_ID).and_then(|c| c.vectors.as_ref()) {
+            Some(bytes) => {
+                let vectors = decode_vectors(Lane::Signed, count, bytes)?;
+                vectors.iter().map(|vector| (vector.min as i64, vector.max as i64)).collect()
+            }
+            None => vec![(entry.min_ts, entry.max_ts); count],
+        };
+        Ok(known.get_or_init(|| times))
+    }
+
+    /// The rows of a key, found by halving.
+    fn rows_of(&self, wanted: &Wanted, key: &KeyValue) -> Result<Range<usize>, Malformed> {
+        let wanted = wanted.key_alone();
+        let from = self.first_row(&wanted, Ordering::is_lt, key)?;
+        Ok(from..self.first_row(&wanted, Ordering::is_le, key)?.max(from))
+    }
+
+    /// The first row whose key does not stand before `key`, as `before` says: in the last vector
+    /// that begins before it, or behind that one.
     fn first_row(
         &self,
         wanted: &Wanted,
-        before: impl Fn(std::cmp::Ordering) -> bool,
+        before: impl Fn(Ordering) -> bool,
         key: &KeyValue,
     ) -> Result<usize, Malformed> {
-        let (mut low, mut high) = (0, self.footer.rows as usize);
+        let later = |firsts: &[Vec<u8>]| {
+            firsts.partition_point(|first| before(first.as_slice().cmp(key.bytes())))
+        };
+        let Some(block) = later(self.first_keys(wanted)?).checked_sub(1) else { return Ok(0) };
+        let Some(vector) = later(self.first_keys_in(wanted, block)?).checked_sub(1) else {
+            return Ok(block * self.footer.block_rows());
+        };
+        let from = block * self.footer.block_rows() + vector * VECTOR_ROWS;
+        let to = (from + VECTOR_ROWS).min(self.footer.rows as usize);
+        let keys = read_wanted(self.footer, self.extent, wanted, from..to)?;
+        let is_before = |row: usize| before(wanted.key.compare_with(&keys, row, key));
+        let (mut low, mut high) = (0, to - from);
         while low < high {
             let middle = low + (high - low) / 2;
-            let row =
-                read_wanted(self.footer, self.extent, &wanted.key_alone(), middle..middle + 1)?;
-            let order = wanted.key_alone().key.compare_with(&row, 0, key);
-            if before(order) { low = middle + 1 } else { high = middle }
+            if is_before(middle) { low = middle + 1 } else { high = middle }
         }
-        Ok(low)
+        Ok(from + low)
+    }
+
+    /// The keys of the blocks' first rows.
+    fn first_keys(&self, wanted: &Wanted) -> Result<&[Vec<u8>], Malformed> {
+        let known = &self.segment.landmarks.blocks;
+        if known.get().is_none() {
+            let rows = (0..self.footer.rows as usize).step_by(self.footer.block_rows());
+            let keys = self.keys_at(wanted, rows)?;
+            return Ok(known.get_or_init(|| keys));
+        }
+        Ok(known.get().map_or(&[], Vec::as_slice))
+    }
+
+    /// The keys of the first rows of a block's vectors.
+    fn first_keys_in(&self, wanted: &Wanted, block: usize) -> Result<&[Vec<u8>], Malformed> {
+        let blocks = self
+            .segment
+            .landmarks
+            .vectors
+            .get_or_init(|| (0..self.footer.blocks()).map(|_| OnceLock::new()).collect());
+        let Some(known) = blocks.get(block) else { return Ok(&[]) };
+        if known.get().is_none() {
+            let first = block * self.footer.block_rows();
+            let rows = (first..first + self.footer.rows_of(block)).step_by(VECTOR_ROWS);
+            let keys = self.keys_at(wanted, rows)?;
+            return Ok(known.get_or_init(|| keys));
+        }
+        Ok(known.get().map_or(&[], Vec::as_slice))
+    }
+
+    fn keys_at(
+        &self,
+        wanted: &Wanted,
+        rows: impl Iterator<Item = usize>,
+    ) -> Result<Vec<Vec<u8>>, Malformed> {
+        let key = |row: usize| {
+            let columns = read_wanted(self.footer, self.extent, wanted, row..row + 1)?;
+            let mut bytes = Vec::new();
+            wanted.key.encode(&columns, 0, &mut bytes);
+            Ok(bytes)
+        };
+        rows.map(key).collect()
     }
 }
 

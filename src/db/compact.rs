@@ -5,13 +5,16 @@
 use std::sync::Arc;
 
 use crate::db::commit::remove_segment;
-use crate::db::core::{Core, Main};
+use crate::db::core::Core;
 use crate::db::segment::Segment;
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, SegmentEntry};
+use crate::store::main_file::ExtentWriter;
 
-/// Segments that are moved by one commit.
+/// Segments that are moved by one commit, at most.
 const MOVES: usize = 256;
+/// No more are moved by it once they have so many bytes.
+const MOVED_BYTES: u64 = 64 << 20;
 
 /// A segment, and where a copy of it stands.
 type Moved = (Arc<Segment>, SegmentEntry);
@@ -34,7 +37,11 @@ impl Core {
     pub(crate) fn give_back(&self) -> Result<()> {
         self.settle_space()?;
         match self.main().as_mut() {
-            Some(main) => main.file.trim(),
+            Some(main) => {
+                main.file.trim()?;
+                main.freed = 0;
+                Ok(())
+            }
             None => Err(self.closed()),
         }
     }
@@ -51,23 +58,69 @@ impl Core {
     }
 
     /// Moves the last segments of the file to free places before them; `false` if there is none.
+    /// Nobody waits for the copying: a lock is held to find the places, and to commit.
     fn move_some(&self) -> Result<bool> {
+        let moves = self.plan_moves()?;
+        if moves.is_empty() {
+            return Ok(false);
+        }
+        let copied = moves.iter().try_for_each(|(old, new, writer)| self.copy(old, new, writer));
+        let moves: Vec<Moved> = moves.into_iter().map(|(old, new, _)| (old, new)).collect();
+        let moved = copied.and_then(|()| self.show_moved(&moves));
+        if !matches!(moved, Ok(true)) {
+            self.discard_segments(&moves.into_iter().map(|(_, new)| new).collect::<Vec<_>>());
+        }
+        moved.map(|_| true)
+    }
+
+    /// Segments from the end of the file, and a free place before each, which is reserved.
+    fn plan_moves(&self) -> Result<Vec<(Arc<Segment>, SegmentEntry, ExtentWriter)>> {
         self.with_catalog(|main, writer| {
             let (view, _) = self.snapshot();
             let all = view.tables().flat_map(|table| table.segments.iter());
             let mut last: Vec<_> = all.filter(|s| !writer.is_pending(s.entry.id)).collect();
             last.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.entry.offset));
-            last.truncate(MOVES);
-            let moved = self.move_to_front(main, &last)?;
-            if moved.is_empty() {
+            let (mut moves, mut bytes) = (Vec::new(), 0);
+            for segment in last {
+                let entry = &segment.entry;
+                let Some(offset) = main.file.reserve_before(entry.offset, entry.len) else {
+                    continue;
+                };
+                let new = SegmentEntry { offset, ..entry.clone() };
+                moves.push((Arc::clone(segment), new, main.file.writer()));
+                bytes += entry.len;
+                if bytes >= MOVED_BYTES || moves.len() == MOVES {
+                    break;
+                }
+            }
+            Ok(moves)
+        })
+    }
+
+    fn copy(&self, old: &Segment, new: &SegmentEntry, writer: &ExtentWriter) -> Result<()> {
+        let bytes = self.file.map(old.entry.offset, old.entry.len as usize);
+        let bytes = bytes.map_err(|e| Error::from_io("map a segment", &self.path, e))?;
+        writer.write(&bytes, new.offset)
+    }
+
+    /// Names the copies in place of the segments, in one commit; `false` if one of those is gone
+    /// meanwhile, with its table.
+    fn show_moved(&self, moves: &[Moved]) -> Result<bool> {
+        self.with_catalog(|main, writer| {
+            let (view, _) = self.snapshot();
+            let there = |old: &Segment| {
+                let table = view.table(old.entry.table);
+                table.is_some_and(|table| table.segments.has(old.entry.min_ts, old.entry.id))
+            };
+            if !moves.iter().all(|(old, _)| there(old)) {
                 return Ok(false);
             }
-            let edits = moved
+            let edits = moves
                 .iter()
                 .flat_map(|(old, new)| [remove_segment(&old.entry), Edit::AddSegment(new.clone())]);
             self.commit_and_show(main, writer, &edits.collect::<Vec<Edit>>())?;
             drop(view);
-            main.retire(moved.into_iter().map(|(old, _)| old));
+            main.retire(moves.iter().map(|(old, _)| Arc::clone(old)));
             Ok(true)
         })
     }
@@ -75,38 +128,5 @@ impl Core {
     /// Moves the manifest to a free place before it; `false` if there is none.
     fn move_catalog(&self) -> Result<bool> {
         self.with_catalog(|main, writer| self.move_manifest(main, writer))
-    }
-
-    /// Copies segments to free places before them, where there are such; all or none.
-    fn move_to_front(&self, main: &mut Main, segments: &[&Arc<Segment>]) -> Result<Vec<Moved>> {
-        let mut moved: Vec<Moved> = Vec::new();
-        for &segment in segments {
-            match self.copy_to_front(main, &segment.entry) {
-                Ok(Some(entry)) => moved.push((Arc::clone(segment), entry)),
-                Ok(None) => {}
-                Err(error) => {
-                    main.discard(&moved.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>());
-                    return Err(error);
-                }
-            }
-        }
-        Ok(moved)
-    }
-
-    /// Copies a segment to a free place before it.
-    fn copy_to_front(&self, main: &mut Main, entry: &SegmentEntry) -> Result<Option<SegmentEntry>> {
-        let Some(offset) = main.file.reserve_before(entry.offset, entry.len) else {
-            return Ok(None);
-        };
-        let bytes = self.file.map(entry.offset, entry.len as usize);
-        let bytes = bytes.map_err(|e| Error::from_io("map a segment", &self.path, e));
-        let written = bytes.and_then(|bytes| main.file.writer().write(&bytes, offset));
-        match written {
-            Ok(()) => Ok(Some(SegmentEntry { offset, ..entry.clone() })),
-            Err(error) => {
-                main.file.discard(offset, entry.len);
-                Err(error)
-            }
-        }
     }
 }

@@ -32,8 +32,7 @@ impl Db {
     /// # Errors
     /// `Closed` if it was closed.
     pub fn diagnose(&self) -> Result<Diagnosis> {
-        self.core.check_open()?;
-        let (view, visible) = self.core.snapshot();
+        let (view, visible) = self.core.now()?;
         let pending = || view.tables().map(|table| table.memtable_rows(visible));
         let segments = view.tables().flat_map(|table| table.segments.iter());
         let segment_bytes: u64 = segments.map(|segment| segment.entry.len).sum();

@@ -1,5 +1,6 @@
 //! How far a table reaches: how many rows it has, its first and last time, where its newest rows
-//! begin. All of it is known without reading rows, as long as nothing is deleted.
+//! begin. All of it is known without reading rows, as long as nothing is deleted and, where a table
+//! keeps one row of each time and key, no runs overlap.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -7,17 +8,21 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::db::catalog::TableView;
+use crate::db::clustered::Clustered;
 use crate::db::core::Core;
+use crate::db::deletes::may_hold;
 use crate::db::plan::{Plan, ScanSpec};
 use crate::db::scan::Scan;
 use crate::db::segment::{Place, Segment};
+use crate::db::source::Wanted;
 use crate::error::Result;
 use crate::format::edit::Order;
+use crate::format::key::KeyValue;
 use crate::format::segment::{read_ts, rows_between};
 
 /// Rows with numbers up to `visible` that nothing hides.
 pub(crate) fn rows(core: &Arc<Core>, table: &Arc<TableView>, visible: u64) -> Result<u64> {
-    if table.deletes.is_empty() {
+    if table.deletes.is_empty() && !table.def.spec.on_conflict.keeps_one() {
         return Ok(table.segments.rows() + table.memtable_rows(visible));
     }
     plan(core, table, visible, &ScanSpec::default())?.result_rows()
@@ -57,8 +62,10 @@ pub(crate) fn newest(
     }
     // Of the newest rows some may be hidden or of other keys: then those of a longer stretch count.
     let mut stretch = usize::try_from(n).unwrap_or(usize::MAX);
+    let key = plan.key_wanted();
     loop {
-        let least = nth_newest(table, visible, stretch, spec.end, &core.place())?;
+        let key = key.as_ref().map(|(key, wanted)| (&**key, wanted));
+        let least = nth_newest(table, visible, (stretch, spec.end), key, &core.place())?;
         let there = plan.count(least.unwrap_or(i64::MIN))?;
         if there >= n || least.is_none() {
             // Rows at the least time may be more than are wanted: the first are left out.
@@ -73,31 +80,41 @@ fn plan(core: &Arc<Core>, table: &Arc<TableView>, visible: u64, spec: &ScanSpec)
     Plan::new(Arc::clone(table), visible, Arc::clone(core), spec)
 }
 
-/// The time of the `n`-th newest row before `end`, hidden ones and those of all keys among them: of
-/// those at or past it, the last `n` are the newest. `None` if there are fewer rows. Reads the last
+/// The time of the `n`-th newest row before `end`, hidden ones among them and, where rows do not stand
+/// by key, those of other keys: of those at or past it, the last `n` are the newest. `None` if there are fewer rows. Reads the last
 /// times of the runs that can matter, the latest first.
 fn nth_newest(
     table: &TableView,
     visible: u64,
-    n: usize,
-    end: Option<i64>,
+    (n, end): (usize, Option<i64>),
+    key: Option<(&KeyValue, &Wanted)>,
     at: &Place<'_>,
 ) -> Result<Option<i64>> {
     let newest = RefCell::new(Newest { n, heap: BinaryHeap::new() });
-    for chunk in &table.chunks {
+    for chunk in table.chunks.iter().rev() {
         let times = chunk.ts(chunk.visible(visible));
-        for rows in chunk.in_range(times.len(), i64::MIN, end) {
-            let sorted = chunk.is_ascending() || times[rows.clone()].is_sorted();
-            let from = if sorted { rows.len().saturating_sub(n) } else { 0 };
-            newest.borrow_mut().take(&times[rows][from..]);
+        let before_end = |ts: &i64| end.is_none_or(|end| *ts < end);
+        if chunk.is_ascending() {
+            let upto = times.partition_point(before_end);
+            newest.borrow_mut().take(&times[upto.saturating_sub(n)..upto]);
+            continue;
+        }
+        for (most, rows) in chunk.latest(times.len()) {
+            if newest.borrow().least().is_some_and(|least| most <= least) {
+                break;
+            }
+            let inside: Vec<i64> = times[rows].iter().copied().filter(before_end).collect();
+            newest.borrow_mut().take(&inside);
         }
     }
     let mut failed = Ok(());
     let visit = |segment: &Arc<Segment>| {
-        if end.is_some_and(|end| end <= segment.entry.min_ts) {
+        let entry = &segment.entry;
+        let elsewhere = key.is_some_and(|(key, _)| !may_hold(entry, key));
+        if elsewhere || end.is_some_and(|end| end <= entry.min_ts) {
             return;
         }
-        match last_times(segment, n, end, at) {
+        match last_times(segment, (n, end), key, at) {
             Ok(times) => newest.borrow_mut().take(&times),
             Err(error) => failed = Err(error),
         }
@@ -111,17 +128,16 @@ fn nth_newest(
 /// The last `n` times of a segment before `end`, or all that it has before that.
 fn last_times(
     segment: &Arc<Segment>,
-    n: usize,
-    end: Option<i64>,
+    (n, end): (usize, Option<i64>),
+    key: Option<(&KeyValue, &Wanted)>,
     at: &Place<'_>,
 ) -> Result<Vec<i64>> {
     let (footer, extent) = segment.map(at)?;
     let damage = |bad| segment.damage(at.path, bad);
     if segment.entry.order == Order::Key {
         // Where rows stand by key, the newest may be anywhere.
-        let times = read_ts(&footer, &extent, 0..footer.rows as usize).map_err(damage)?;
-        let before = times.iter().copied().filter(|&ts| end.is_none_or(|end| ts < end));
-        return Ok(before.collect());
+        let clustered = Clustered { segment, footer: &footer, extent: &extent };
+        return clustered.last_times(n, end, key).map_err(damage);
     }
     let rows = rows_between(&segment.entry, &footer, &extent, i64::MIN, end).map_err(damage)?;
     let from = rows.end.saturating_sub(n).max(rows.start);

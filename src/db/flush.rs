@@ -1,8 +1,8 @@
 //! From memtables to segments, and from there to a commit.
 //!
-//! A flush seals the memtables, encodes and writes their rows while others go on appending, and
-//! commits while they wait. If nothing was appended meanwhile the commit begins a new epoch of the log and the log
-//! starts over; otherwise replay begins where the memtables were sealed.
+//! A flush seals the memtables, encodes, writes and commits their rows while others go on appending.
+//! If nothing was appended up to the commit, that begins a new epoch of the log and the log starts
+//! over; otherwise replay begins where the memtables were sealed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::db::catalog::{TableView, View};
-use crate::db::core::{Core, Main, Writer};
+use crate::db::core::{Core, Main, Pending, Writer};
 use crate::db::deletes::memtable_rows;
 use crate::db::new_segments::SegmentKind;
+use crate::db::ranked::RankedGuard;
 use crate::db::sorted::sort_pieces;
 use crate::error::Result;
 use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry};
@@ -29,7 +30,7 @@ pub(crate) struct Sealed {
     pub(crate) view: Arc<View>,
     /// Tables with rows in memtables, and how many chunks of theirs are sealed.
     chunks: Vec<(TableId, usize)>,
-    pending: Vec<(u64, SegmentEntry)>,
+    pending: Pending,
     /// Deletes that no commit has named yet.
     deletes: Vec<DeleteEntry>,
     /// Columns and dropped tables that no commit has named yet.
@@ -64,8 +65,9 @@ impl Core {
             true => write(),
             false => guard.unlocked(write),
         };
+        let committed =
+            flushed.and_then(|()| self.commit_sealed(main, &mut guard, &sealed, &written));
         let writer = guard.as_mut().ok_or_else(|| self.closed())?;
-        let committed = flushed.and_then(|()| self.commit_sealed(main, writer, &sealed, &written));
         match committed {
             Ok(()) => main.retire(sealed.into_dropped().into_iter()),
             // Nothing is lost: the rows are in the sealed chunks and in the log.
@@ -122,9 +124,13 @@ impl Core {
             }
             let positions: Vec<usize> = (0..table.def.spec.columns.len()).collect();
             let key = KeyColumns::of(&table.def.spec);
-            let rows = sort_pieces(&pieces, &table.types(), &positions, &key);
-            let (writer, space) = (main.file.writer(), Mutex::new(&mut main.file));
-            let reserve = |len| Ok((space.lock().reserve(len), writer.clone()));
+            let rule = table.def.spec.on_conflict;
+            let rows = sort_pieces(&pieces, &table.types(), &positions, &key, rule);
+            let space = Mutex::new(&mut main.file);
+            let reserve = |len| {
+                let mut file = space.lock();
+                Ok((file.reserve(len), file.writer()))
+            };
             let kind = SegmentKind::flushed(sealed.next_lsn - 1);
             self.write_parts(&table.def, &rows, kind, written, reserve)?;
         }
@@ -132,17 +138,18 @@ impl Core {
     }
 
     /// Commits what was written, with the log beginning anew if it can, and shows it to readers.
-    /// The writer's lock is held: nobody may append between the slot that drops the log's records
-    /// and the reset.
+    /// Where it can, the writer's lock is held over the commit: nobody may append between the slot
+    /// that drops the log's records and the reset. Elsewhere others go on: what they append stands
+    /// behind the place where replay begins then.
     fn commit_sealed(
         &self,
         main: &mut Main,
-        writer: &mut Writer,
+        guard: &mut RankedGuard<'_, Option<Writer>>,
         sealed: &Sealed,
         written: &[SegmentEntry],
     ) -> Result<()> {
         let mut edits = sealed.schema_edits(main);
-        let pending = sealed.pending.iter().filter(|(_, entry)| sealed.has(entry.table));
+        let pending = sealed.pending.segments.iter().filter(|(_, entry)| sealed.has(entry.table));
         edits.extend(pending.map(|(_, entry)| Edit::AddSegment(entry.clone())));
         edits.extend(written.iter().cloned().map(Edit::AddSegment));
         let flushed = sealed.next_lsn - 1;
@@ -151,8 +158,8 @@ impl Core {
         let needed = |entry: &&DeleteEntry| !done.contains(&entry.lsn) && sealed.has(entry.table);
         let needed = sealed.deletes.iter().filter(needed);
         edits.extend(needed.cloned().map(Edit::Delete));
-        let base = || catalog_after(sealed, written);
-        let quiet = writer.last_lsn() == flushed;
+        let base = || catalog_after(sealed, written, &done);
+        let quiet = guard.as_ref().is_none_or(|writer| writer.last_lsn() == flushed);
         let state = NewState {
             epoch: main.file.slot().epoch + u64::from(quiet),
             log_start: if quiet { LOG_START } else { sealed.log_end },
@@ -161,7 +168,9 @@ impl Core {
             next_seq: sealed.next_seq,
             log_expected: true,
         };
-        main.file.commit(&edits, &base, state)?;
+        let mut commit = || main.file.commit(&edits, &base, state);
+        if quiet { commit() } else { guard.unlocked(&mut commit) }?;
+        let writer = guard.as_mut().ok_or_else(|| self.closed())?;
         writer.unflushed_from = state.log_start;
         if quiet {
             self.reset_log(writer, main)?;
@@ -170,9 +179,9 @@ impl Core {
         main.reclaim();
         self.counters.flushed(written);
         self.syncer.note(flushed);
-        self.change_view(|view| show_flushed(view, sealed, written));
+        self.change_view(|view| show_flushed(view, sealed, written, &done));
         // What was dropped meanwhile is kept as the manifest has it now.
-        show_flushed(&mut writer.dropped, sealed, written);
+        show_flushed(&mut writer.dropped, sealed, written, &done);
         Ok(())
     }
 
@@ -188,7 +197,7 @@ impl Core {
 impl Sealed {
     /// Gives back what a commit that failed did not name.
     fn put_back(self, writer: &mut Writer) {
-        writer.pending.splice(0..0, self.pending);
+        writer.pending.put_back(self.pending);
         writer.deletes.splice(0..0, self.deletes);
         writer.columns.splice(0..0, self.columns);
         for table in self.dropped.tables() {
@@ -210,7 +219,7 @@ impl Sealed {
 
 /// The whole catalog as it will be. What was pending when the memtables were sealed is in the view
 /// of that moment; what was named in the log since then is in no commit yet.
-fn catalog_after(sealed: &Sealed, written: &[SegmentEntry]) -> Vec<Edit> {
+fn catalog_after(sealed: &Sealed, written: &[SegmentEntry], done: &BTreeSet<u64>) -> Vec<Edit> {
     let mut after = (*sealed.view).clone();
     for entry in written {
         after.apply(&Edit::AddSegment(entry.clone()));
@@ -218,20 +227,19 @@ fn catalog_after(sealed: &Sealed, written: &[SegmentEntry]) -> Vec<Edit> {
     for (table, _) in &sealed.chunks {
         after.apply(&Edit::Flushed(*table, sealed.next_lsn - 1));
     }
-    forget_deletes(&mut after, sealed);
+    forget_deletes(&mut after, sealed, done);
     after.edits()
 }
 
 /// Forgets the deletes whose rows were all in memtables that are flushed now.
-fn forget_deletes(view: &mut View, sealed: &Sealed) {
-    let done = sealed.done_deletes();
+fn forget_deletes(view: &mut View, sealed: &Sealed, done: &BTreeSet<u64>) {
     for entry in sealed.deletes.iter().filter(|entry| done.contains(&entry.lsn)) {
         view.apply(&Edit::ForgetDelete(entry.table, entry.lsn));
     }
 }
 
 /// Replaces the sealed chunks by the segments made of them.
-fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry]) {
+fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry], done: &BTreeSet<u64>) {
     for entry in written {
         view.apply(&Edit::AddSegment(entry.clone()));
     }
@@ -241,5 +249,5 @@ fn show_flushed(view: &mut View, sealed: &Sealed, written: &[SegmentEntry]) {
             table.flushed_lsn = sealed.next_lsn - 1;
         }
     }
-    forget_deletes(view, sealed);
+    forget_deletes(view, sealed, done);
 }

@@ -7,15 +7,18 @@
 //!   lately
 //! - `core`: the shared state and the order of its locks (held to by `ranked`); `open` and `close`
 //!   begin and end it
+//! - `follower`: what a database open for reading shows while somebody else writes
 //! - `catalog`, `segment_list`, `segment`: what readers see, replaced as a whole; `cells`: the
 //!   columns of a memtable
 //! - `deletes`: what they hide; `clustered`: segments in key order
 //! - `validate`, `write`, `write_table`, `sorted`, `new_segments`, `flush`: the way in
+//! - `unique`, `recent`: tables where a second row of the same time and key is an error
 //! - `alter`: columns that are added, tables that are dropped
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
-//! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
-//!   rows come to
+//! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `aggregate` and
+//!   `downsample`: what rows come to
+//! - `tail`: rows as they arrive, from `arrivals`; `feed`: waking those who wait for them
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
 //!   `rounds` that pack what is `worth` it
@@ -24,6 +27,7 @@
 
 pub mod aggregate;
 mod alter;
+mod arrivals;
 mod batches;
 pub(crate) mod catalog;
 pub(crate) mod cells;
@@ -33,11 +37,14 @@ mod commit;
 mod compact;
 pub(crate) mod core;
 mod counters;
+mod counting;
 mod deletes;
 mod diagnosis;
 pub mod downsample;
 mod extent;
+mod feed;
 mod flush;
+mod follower;
 mod handle;
 mod load;
 mod maintenance;
@@ -48,6 +55,7 @@ mod pack;
 mod parallel;
 pub mod plan;
 mod ranked;
+mod recent;
 mod retention;
 mod rounds;
 pub mod salvage;
@@ -59,6 +67,8 @@ mod source;
 pub mod stats;
 mod syncer;
 pub mod table;
+mod tail;
+mod unique;
 pub(crate) mod validate;
 pub mod verify;
 mod worth;
@@ -77,5 +87,6 @@ pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
 pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats};
 pub use table::{Db, PACKED_ROWS, Snapshot, Table};
+pub use tail::{Interrupt, Tail, TailBatch};
 pub use verify::{Progress, VerifyReport};
 pub use write::Receipt;

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::bytes::{Malformed, Reader};
 use crate::db::catalog::View;
-use crate::db::core::{Core, Main, Parts, Recovery, Writer};
+use crate::db::core::{Core, Main, Parts, Pending, Recovery, Writer};
+use crate::db::follower::Follower;
 use crate::db::load::Load;
 use crate::db::options::{DbOptions, Mode};
 use crate::db::segment::{Place, Segment};
@@ -14,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry, decode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_rows};
 use crate::format::segment::verify;
+use crate::format::slot::Slot;
 use crate::format::spec::TableDef;
 use crate::store::health::Health;
 use crate::store::log_file::{LogFile, log_path};
@@ -37,9 +40,11 @@ pub(crate) fn open(
 }
 
 fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Arc<Core>> {
-    let write = options.mode == Mode::ReadWrite;
-    let mut found = find(&*storage, path, write)?;
-    let mut rebuilt = Rebuilt::new(&found)?;
+    if options.mode == Mode::Read {
+        return open_to_follow(storage, path, options);
+    }
+    let mut found = find(&*storage, path, true)?;
+    let mut rebuilt = Rebuilt::new(&mut found)?;
     let log = found.log.take();
     let end = match &log {
         Some(log) if !log.stale => Some(rebuilt.replay(log, &found)?),
@@ -55,10 +60,12 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
     let durable = slot.durable_lsn;
     let syncer = Syncer::new(Arc::clone(&found.file), path.clone(), Arc::clone(&health), durable);
     let next_segment = rebuilt.next_segment();
+    let mut numbers = Arc::new(AtomicU64::new(next_segment));
     let (next_table, extents) = (rebuilt.committed_tables, rebuilt.extents());
     let Rebuilt { view, mut writer, .. } = rebuilt;
     writer.load = Load::new(options.auto_maintenance);
     writer.next_lsn = end.map_or(slot.next_lsn, |end| end.next_lsn);
+    let visible = writer.next_seq - 1;
     let main = match found.lock.take() {
         None => None,
         Some(lock) => {
@@ -67,7 +74,10 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
             let file = file.ok_or_else(|| {
                 Error::corruption("segments overlap in the file").at(&path, slot.manifest_at)
             })?;
-            Some(Main::new(file, next_table, lock))
+            // What the log names was numbered after the commit; a slot of before may not tell.
+            file.next_segment().fetch_max(next_segment, Ordering::Relaxed);
+            numbers = Arc::clone(file.next_segment());
+            Some((Main::new(file, next_table, lock), writer))
         }
     };
     let opened = Parts {
@@ -79,18 +89,42 @@ fn open_whole(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Res
         health: Arc::clone(&health),
         syncer: Arc::new(syncer),
         recovery,
-        next_segment,
+        next_segment: numbers,
         main,
-        writer,
+        follower: None,
         view,
+        visible,
     };
     let core = Core::new(opened);
     match log {
-        Some(log) if write => resume_log(&core, log, end)?,
-        None if write => remove_leftover_log(&core)?,
-        _ => {}
+        Some(log) => resume_log(&core, log, end)?,
+        None => remove_leftover_log(&core)?,
     }
     Ok(core)
+}
+
+/// Opens it to read what is committed, whoever writes meanwhile.
+fn open_to_follow(storage: Arc<dyn Storage>, path: &Path, options: DbOptions) -> Result<Arc<Core>> {
+    let (mut follower, recovery) = Follower::begin(Arc::clone(&storage), path)?;
+    let (path, slot) = (follower.path().to_path_buf(), follower.slot());
+    let (file, health) = (Arc::clone(follower.file()), Arc::new(Health::default()));
+    let syncer = Syncer::new(Arc::clone(&file), path.clone(), Arc::clone(&health), 0);
+    let (view, visible) = follower.shown();
+    Ok(Core::new(Parts {
+        options,
+        storage,
+        path,
+        salt: slot.salt,
+        file,
+        health,
+        syncer: Arc::new(syncer),
+        recovery,
+        next_segment: Arc::new(AtomicU64::new(1)),
+        main: None,
+        follower: Some(follower),
+        view,
+        visible,
+    }))
 }
 
 /// Removes a log that counts for nothing, left by a writer that failed to close. Before it goes,
@@ -113,13 +147,13 @@ fn remove_leftover_log(core: &Core) -> Result<()> {
 /// What was found is made durable first: later records lean on it.
 fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
     let io = |doing: &str, e| Error::from_io(doing, &log.path, e);
-    let main = core.main();
+    let mut main = core.main();
     let mut guard = core.writer();
-    let (Some(main), Some(writer)) = (main.as_ref(), guard.as_mut()) else { return Ok(()) };
-    let slot = main.file.slot();
+    let (Some(main), Some(writer)) = (main.as_mut(), guard.as_mut()) else { return Ok(()) };
+    let slot = *main.file.slot();
     let (lsn, seq) = (writer.next_lsn, writer.next_seq);
     let health = Arc::clone(&core.health);
-    let pending: Vec<_> = writer.pending.iter().map(|(_, e)| (e.offset, e.len)).collect();
+    let pending: Vec<_> = writer.pending.segments.iter().map(|(_, e)| (e.offset, e.len)).collect();
     main.file.write_again(&pending)?;
     let file = match end {
         Some(end) => {
@@ -137,38 +171,58 @@ fn resume_log(core: &Core, log: FoundLog, end: Option<LogEnd>) -> Result<()> {
         }
     };
     core.syncer.note(lsn - 1);
+    core.skip_segment_numbers(main)?;
     core.use_log(writer, file)
 }
 
+/// The error for a record that is whole and makes no sense, of a log that was read from byte `from`.
+pub(crate) fn damaged(record: &Record<'_>, bad: &Malformed, path: &Path, from: u64) -> Error {
+    let message = format!("log record {}: {}", record.frame.seq, bad.what);
+    Error::corruption(message).at(path, from + record.at + bad.at as u64)
+}
+
+/// What a manifest makes.
+pub(crate) fn committed(edits: Vec<Edit>, slot: &Slot, path: &Path) -> Result<View> {
+    let mut view = View::default();
+    let applied = edits.into_iter().all(|edit| view.apply_owned(edit));
+    // Of what is left of them: a segment that is gone may have been where the file was cut.
+    let sound = |entry: &SegmentEntry| {
+        entry.offset + entry.len <= slot.file_len && entry.max_seq < slot.next_seq
+    };
+    let sound = view.tables().all(|table| table.segments.iter().all(|s| sound(&s.entry)));
+    match applied && sound {
+        true => Ok(view),
+        false => {
+            let message = "the manifest contradicts itself";
+            Err(Error::corruption(message).at(path, slot.manifest_at))
+        }
+    }
+}
+
 /// A catalog and memtables in the making.
-struct Rebuilt {
-    view: View,
-    writer: Writer,
-    replayed_rows: u64,
+#[derive(Debug)]
+pub(crate) struct Rebuilt {
+    pub(crate) view: View,
+    pub(crate) writer: Writer,
+    pub(crate) replayed_rows: u64,
     committed_tables: u32,
 }
 
 impl Rebuilt {
-    fn new(found: &Found) -> Result<Self> {
-        let slot = &found.slot;
-        let mut view = View::default();
-        let applied = found.edits.iter().all(|edit| view.apply(edit));
-        // Of what is left of them: a segment that is gone may have been where the file was cut.
-        let sound = |entry: &SegmentEntry| {
-            entry.offset + entry.len <= slot.file_len && entry.max_seq < slot.next_seq
-        };
-        let sound = view.tables().all(|table| table.segments.iter().all(|s| sound(&s.entry)));
-        if !applied || !sound {
-            let message = "the manifest contradicts itself";
-            return Err(Error::corruption(message).at(&found.path, slot.manifest_at));
-        }
+    pub(crate) fn new(found: &mut Found) -> Result<Self> {
+        let edits = std::mem::take(&mut found.edits);
+        Ok(Self::on(committed(edits, &found.slot, &found.path)?, &found.slot))
+    }
+
+    /// What comes before the first record of the log.
+    pub(crate) fn on(view: View, slot: &Slot) -> Self {
         let mut writer = Writer {
             log: None,
             next_seq: slot.next_seq,
             next_lsn: slot.next_lsn,
             tables: Vec::new(),
             unflushed_from: slot.log_start.max(LOG_START),
-            pending: Vec::new(),
+            pending: Pending::default(),
             deletes: Vec::new(),
             columns: Vec::new(),
             dropped: View::default(),
@@ -176,25 +230,22 @@ impl Rebuilt {
             load: Load::new(None),
         };
         for table in view.tables() {
-            writer.add_table(Arc::clone(&table.def));
+            writer.add_table(Arc::clone(&table.def), table.segments.max_ts());
         }
         let committed_tables = view.next_table();
-        Ok(Self { view, writer, replayed_rows: 0, committed_tables })
+        Self { view, writer, replayed_rows: 0, committed_tables }
     }
 
-    fn replay(&mut self, log: &FoundLog, found: &Found) -> Result<LogEnd> {
+    pub(crate) fn replay(&mut self, log: &FoundLog, found: &Found) -> Result<LogEnd> {
         let slot = &found.slot;
-        let at = Place { file: &*found.file, path: &found.path, salt: slot.salt };
+        let at = Place { file: &*found.file, path: &found.path, salt: slot.salt, pin: None };
         replay(&log.bytes, &log.path, &log.header, slot, |record| {
-            self.apply(&record, &at).map_err(|bad| {
-                let message = format!("log record {}: {}", record.frame.seq, bad.what);
-                Error::corruption(message).at(&log.path, record.at + bad.at as u64)
-            })
+            self.apply(&record, &at).map_err(|bad| damaged(&record, &bad, &log.path, 0))
         })
     }
 
     /// Applies a record; `Ok(false)` if it names extents that did not reach the disk.
-    fn apply(&mut self, record: &Record<'_>, at: &Place<'_>) -> Result<bool, Malformed> {
+    pub(crate) fn apply(&mut self, record: &Record<'_>, at: &Place<'_>) -> Result<bool, Malformed> {
         let mut r = Reader::new(record.body);
         match record.frame.kind {
             kind::CREATE_TABLE => {
@@ -205,7 +256,7 @@ impl Rebuilt {
                     return Err(r.malformed("a table whose name or number is taken"));
                 }
                 if let Some(table) = self.view.table(id).filter(|_| !known) {
-                    self.writer.add_table(Arc::clone(&table.def));
+                    self.writer.add_table(Arc::clone(&table.def), None);
                 }
                 Ok(true)
             }
@@ -301,7 +352,10 @@ impl Rebuilt {
         for entry in segments {
             self.writer.next_seq = self.writer.next_seq.max(entry.max_seq + 1);
             self.replayed_rows += u64::from(entry.rows);
-            self.writer.pending.push((record.frame.seq, entry.clone()));
+            if let Some(table) = self.writer.table(entry.table) {
+                table.note_time(entry.max_ts);
+            }
+            self.writer.pending.push(record.frame.seq, entry.clone());
             if !self.view.apply(&Edit::AddSegment(entry)) {
                 return Err(bad);
             }

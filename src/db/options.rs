@@ -45,7 +45,7 @@ pub enum Mode {
     /// To read and write, created if it is missing. One handle at a time, over all processes.
     #[default]
     ReadWrite,
-    /// To read what is there now. It is refused while the file is open for writing.
+    /// To read what is committed, in any number of processes while one writes.
     Read,
 }
 

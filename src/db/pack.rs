@@ -50,7 +50,7 @@ pub struct PackReport {
     pub segments_after: u64,
     /// Rows that were read.
     pub rows_before: u64,
-    /// Rows that were written: without those that were deleted.
+    /// Rows that were written: without those that were deleted or gave way to others.
     pub rows_after: u64,
     /// Bytes of the segments that are gone.
     pub bytes_before: u64,
@@ -286,7 +286,9 @@ fn all_committed(group: &[Arc<Segment>], now: &TableView, writer: &Writer) -> bo
 /// forgotten by the flush that would name them.
 fn done_deletes(view: &View, table: TableId, writer: &Writer) -> Vec<Edit> {
     let Some(view) = view.table(table) else { return vec![] };
-    let in_log = |lsn| writer.deletes.iter().any(|entry| entry.lsn == lsn);
+    // Log numbers ascend, so that all of these come behind those that a commit has named.
+    let first_in_log = writer.deletes.first().map_or(u64::MAX, |entry| entry.lsn);
+    let in_log = |lsn| lsn >= first_in_log;
     // What a later delete hides too: those that retention makes, each covers the ones before it.
     let widest = view.deletes.iter().filter(|d| !in_log(d.entry.lsn) && d.key.is_none()).last();
     let done = view.deletes.iter().filter(|d| {

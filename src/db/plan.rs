@@ -1,12 +1,14 @@
 //! A scan made up: which rows of which runs, which columns. `scan` makes it, `batches` follows it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::batch::{Column, Data};
-use crate::base::schema::{ColumnDef, DataType};
+use crate::base::schema::{ColumnDef, DataType, OnConflict};
 use crate::base::time::TimeUnit;
 use crate::db::catalog::TableView;
+use crate::db::cells::Cells;
 use crate::db::core::Core;
 use crate::db::deletes::{Delete, RowFilter, may_hold, memtable_rows};
 use crate::db::segment::{Place, Segment};
@@ -14,7 +16,7 @@ use crate::db::sorted::{Pieces, sort_pieces};
 use crate::db::source::{Besides, Part, Source, Wanted};
 use crate::error::{Error, Result};
 use crate::format::key::{KeyColumns, KeyValue};
-use crate::index::Span;
+use crate::index::{Chunk, Span};
 
 /// Which rows and columns to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -168,22 +170,46 @@ impl Plan {
         Self { columns, wanted: Arc::new(wanted), fields, ..self.clone() }
     }
 
-    /// How many rows the result has.
-    pub(crate) fn result_rows(&self) -> Result<u64> {
-        Ok(self.count(self.start)?.saturating_sub(self.skip).min(self.limit))
+    /// The same rows, with their times alone.
+    pub(crate) fn times(&self) -> Self {
+        let spec = &self.table.def.spec;
+        self.reading(vec![ScanColumn::Time { name: spec.time_column.clone(), unit: spec.unit }])
     }
 
     pub(crate) fn place(&self) -> Place<'_> {
-        self.core.place()
+        let place = self.core.place();
+        Place { pin: self.table.pin.as_ref().or(place.pin), ..place }
     }
 
-    /// Rows from `start` to the end.
-    pub(crate) fn count(&self, start: i64) -> Result<u64> {
+    pub(crate) fn start(&self) -> i64 {
+        self.start
+    }
+
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.end
+    }
+
+    /// Which of the rows stay that have equal times and keys.
+    pub(crate) fn rule(&self) -> OnConflict {
+        self.table.def.spec.on_conflict
+    }
+
+    /// The same columns of all rows of the table with times in `[start, end)` and, if the plan has
+    /// one, of its key.
+    pub(crate) fn between(&self, start: i64, end: Option<i64>) -> Self {
+        Self { start, end, skip: 0, limit: u64::MAX, ..self.clone() }
+    }
+
+    /// Rows from `start` to the end of all runs together: those that are read, where no two runs have
+    /// rows of the same time and key or both are kept.
+    pub(crate) fn count_runs(&self, start: i64) -> Result<u64> {
         let pieces = self.memtable_pieces(start);
         let (mut count, mut sources) = (0, self.segment_sources(start));
         match self.key {
-            None => count += pieces.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>(),
-            Some(_) => sources.extend(self.memtable_source(&pieces, &self.keys_alone())),
+            None if !self.rule().keeps_one() || distinct(&pieces) => {
+                count += pieces.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>();
+            }
+            _ => sources.extend(self.memtable_source(&pieces, &self.keys_alone())),
         }
         let wanted = self.keys_alone();
         for mut source in sources {
@@ -205,13 +231,18 @@ impl Plan {
         Ok(count)
     }
 
+    /// The key that is asked for, and what has to be read to find it.
+    pub(crate) fn key_wanted(&self) -> Option<(Arc<KeyValue>, Wanted)> {
+        self.key.as_ref().map(|key| (Arc::clone(key), self.keys_alone()))
+    }
+
     /// What counting has to read.
     fn keys_alone(&self) -> Wanted {
         wanted_columns(&self.table, &[]).0
     }
 
     /// Segments with rows in the range that may be wanted, and the deletes that concern each.
-    fn segments(&self, start: i64) -> Vec<(Arc<Segment>, Vec<Delete>)> {
+    pub(crate) fn segments(&self, start: i64) -> Vec<(Arc<Segment>, Vec<Delete>)> {
         if self.end.is_some_and(|end| end <= start) {
             return vec![];
         }
@@ -228,7 +259,7 @@ impl Plan {
         with_deletes.collect()
     }
 
-    fn memtable_pieces(&self, start: i64) -> Pieces {
+    pub(crate) fn memtable_pieces(&self, start: i64) -> Pieces {
         match self.end.is_some_and(|end| end <= start) {
             true => Pieces::new(),
             false => memtable_rows(&self.table, self.visible, start, self.end),
@@ -247,12 +278,12 @@ impl Plan {
             return None;
         }
         let types = self.table.types();
-        let rows = sort_pieces(pieces, &types, &wanted.positions, &wanted.key);
+        let rows = sort_pieces(pieces, &types, &wanted.positions, &wanted.key, self.rule());
         Some(Source::memtable(rows, self.filter()))
     }
 
     fn filter(&self) -> RowFilter {
-        RowFilter { key: self.key.clone(), deletes: vec![] }
+        RowFilter { key: self.key.clone(), ..RowFilter::default() }
     }
 
     /// All runs with rows in the range, by least time, and which of them overlap.
@@ -276,7 +307,25 @@ impl Plan {
     }
 }
 
-fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<ScanColumn>> {
+/// True if each time is above the one before it, so that no two rows can be the same.
+fn distinct(pieces: &Pieces) -> bool {
+    let follows = |pair: &[(Arc<Chunk<Cells>>, Range<usize>)]| match pair {
+        [(a, before), (b, after)] => {
+            let ends = a.ts(before.end).last().zip(b.ts(after.end).get(after.start));
+            ends.is_none_or(|(last, first)| last < first)
+        }
+        _ => true,
+    };
+    let within = |(chunk, rows): &(Arc<Chunk<Cells>>, Range<usize>)| {
+        chunk.is_distinct() || chunk.ts(rows.end)[rows.clone()].is_sorted_by(|a, b| a < b)
+    };
+    pieces.iter().all(within) && pieces.windows(2).all(follows)
+}
+
+pub(crate) fn result_columns(
+    table: &TableView,
+    names: Option<&[String]>,
+) -> Result<Vec<ScanColumn>> {
     let spec = &table.def.spec;
     let time = || ScanColumn::Time { name: spec.time_column.clone(), unit: spec.unit };
     let Some(names) = names else {
@@ -299,7 +348,7 @@ fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<Sca
     Ok(columns)
 }
 
-fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
+pub(crate) fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
     let spec = &table.def.spec;
     let (mut positions, mut fields) = (Vec::new(), Vec::new());
     for column in columns {

@@ -46,7 +46,7 @@ impl Db {
     /// As for [`Db::flush`].
     pub fn compact_retention_now(&self) -> Result<PackReport> {
         self.core.check_writable()?;
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         self.core.apply_retention(wall_clock())
     }
 }

@@ -56,8 +56,6 @@ pub(crate) struct Rounds {
     waiting: Option<(u64, u64)>,
     /// The commit after which there was nothing to pack.
     packed_at: Option<u64>,
-    /// Bytes of segments that went since the last time that space was given back.
-    freed: u64,
 }
 
 impl Rounds {
@@ -70,7 +68,6 @@ impl Rounds {
             next_trim: now.ms,
             waiting: None,
             packed_at: None,
-            freed: 0,
         }
     }
 
@@ -95,7 +92,7 @@ impl Rounds {
         let Some(_alone) = core.packing.try_lock() else { return Ok(()) };
         core.delete_old(now.wall)?;
         let report = core.drop_hidden(stop)?;
-        self.note_pack(core, &report);
+        Self::note_pack(core, &report);
         Ok(())
     }
 
@@ -169,12 +166,11 @@ impl Rounds {
         let group = core.snapshot().0.table(table).and_then(|table| next_group(table, limits));
         let Some(group) = group else { return Ok(false) };
         let report = core.pack_groups(table, vec![group], stop)?;
-        self.note_pack(core, &report);
+        Self::note_pack(core, &report);
         Ok(report.segments_before > 0)
     }
 
-    fn note_pack(&mut self, core: &Core, report: &PackReport) {
-        self.freed += report.bytes_before;
+    fn note_pack(core: &Core, report: &PackReport) {
         core.maintenance.note(|stats| {
             stats.packs += u64::from(report.segments_before > 0);
             stats.segments_before += report.segments_before;
@@ -186,16 +182,16 @@ impl Rounds {
 
     /// Gives back free space where it has become much: a little is soon used again.
     fn trim(&mut self, core: &Core, now: Now) -> Result<()> {
-        if now.ms < self.next_trim || self.freed < TRIM_BYTES {
+        let freed = core.main().as_ref().map_or(0, |main| main.freed);
+        if now.ms < self.next_trim || freed < TRIM_BYTES {
             return Ok(());
         }
         let len =
             core.file.len().map_err(|e| Error::from_io("read the length of", core.path(), e))?;
-        if self.freed < len / 8 {
+        if freed < len / 8 {
             return Ok(());
         }
         self.next_trim = now.ms.saturating_add(TRIM_INTERVAL_MS);
-        self.freed = 0;
         core.give_back()?;
         core.maintenance.note(|stats| stats.trims += 1);
         Ok(())

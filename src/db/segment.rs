@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock};
 use arrow_buffer::Buffer;
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::db::clustered::Landmarks;
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::Malformed;
 use crate::format::edit::SegmentEntry;
 use crate::format::footer::Footer;
 use crate::format::segment::read_footer;
+use crate::store::readers::{Held, Pin};
 use crate::store::storage::File;
 
 /// Where segments are.
@@ -19,6 +21,8 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a dyn File,
     pub(crate) path: &'a Path,
     pub(crate) salt: u64,
+    /// What keeps them in their place, also for buffers that outlive the database.
+    pub(crate) pin: Option<&'a Arc<Pin>>,
 }
 
 /// A segment, and its footer once somebody needed it.
@@ -26,12 +30,15 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
     footer: OnceLock<Arc<Footer>>,
+    /// What was found out of one in key order.
+    pub(crate) landmarks: Landmarks,
 }
 
 /// An extent that holds its segment.
 struct Pinned {
     extent: Buffer,
     _segment: Arc<Segment>,
+    _held: Option<Held>,
 }
 
 impl AsRef<[u8]> for Pinned {
@@ -43,7 +50,8 @@ impl AsRef<[u8]> for Pinned {
 impl Segment {
     /// A segment whose footer nobody has needed yet.
     pub(crate) fn new(entry: SegmentEntry) -> Arc<Self> {
-        Arc::new(Self { entry, footer: OnceLock::new() })
+        let (footer, landmarks) = (OnceLock::new(), Landmarks::default());
+        Arc::new(Self { entry, footer, landmarks })
     }
 
     /// The footer and the mapped extent. Whoever holds the extent or a view of it, also behind an
@@ -56,7 +64,9 @@ impl Segment {
             }
             _ => Error::from_io("map a segment", at.path, e),
         })?;
-        let extent = Buffer::from(Bytes::from_owner(Pinned { extent, _segment: Arc::clone(self) }));
+        let held = at.pin.map(|pin| pin.hold().ok_or_else(|| closed(at.path))).transpose()?;
+        let pinned = Pinned { extent, _segment: Arc::clone(self), _held: held };
+        let extent = Buffer::from(Bytes::from_owner(pinned));
         if let Some(footer) = self.footer.get() {
             return Ok((Arc::clone(footer), extent));
         }
@@ -72,4 +82,9 @@ impl Segment {
             format!("segment {} of table {}: {}", self.entry.id, self.entry.table, bad.what);
         Error::corruption(message).at(path, self.entry.offset + bad.at as u64)
     }
+}
+
+#[cold]
+fn closed(path: &Path) -> Error {
+    Error::new(ErrorKind::Closed, "the database was closed meanwhile").in_file(path)
 }

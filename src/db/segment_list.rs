@@ -21,9 +21,24 @@ pub(crate) struct SegmentList {
 struct Leaf {
     segments: Vec<Arc<Segment>>,
     max_ts: i64,
+    max_seq: u64,
 }
 
 impl Leaf {
+    fn new(segments: Vec<Arc<Segment>>) -> Self {
+        let mut leaf = Self { segments, max_ts: 0, max_seq: 0 };
+        leaf.measure();
+        leaf
+    }
+
+    /// Looks for the greatest time and row number again.
+    fn measure(&mut self) {
+        let entries = || self.segments.iter().map(|segment| &segment.entry);
+        let max_ts = entries().map(|entry| entry.max_ts).max().unwrap_or(i64::MIN);
+        let max_seq = entries().map(|entry| entry.max_seq).max().unwrap_or(0);
+        (self.max_ts, self.max_seq) = (max_ts, max_seq);
+    }
+
     fn min_ts(&self) -> i64 {
         self.segments.first().map_or(i64::MAX, |s| s.entry.min_ts)
     }
@@ -37,27 +52,30 @@ impl SegmentList {
     /// Adds a segment.
     pub(crate) fn insert(&mut self, segment: Arc<Segment>) {
         self.rows += u64::from(segment.entry.rows);
-        let (ts, at) = (segment.entry.max_ts, place(&segment));
+        let (ts, seq, at) = (segment.entry.max_ts, segment.entry.max_seq, place(&segment));
         // The last leaf that begins at or before the segment, else the first.
-        let after = self
-            .leaves
-            .partition_point(|leaf| leaf.segments.first().is_some_and(|first| place(first) <= at));
+        let begins_before =
+            |leaf: &Arc<Leaf>| leaf.segments.first().is_some_and(|first| place(first) <= at);
+        let after = match self.leaves.last() {
+            // As most are that come: the latest of all.
+            Some(last) if begins_before(last) => self.leaves.len(),
+            _ => self.leaves.partition_point(begins_before),
+        };
         let index = after.saturating_sub(1);
         let Some(leaf) = self.leaves.get_mut(index) else {
-            self.leaves.push(Arc::new(Leaf { segments: vec![segment], max_ts: ts }));
+            self.leaves.push(Arc::new(Leaf::new(vec![segment])));
             return;
         };
         let leaf = Arc::make_mut(leaf);
         let position = leaf.segments.partition_point(|s| place(s) <= at);
         leaf.segments.insert(position, segment);
-        leaf.max_ts = leaf.max_ts.max(ts);
+        (leaf.max_ts, leaf.max_seq) = (leaf.max_ts.max(ts), leaf.max_seq.max(seq));
         if leaf.segments.len() > LEAF {
             // In-order data fills leaves to the end; halves serve the rest.
             let cut = if position == LEAF { LEAF } else { LEAF / 2 };
             let tail = leaf.segments.split_off(cut);
-            leaf.max_ts = greatest(&leaf.segments);
-            let max_ts = greatest(&tail);
-            self.leaves.insert(index + 1, Arc::new(Leaf { segments: tail, max_ts }));
+            leaf.measure();
+            self.leaves.insert(index + 1, Arc::new(Leaf::new(tail)));
         }
     }
 
@@ -72,7 +90,7 @@ impl SegmentList {
         let leaf = Arc::make_mut(&mut self.leaves[index]);
         let removed = leaf.segments.remove(found);
         self.rows -= u64::from(removed.entry.rows);
-        leaf.max_ts = greatest(&leaf.segments);
+        leaf.measure();
         if leaf.segments.is_empty() {
             self.leaves.remove(index);
         }
@@ -113,6 +131,13 @@ impl SegmentList {
         leaves.flat_map(|leaf| leaf.segments.iter().filter(inside)).cloned().collect()
     }
 
+    /// Segments with rows of numbers above `seq`, by least time.
+    pub(crate) fn numbered_after(&self, seq: u64) -> impl Iterator<Item = &Arc<Segment>> {
+        let leaves = self.leaves.iter().filter(move |leaf| leaf.max_seq > seq);
+        let segments = leaves.flat_map(|leaf| &leaf.segments);
+        segments.filter(move |segment| segment.entry.max_seq > seq)
+    }
+
     /// Segments whose greatest time is at or past what `least` says, which may rise as the caller
     /// learns more; the last ones first.
     pub(crate) fn latest(&self, mut visit: impl FnMut(&Arc<Segment>), least: impl Fn() -> i64) {
@@ -144,10 +169,6 @@ impl SegmentList {
     pub(crate) fn max_ts(&self) -> Option<i64> {
         self.leaves.iter().map(|leaf| leaf.max_ts).max()
     }
-}
-
-fn greatest(segments: &[Arc<Segment>]) -> i64 {
-    segments.iter().map(|s| s.entry.max_ts).max().unwrap_or(i64::MIN)
 }
 
 #[cfg(test)]
@@ -207,6 +228,11 @@ mod tests {
             expected.sort_unstable();
             let found: Vec<_> = list.overlapping(start, Some(end)).iter().map(|s| place(s)).collect();
             prop_assert_eq!(found, expected);
+            let mut later: Vec<_> = list.numbered_after(len as u64).map(|s| s.entry.id).collect();
+            later.sort_unstable();
+            let expected: Vec<_> =
+                kept.iter().map(|id| *id as u64).filter(|id| *id > len as u64).collect();
+            prop_assert_eq!(later, expected, "by number, which is the id here");
             prop_assert_eq!(list.min_ts(), kept.iter().map(|id| spans[*id].0).min());
             prop_assert_eq!(list.max_ts(), kept.iter().map(|id| spans[*id].0 + spans[*id].1).max());
         }

@@ -11,16 +11,18 @@ use crate::base::batch::Column;
 use crate::base::builder::take;
 use crate::base::schema::ColumnDef;
 use crate::db::clustered::Clustered;
-use crate::db::deletes::{Delete, RowFilter, subtract};
+use crate::db::deletes::{Delete, Hidden, RowFilter, without};
 use crate::db::segment::{Place, Segment};
 use crate::error::Result;
 use crate::format::Malformed;
-use crate::format::edit::Order;
+use crate::format::edit::{Order, SegmentEntry};
 use crate::format::footer::Footer;
 use crate::format::key::KeyColumns;
 use crate::format::rows::SortedRows;
 use crate::format::segment::{read_column, read_seq, read_ts, rows_between};
+use crate::index::Cover;
 use crate::index::merge::Head;
+use crate::store::bus::is_cut;
 
 /// Which columns a scan reads, and the key among them.
 #[derive(Debug)]
@@ -98,6 +100,12 @@ impl Head for Part {
             .then_with(|| self.key.compare(&self.columns, row, &other.columns, other_row))
             .then_with(|| seq(self, row).cmp(&seq(other, other_row)))
     }
+
+    fn same(&self, row: usize, other: &Self, other_row: usize) -> bool {
+        let time = |part: &Self, row: usize| part.ts.as_ref().map_or(0, |ts| ts[row]);
+        time(self, row) == time(other, other_row)
+            && self.key.compare(&self.columns, row, &other.columns, other_row).is_eq()
+    }
 }
 
 /// A sorted run.
@@ -155,8 +163,8 @@ impl Source {
         at: &Place<'_>,
     ) -> Result<Option<Part>> {
         self.open(wanted, at)?;
-        while let Some(rows) = self.next_rows(most) {
-            let part = match &self.kind {
+        while let Some((rows, picked)) = self.next_rows(most) {
+            let mut part = match &self.kind {
                 Kind::Closed(..) => return Ok(None),
                 Kind::Memory(all) => memory_part(all, wanted, rows),
                 Kind::Segment(segment, footer, extent) => {
@@ -168,6 +176,9 @@ impl Source {
                         .map_err(|bad| segment.damage(at.path, bad))?
                 }
             };
+            if let Some(picked) = picked {
+                part = part.take(&picked, wanted);
+            }
             let kept = match (&part.ts, self.filter.is_empty()) {
                 (Some(ts), false) => self.filter.keep(ts, &part.columns, &wanted.key),
                 _ => None,
@@ -181,57 +192,104 @@ impl Source {
         Ok(None)
     }
 
-    /// How many rows are left, if none has to be decoded to tell.
+    /// How many rows are left, if none has to be decoded to tell. Of a segment of which all is
+    /// wanted, its entry says so.
     pub(crate) fn remaining(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<Option<usize>> {
+        if let Kind::Closed(segment, start, end, deletes) = &self.kind
+            && deletes.is_empty()
+            && self.filter.is_empty()
+            && *start <= self.min_ts
+            && end.is_none_or(|end| end > self.max_ts)
+        {
+            return Ok(Some(segment.entry.rows as usize));
+        }
         self.open(wanted, at)?;
         let rows = self.rest.iter().map(ExactSizeIterator::len).sum();
         Ok(self.filter.is_empty().then_some(rows))
     }
 
     /// The rows to decode next: at most `most`, or fewer up to the end of a block, so that none is
-    /// checked and decoded twice.
-    fn next_rows(&mut self, most: usize) -> Option<Range<usize>> {
+    /// checked and decoded twice. Where other rows lie between them, which they are, by their place
+    /// among those decoded.
+    fn next_rows(&mut self, most: usize) -> Option<(Range<usize>, Option<Vec<u32>>)> {
         let first = self.rest.front_mut()?;
+        let block = match &self.kind {
+            Kind::Segment(_, footer, _) => footer.block_rows(),
+            _ => usize::MAX,
+        };
         let mut end = first.end.min(first.start.saturating_add(most));
-        if let Kind::Segment(_, footer, _) = &self.kind
-            && end < first.end
-        {
-            let aligned = end / footer.block_rows() * footer.block_rows();
+        if end < first.end {
+            let aligned = end / block * block;
             end = if aligned > first.start { aligned } else { end };
         }
-        let rows = first.start..end;
+        let mut rows = first.start..end;
         first.start = end;
-        if first.start == first.end {
-            self.rest.pop_front();
+        if first.start < first.end {
+            return Some((rows, None));
         }
-        Some(rows)
+        self.rest.pop_front();
+        // What follows in the same block comes along: the block is checked as a whole.
+        let until = rows.start.saturating_add(most).min(end.next_multiple_of(block.max(1)));
+        let mut picked: Option<Vec<u32>> = None;
+        while block < usize::MAX
+            && let Some(next) = self.rest.front_mut().filter(|next| next.start < until)
+        {
+            let (from, to) = (next.start, next.end.min(until));
+            next.start = to;
+            if next.start == next.end {
+                self.rest.pop_front();
+            }
+            let so_far = || (0..rows.len() as u32).collect();
+            let first = rows.start;
+            picked.get_or_insert_with(so_far).extend((from..to).map(|row| (row - first) as u32));
+            rows.end = to;
+        }
+        Some((rows, picked))
     }
 
     fn open(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<()> {
         let Kind::Closed(segment, start, end, deletes) = &self.kind else { return Ok(()) };
         let (footer, extent) = segment.map(at)?;
-        self.filter.deletes.extend(deletes.iter().filter(|delete| delete.key.is_some()).cloned());
+        let of_a_key = deletes.iter().filter(|delete| delete.key.is_some());
+        self.filter.hidden = Arc::new(Hidden::of_older(of_a_key));
+        let holes = deletes.iter().filter(|delete| delete.key.is_none());
+        let holes = Cover::new(holes.map(|d| (d.entry.start, d.entry.end, u64::MAX)).collect());
         if segment.entry.order == Order::Key {
             let key = self.filter.key.take();
-            let clustered = Clustered { entry: &segment.entry, footer: &footer, extent: &extent };
-            let rows = clustered.read(wanted, (*start, *end), key.as_deref(), deletes);
+            let clustered = Clustered { segment, footer: &footer, extent: &extent };
+            let rows = clustered.read(wanted, (*start, *end), key.as_deref(), &holes);
+            let rows = rows.and_then(|rows| refuse_cut(&extent).map(|()| rows));
             let rows = rows.map_err(|bad| segment.damage(at.path, bad))?;
             self.rest = Some(0..rows.rows()).filter(|rows| !rows.is_empty()).into_iter().collect();
             self.kind = Kind::Memory(rows);
             return Ok(());
         }
-        let between = |start, end| {
-            rows_between(&segment.entry, &footer, &extent, start, end)
-                .map_err(|bad| segment.damage(at.path, bad))
-        };
-        let mut rest = vec![between(*start, *end)?];
-        for delete in deletes.iter().filter(|delete| delete.key.is_none()) {
-            rest = subtract(rest, &between(delete.entry.start, delete.entry.end)?);
-        }
-        self.rest = rest.into_iter().filter(|rows| !rows.is_empty()).collect();
+        let rest = rows_left(&segment.entry, &footer, &extent, (*start, *end), &holes);
+        self.rest = rest.map_err(|bad| segment.damage(at.path, bad))?;
         self.kind = Kind::Segment(Arc::clone(segment), footer, extent);
         Ok(())
     }
+}
+
+/// The rows of a segment in the order of time with times in `[start, end)`, without the holes.
+fn rows_left(
+    entry: &SegmentEntry,
+    footer: &Footer,
+    extent: &Buffer,
+    (start, end): (i64, Option<i64>),
+    holes: &Cover,
+) -> Result<VecDeque<Range<usize>>, Malformed> {
+    let between = |start, end| rows_between(entry, footer, extent, start, end);
+    let rows = between(start, end)?;
+    if holes.stretches().nth(footer.blocks()).is_none() {
+        return without(rows, holes.stretches().map(|(start, end)| between(start, end)));
+    }
+    // More holes than blocks: all times are read once.
+    let first = rows.start;
+    let times = read_ts(footer, extent, rows.clone())?;
+    let at = |ts: i64| first + times.partition_point(|t| *t < ts);
+    let hole = |(start, end): (i64, Option<i64>)| Ok(at(start)..end.map_or(rows.end, at));
+    without(rows.clone(), holes.stretches().map(hole))
 }
 
 fn memory_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part {
@@ -262,7 +320,16 @@ fn segment_part(
         false => None,
     };
     let columns = read_wanted(footer, extent, wanted, rows.clone())?;
+    refuse_cut(extent)?;
     Ok(Part { rows: rows.len(), ts, seq, columns, key: wanted.key.clone() })
+}
+
+/// Fails if somebody cut the file while it was read: what was decoded then may be zeros.
+fn refuse_cut(extent: &Buffer) -> Result<(), Malformed> {
+    match is_cut(extent) {
+        true => Err(Malformed { what: "the file was cut while it was read", at: 0 }),
+        false => Ok(()),
+    }
 }
 
 /// The wanted columns of some rows of a segment.

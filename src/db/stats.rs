@@ -22,10 +22,15 @@ pub struct DbStats {
     pub file_bytes: u64,
     /// Bytes of the log that hold records.
     pub log_bytes: u64,
-    /// Number of the last commit; 0 if it is open for reading only.
+    /// Number of the last commit.
     pub generation: u64,
-    /// Epoch of the log: how many times it began anew; 0 if it is open for reading only.
+    /// Epoch of the log: how many times it began anew.
     pub epoch: u64,
+    /// Processes that read it, this one among them if it does: they have it open in mode `r`, or
+    /// hold buffers of it though they have closed it.
+    pub readers: u64,
+    /// Bytes of the file that would be free but for them; 0 where it is open for reading only.
+    pub kept_for_readers: u64,
     /// Number that the next row gets.
     pub next_seq: u64,
     /// How many times each byte of a segment was written since the database was opened, packs

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::base::batch::Batch;
-use crate::base::schema::{DataType, OnConflict, TableSpec, check_name};
+use crate::base::schema::{DataType, TableSpec, check_name};
 use crate::base::value::Value;
 use crate::db::catalog::{TableView, View};
 use crate::db::core::{Core, Recovery};
@@ -24,8 +24,10 @@ use crate::db::write::Receipt;
 use crate::db::{open, verify};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::key::KeyColumns;
+use crate::format::slot::ON_CONFLICT;
 use crate::format::spec::{TableDef, TableId};
 use crate::store::RealStorage;
+use crate::store::readers::Readers;
 use crate::store::storage::Storage;
 
 /// Rows below which a segment is joined with its neighbours, unless somebody says otherwise.
@@ -58,7 +60,7 @@ pub struct Table {
     pub(in crate::db) core: Handle,
     def: Arc<TableDef>,
     /// The moment that it shows; `None` for now.
-    moment: Option<Snapshot>,
+    pub(in crate::db) moment: Option<Snapshot>,
 }
 
 /// One moment of the whole database, for as long as it is held: what is appended, deleted, packed or
@@ -119,7 +121,7 @@ impl Db {
     /// Opens the database at `path`, and creates it if it is missing and opened for writing.
     ///
     /// # Errors
-    /// `Locked` if it is open for writing elsewhere, `Corruption` if its bytes are not what was
+    /// `Locked` if it is to be written and is open for writing elsewhere, `Corruption` if its bytes are not what was
     /// written, `Format` if they are of a newer version, `Io` with the system's error.
     pub fn open(path: impl AsRef<Path>, options: DbOptions) -> Result<Self> {
         Self::open_with(Arc::new(RealStorage), path, options)
@@ -158,14 +160,38 @@ impl Db {
     /// Writes the rows of the memtables as segments and commits: whatever was written before
     /// survives power loss.
     pub fn flush(&self) -> Result<()> {
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         self.core.flush()
+    }
+
+    /// Moves on to what is committed by now, where it is open for reading only. Whatever is asked of
+    /// it or of its tables does so by itself; scans and snapshots that there are show their moment
+    /// still. Where it is open for writing there is nothing to do.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, Mode, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("plant.chl");
+    /// let db = Db::open(&path, DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// // In another process, most of the time.
+    /// let reader = Db::open(&path, DbOptions::default().mode(Mode::Read))?;
+    /// sensor.append_row(1, &[20.5.into()])?;
+    /// reader.refresh()?;
+    /// assert_eq!(reader.table("sensor")?.len()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Closed` if it was closed, `Corruption` if what was committed is damaged.
+    pub fn refresh(&self) -> Result<()> {
+        self.core.refresh()
     }
 
     /// Names of the tables, sorted.
     pub fn tables(&self) -> Result<Vec<String>> {
-        self.core.check_open()?;
-        Ok(self.core.snapshot().0.names())
+        Ok(self.core.now()?.0.names())
     }
 
     /// The table of that name.
@@ -175,8 +201,7 @@ impl Db {
 
     /// The table of that name, if there is one.
     pub(crate) fn find_table(&self, name: &str) -> Result<Option<Table>> {
-        self.core.check_open()?;
-        let (view, _) = self.core.snapshot();
+        let (view, _) = self.core.now()?;
         let table = view.find(name).and_then(|id| view.table(id));
         let handle = |def: &Arc<TableDef>| {
             let (core, def) = (self.core.clone(), Arc::clone(def));
@@ -187,14 +212,13 @@ impl Db {
 
     /// This moment of the whole database, to be read for as long as it is held.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.core.check_open()?;
-        let (view, visible) = self.core.snapshot();
+        let (view, visible) = self.core.now()?;
         Ok(Snapshot { core: self.core.clone(), view, visible })
     }
 
     /// Packs the table of that name, or all of them: see [`Table::pack`].
     pub fn pack(&self, table: Option<&str>, least_rows: usize) -> Result<PackReport> {
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         if let Some(name) = table {
             return self.table(name)?.pack(least_rows);
         }
@@ -221,17 +245,14 @@ impl Db {
     /// `Schema` if there is one with another schema, or if the schema cannot be.
     pub fn create_table(&self, name: &str, spec: TableSpec) -> Result<Table> {
         self.core.check_open()?;
-        self.core.maintenance.check()?;
+        self.core.check_tended()?;
         check_name("table", name)?;
         spec.validate()?;
         if let Some(table) = self.existing(name, &spec)? {
             return Ok(table);
         }
-        if spec.on_conflict != OnConflict::All {
-            let rule = spec.on_conflict.name();
-            return Err(Error::invalid(format!(
-                "on_conflict = {rule:?} is not there yet: every row is kept, as with \"all\""
-            )));
+        if spec.on_conflict.keeps_one() {
+            self.core.need_feature(ON_CONFLICT)?;
         }
         let def = TableDef { id: 0, name: name.into(), spec: Arc::new(spec.clone()) };
         if let Some(receipt) = self.core.create_table(def)? {
@@ -285,15 +306,18 @@ impl Db {
 
     /// Figures about the database and its tables.
     pub fn stats(&self) -> Result<DbStats> {
-        self.core.check_open()?;
-        let (view, visible) = self.core.snapshot();
+        let (view, visible) = self.core.now()?;
         let tables: Result<Vec<TableStats>> =
             view.tables().map(|table| table_stats(&self.core, table, visible)).collect();
         let mut tables = tables?;
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         let io = |e| Error::from_io("read the length of", &self.core.path, e);
         let file_bytes = self.core.file.len().map_err(io)?;
-        let slot = self.core.main().as_ref().map(|main| *main.file.slot());
+        let (slot, kept) = match self.core.main().as_ref() {
+            Some(main) => (Some(*main.file.slot()), main.file.kept_for_readers()),
+            None => (self.core.followed_slot(), 0),
+        };
+        let readers = Readers::look(&*self.core.file).processes() as u64;
         let guard = self.core.writer();
         let log = guard.as_ref().and_then(|writer| writer.log.as_ref());
         Ok(DbStats {
@@ -303,6 +327,8 @@ impl Db {
             generation: slot.map_or(0, |slot| slot.generation),
             epoch: slot.map_or(0, |slot| slot.epoch),
             next_seq: visible + 1,
+            readers,
+            kept_for_readers: kept,
             write_amplification: self.core.counters.write_amplification(),
             maintenance: self.core.maintenance.stats(),
             tables,
@@ -349,7 +375,7 @@ fn describe_difference(is: &TableSpec, asked: &TableSpec) -> Option<String> {
 impl Core {
     /// Where segments are.
     pub(crate) fn place(&self) -> Place<'_> {
-        Place { file: &*self.file, path: &self.path, salt: self.salt }
+        Place { file: &*self.file, path: &self.path, salt: self.salt, pin: self.pin.as_ref() }
     }
 }
 
@@ -381,11 +407,12 @@ impl Table {
         self.def.id
     }
 
-    /// Fails if it shows a moment that has passed, or if maintenance failed in the background.
+    /// Fails if it shows a moment that has passed, if the database is closed, or if maintenance
+    /// failed in the background.
     #[inline]
     pub(in crate::db) fn check_now(&self) -> Result<()> {
         match self.moment {
-            None => self.core.maintenance.check(),
+            None => self.core.check_tended(),
             Some(_) => Err(Error::new(
                 ErrorKind::ReadOnly,
                 "the table is of a snapshot, which does not change; write to that of the database",
@@ -394,11 +421,13 @@ impl Table {
     }
 
     /// The table as readers see it now, and up to which row number.
-    fn now(&self) -> Result<(Arc<TableView>, u64)> {
-        self.core.check_open()?;
+    pub(in crate::db) fn now(&self) -> Result<(Arc<TableView>, u64)> {
         let (view, visible) = match &self.moment {
-            Some(moment) => (Arc::clone(&moment.view), moment.visible),
-            None => self.core.snapshot(),
+            Some(moment) => {
+                self.core.check_open()?;
+                (Arc::clone(&moment.view), moment.visible)
+            }
+            None => self.core.now()?,
         };
         match view.table(self.id()) {
             Some(table) => Ok((Arc::clone(table), visible)),
@@ -425,8 +454,9 @@ impl Table {
     /// number: rows are numbered 1, 2, 3 over all tables.
     ///
     /// # Errors
-    /// `Schema` if it does not fit; nothing is written then. `Indeterminate` if it was written but
-    /// could not be synced at `Durability::Sync`.
+    /// `Schema` if it does not fit, `Conflict` if a row of the same time and key is there and the
+    /// table's rule is [`OnConflict::Error`](crate::base::schema::OnConflict); nothing is written
+    /// then. `Indeterminate` if it was written but could not be synced at `Durability::Sync`.
     pub fn append_row(&self, ts: i64, values: &[Value<'_>]) -> Result<u64> {
         let receipt = self.write_row(ts, values)?;
         if receipt.pending() {

@@ -106,13 +106,20 @@ fn verify_written(core: &Core, report: &mut VerifyReport) -> Result<Arc<View>> {
 }
 
 /// The same for one that is open for reading, as opening it again would find it, unless somebody
-/// writes to it by now.
+/// writes to it: then they change meanwhile.
 fn verify_closed(core: &Core, report: &mut VerifyReport) -> Result<Arc<View>> {
-    let (view, _) = core.snapshot();
-    let found = match find(&*core.storage, &core.path, false) {
-        Err(e) if e.kind() == ErrorKind::Locked => return Ok(view),
-        found => report.found(found, &core.path)?,
-    };
+    let is_locked =
+        || core.file.is_locked().map_err(|e| Error::from_io("look at the lock of", &core.path, e));
+    let view = core.now().map(|(view, _)| view);
+    if is_locked()? {
+        return view;
+    }
+    let found = find(&*core.storage, &core.path, false);
+    if is_locked()? {
+        return view;
+    }
+    let view = core.snapshot().0;
+    let found = report.found(found, &core.path)?;
     let Some(found) = found else { return Ok(view) };
     verify_slots(core, &found.slot, report)?;
     verify_manifest(core, &found.slot, report)?;

@@ -3,15 +3,19 @@
 //! A batch of many bytes does not go through the log: it is sorted and encoded, its segments are
 //! written to free space of the main file, and one log record names them. It is written once.
 
+use std::sync::Arc;
+
 use crate::base::batch::Batch;
 use crate::base::schema::DataType;
 use crate::base::value::Value;
 use crate::db::core::{Core, Writer};
+use crate::db::deletes::Delete;
 use crate::db::new_segments::SegmentKind;
 use crate::db::options::Durability;
 use crate::db::ranked::RankedGuard;
 use crate::db::sorted::sort_batch;
 use crate::db::syncer::Ticker;
+use crate::db::unique::Newcomers;
 use crate::db::validate::{check_batches, check_row_size, fit_row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{DeleteEntry, Edit, SegmentEntry, encode_edits};
@@ -41,6 +45,19 @@ impl Receipt {
     pub fn pending(&self) -> bool {
         self.sync || self.flush
     }
+}
+
+/// A record of a row takes less but for its texts: a table has at most 4,096 columns.
+const ROW_ROOM: u64 = 64 << 10;
+
+#[inline]
+fn text_bytes(values: &[Value<'_>]) -> u64 {
+    let bytes = values.iter().map(|value| match value {
+        Value::Str(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        _ => 0,
+    });
+    bytes.sum()
 }
 
 /// Most text of one group of rows that is encoded together.
@@ -76,7 +93,7 @@ impl Core {
             let slot = *main.file.slot();
             let (lsn, seq) = (writer.next_lsn, writer.next_seq);
             let header = LogHeader::new(self.salt, slot.epoch + 1, slot.generation + 1, lsn, seq);
-            let health = std::sync::Arc::clone(&self.health);
+            let health = Arc::clone(&self.health);
             let log = LogFile::create(&*self.storage, log_path(&self.path), health, header)?;
             let state = NewState {
                 epoch: header.epoch,
@@ -122,7 +139,7 @@ impl Core {
         self.change_view(|view| {
             view.add_table(def.clone());
             if let Some(table) = view.table(def.id) {
-                writer.add_table(table.def.clone());
+                writer.add_table(table.def.clone(), None);
             }
         });
         Ok(Some(self.receipt(writer, 0, lsn)))
@@ -135,8 +152,8 @@ impl Core {
         self.put_row(writer, id, ts, values)
     }
 
-    /// Appends one row if that can be done at once: `None` where the log has to be made, or somebody
-    /// has it, who may be waiting for a disk.
+    /// Appends one row if that can be done at once: `None` where the log has to be made or to grow,
+    /// somebody has it, who may be waiting for a disk, or segments may have to be looked into.
     #[inline]
     pub(crate) fn try_append_row(
         &self,
@@ -146,8 +163,12 @@ impl Core {
     ) -> Result<Option<Receipt>> {
         self.check_writable()?;
         let Some(mut guard) = self.try_writer() else { return Ok(None) };
-        match guard.as_mut().filter(|writer| writer.log.is_some()) {
-            Some(writer) => self.put_row(writer, id, ts, values).map(Some),
+        let has_room = |log: &LogFile| log.room() >= ROW_ROOM + text_bytes(values);
+        match guard.as_mut().filter(|writer| writer.log.as_ref().is_some_and(has_room)) {
+            Some(writer) if writer.takes_at_once(id, ts) => {
+                self.put_row(writer, id, ts, values).map(Some)
+            }
+            Some(_) => Ok(None),
             None => Ok(None),
         }
     }
@@ -166,6 +187,7 @@ impl Core {
         };
         let fitted = fit_row(&table.def.spec, values, self.options.max_record_size)?;
         check_row_size(&fitted, self.options.max_record_size)?;
+        self.check_row(table, ts, &fitted)?;
         let columns = &table.def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let lsn = log.append(kind::ROW, durable, |out| {
@@ -192,14 +214,16 @@ impl Core {
         }
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
-        if writer.table(id).is_none() {
+        let Some(def) = writer.table(id).map(|table| Arc::clone(&table.def)) else {
             return Err(self.no_table(id));
-        }
+        };
         let durable = self.syncer.durable();
+        let seq = writer.next_seq;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         let entry = DeleteEntry { table: id, lsn: log.next_lsn(), start, end, key };
+        Delete::new(entry.clone(), seq, &def.spec)
+            .map_err(|_| Error::invalid("the key is of another table"))?;
         let lsn = log.append(kind::DELETE, durable, |out| entry.encode(out))?;
-        let seq = writer.next_seq;
         self.change_view(|view| view.add_delete(&entry, seq));
         writer.deletes.push(entry);
         Ok(Some(self.receipt(writer, 0, lsn)))
@@ -221,13 +245,20 @@ impl Core {
             let columns = batch.columns.iter().zip(&types);
             batch.rows() * 8 + columns.map(|(column, ty)| column.byte_size(*ty)).sum::<usize>()
         };
+        let new = self.newcomers(def, &batches)?;
         if batches.iter().map(size).sum::<usize>() >= self.options.direct_bytes {
-            return self.append_segments(def, &types, batches);
+            return self.append_segments(def, &types, batches, new.as_ref());
         }
-        self.append_logged(def, &batches, rows)
+        self.append_logged(def, &batches, new.as_ref(), rows)
     }
 
-    fn append_logged(&self, def: &TableDef, batches: &[Batch], rows: usize) -> Result<Receipt> {
+    fn append_logged(
+        &self,
+        def: &TableDef,
+        batches: &[Batch],
+        new: Option<&Newcomers>,
+        rows: usize,
+    ) -> Result<Receipt> {
         let id = def.id;
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
@@ -235,6 +266,7 @@ impl Core {
         let Some(Some(table)) = writer.tables.get_mut(id as usize) else {
             return Err(self.no_table(id));
         };
+        new.map_or(Ok(()), |new| self.check_newcomers(table, new))?;
         // Those that the batches have: one that was added meanwhile is null in them.
         let columns = &def.spec.columns;
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
@@ -256,6 +288,7 @@ impl Core {
         def: &TableDef,
         types: &[DataType],
         batches: Vec<Batch>,
+        new: Option<&Newcomers>,
     ) -> Result<Receipt> {
         let rows: usize = batches.iter().map(Batch::rows).sum();
         // The log must be there before extents are, so that their place is not lost to a commit.
@@ -272,7 +305,7 @@ impl Core {
                 break;
             }
         }
-        let named = fail.and_then(|()| self.name_segments(def.id, rows as u64, &mut written));
+        let named = fail.and_then(|()| self.name_segments(def.id, new, rows as u64, &mut written));
         if named.is_err() {
             self.discard_segments(&written);
         }
@@ -283,24 +316,33 @@ impl Core {
     fn name_segments(
         &self,
         id: TableId,
+        new: Option<&Newcomers>,
         rows: u64,
         written: &mut [SegmentEntry],
     ) -> Result<Receipt> {
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
-        if writer.table(id).is_none() {
-            return Err(self.no_table(id));
-        }
+        let Some(table) = writer.table(id) else { return Err(self.no_table(id)) };
+        new.map_or(Ok(()), |new| self.check_newcomers(table, new))?;
         let (first_seq, durable) = (writer.next_seq, self.syncer.durable());
         let log = writer.log.as_mut().ok_or_else(|| self.closed())?;
         for entry in written.iter_mut() {
             self.number_segment(entry, first_seq, log.next_lsn())?;
         }
+        if let Some(last) = written.iter_mut().max_by_key(|entry| entry.max_seq) {
+            // Also if the last row gave way to another: its number was given.
+            last.max_seq = writer.next_seq + rows - 1;
+        }
         let edits: Vec<Edit> = written.iter().cloned().map(Edit::AddSegment).collect();
         self.syncer.extents_written();
         let lsn = log.append(kind::SEGMENTS, durable, |out| encode_edits(&edits, out))?;
-        writer.pending.extend(written.iter().map(|entry| (lsn, entry.clone())));
+        written.iter().for_each(|entry| writer.pending.push(lsn, entry.clone()));
         writer.next_seq += rows;
+        if let (Some(table), Some(newest)) =
+            (writer.table(id), written.iter().map(|entry| entry.max_ts).max())
+        {
+            table.note_time(newest);
+        }
         self.change_view_upto(writer.next_seq - 1, |view| {
             view.apply_all(&edits);
         });
@@ -327,13 +369,12 @@ impl Core {
         }
         let log = writer.log.as_ref();
         let unflushed = log.map_or(0, |log| log.end().saturating_sub(writer.unflushed_from));
-        let pending: u64 = writer.pending.iter().map(|(_, entry)| entry.len).sum();
         Receipt {
             rows,
             last_seq: writer.next_seq - 1,
             lsn,
             sync: self.syncs_each_write() && lsn > 0,
-            flush: unflushed.max(pending / 4) >= self.options.flush_bytes,
+            flush: unflushed.max(writer.pending.bytes / 4) >= self.options.flush_bytes,
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::base::batch::{Batch, Column};
 use crate::base::value::Value;
 use crate::db::cells::Cells;
+use crate::db::recent::Recent;
 use crate::format::spec::{TableDef, TableId};
 use crate::index::memtable::MAX_CHUNK_ROWS;
 use crate::index::{Chunk, Memtable};
@@ -16,18 +17,34 @@ use crate::index::{Chunk, Memtable};
 pub(crate) struct WriteTable {
     pub(crate) def: Arc<TableDef>,
     memtable: Memtable<Cells>,
+    /// No row has a greater time, wherever it is.
+    newest: Option<i64>,
+    /// What the memtable has, where it was asked for.
+    pub(crate) recent: Recent,
 }
 
 impl WriteTable {
-    /// A table with an empty memtable.
-    pub(crate) fn new(def: Arc<TableDef>) -> Self {
+    /// A table with an empty memtable, of whose rows in segments the newest has that time.
+    pub(crate) fn new(def: Arc<TableDef>, newest: Option<i64>) -> Self {
         let types = def.spec.columns.iter().map(|column| column.ty).collect();
-        Self { def, memtable: Memtable::new(types) }
+        Self { def, memtable: Memtable::new(types), newest, recent: Recent::default() }
+    }
+
+    /// True if no row there is has that time or a later one.
+    #[inline]
+    pub(crate) fn is_newer(&self, ts: i64) -> bool {
+        Some(ts) > self.newest
+    }
+
+    /// Rows with times up to this one are there from now on.
+    #[inline]
+    pub(crate) fn note_time(&mut self, ts: i64) {
+        self.newest = self.newest.max(Some(ts));
     }
 
     /// The table has that definition from now on: the next row begins a chunk that is made by it.
     pub(crate) fn redefine(&mut self, def: Arc<TableDef>) {
-        *self = Self::new(def);
+        *self = Self::new(def, self.newest);
     }
 
     /// Appends a row that fits the table. A new chunk is handed to `show` before the row is in it.
@@ -39,6 +56,7 @@ impl WriteTable {
         values: &[Value<'_>],
         show: impl FnOnce(TableId, Arc<Chunk<Cells>>),
     ) {
+        self.note_time(ts);
         if self.memtable.current().is_none_or(|chunk| chunk.room() == 0) {
             show(self.def.id, self.memtable.start_chunk(1));
         }
@@ -63,6 +81,9 @@ impl WriteTable {
         let missing = self.def.spec.columns.iter().skip(batch.columns.len());
         let nulls = missing.map(|column| Column::nulls(column.ty, batch.rows()));
         let columns: Vec<Column> = batch.columns.iter().cloned().chain(nulls).collect();
+        if let Some(newest) = batch.ts.iter().max() {
+            self.note_time(*newest);
+        }
         let mut start = 0;
         while start < batch.rows() {
             let rest = batch.rows() - start;
@@ -83,6 +104,7 @@ impl WriteTable {
 
     /// Seals the current chunk: the next row begins a new one.
     pub(crate) fn seal(&mut self) {
+        self.recent = Recent::default();
         self.memtable.seal();
     }
 }

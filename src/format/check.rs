@@ -2,6 +2,8 @@
 //! and ranges are those of the rows. One column is decoded at a time; times, row numbers and keys
 //! are kept, as rows are ordered by them.
 
+use std::cmp::Ordering;
+
 use arrow_buffer::Buffer;
 
 use crate::base::batch::Column;
@@ -63,7 +65,9 @@ pub fn check_segment(
         }
     }
     if keys_are_whole {
-        checked.problems.extend(check_order(entry, footer, extent, &key, &keys).err());
+        let one_of_each = spec.on_conflict.keeps_one();
+        let order = check_order(entry, footer, extent, (&key, &keys), one_of_each);
+        checked.problems.extend(order.err());
         let range = key_range(spec, &keys, footer.rows as usize);
         if range != entry.key_range {
             checked.problems.push(Malformed { what: "key range of the manifest", at });
@@ -121,13 +125,14 @@ fn same_summary(lane: Lane, stored: &Summary, is: &Summary, ends: bool) -> bool 
 }
 
 /// Times, keys and row numbers are in order and within what the entry says. Nothing is said of
-/// times or row numbers that cannot be read: that was found before.
+/// times or row numbers that cannot be read: that was found before. `one_of_each`: no time and key is
+/// there twice, and the numbers of rows that gave way may be within what the entry says.
 fn check_order(
     entry: &SegmentEntry,
     footer: &Footer,
     extent: &Buffer,
-    key: &KeyColumns,
-    keys: &[Column],
+    (key, keys): (&KeyColumns, &[Column]),
+    one_of_each: bool,
 ) -> Result<(), Malformed> {
     let at = entry.footer_at as usize;
     let bad = |what| Err(Malformed { what, at });
@@ -138,8 +143,12 @@ fn check_order(
         return bad("times that are not those of the manifest");
     }
     let Ok(seq) = read_seq(entry, footer, extent, all.clone()) else { return Ok(()) };
-    let ends = (seq.iter().min(), seq.iter().max());
-    if ends != (Some(&entry.min_seq), Some(&entry.max_seq)) {
+    let (least, greatest) = (seq.iter().min(), seq.iter().max());
+    let above = match one_of_each {
+        true => greatest > Some(&entry.max_seq),
+        false => greatest != Some(&entry.max_seq),
+    };
+    if least != Some(&entry.min_seq) || above {
         return bad("row numbers that are not those of the manifest");
     }
     let in_order = |row: usize| {
@@ -149,7 +158,10 @@ fn check_order(
             Order::Time => by_time.then_with(by_key),
             Order::Key => by_key().then(by_time),
         };
-        order.then_with(|| seq[a].cmp(&seq[b])).is_lt()
+        match order {
+            Ordering::Equal => !one_of_each && seq[a] < seq[b],
+            order => order.is_lt(),
+        }
     };
     if (1..all.end).all(in_order) { Ok(()) } else { bad("order of rows") }
 }
@@ -157,14 +169,22 @@ fn check_order(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::schema::DataType;
+    use crate::base::schema::{DataType, OnConflict};
     use crate::format::rows::SortedRows;
     use crate::format::segment::{NewSegment, build, read_footer};
     use crate::format::spec::TableDef;
 
     fn built(change: impl FnOnce(&mut Footer, &mut SegmentEntry)) -> Vec<&'static str> {
+        built_for(OnConflict::All, change)
+    }
+
+    /// Rows of which each two have the same time and tag.
+    fn built_for(
+        rule: OnConflict,
+        change: impl FnOnce(&mut Footer, &mut SegmentEntry),
+    ) -> Vec<&'static str> {
         let spec = TableSpec::new([("v", DataType::F64), ("tag", DataType::Utf8)]);
-        let spec = spec.key(&["tag"]).unwrap();
+        let spec = spec.on_conflict(rule).key(&["tag"]).unwrap();
         let def = TableDef { id: 1, name: "t".into(), spec: spec.into() };
         let values: Vec<f64> = (0..3000).map(|i| [f64::NAN, -0.0, 1.5][i % 3]).collect();
         let rows = SortedRows {
@@ -181,6 +201,15 @@ mod tests {
         change(&mut footer, &mut entry);
         let checked = check_segment(&entry, &def.spec, &footer, &extent);
         checked.problems.into_iter().map(|bad| bad.what).collect()
+    }
+
+    #[test]
+    fn rows_of_one_time_and_key_are_found_where_one_must_have_given_way() {
+        for rule in [OnConflict::Last, OnConflict::First, OnConflict::Error] {
+            assert_eq!(built_for(rule, |_, _| {}), ["order of rows"]);
+            let below = built_for(rule, |_, entry| entry.max_seq -= 1);
+            assert_eq!(below, ["row numbers that are not those of the manifest"]);
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ const TAG_ADD_COLUMN: u8 = 5;
 const TAG_DROP_TABLE: u8 = 6;
 const TAG_DELETE: u8 = 7;
 const TAG_FORGET_DELETE: u8 = 8;
+/// Bytes of an edit that adds a segment without a key range.
+const ADD_SEGMENT_LEN: usize = 5 + 104;
 const FLAG_KEY_RANGE: u16 = 1;
 const FLAG_OF_ONE_KEY: u8 = 1;
 const FLAG_NO_END: u8 = 2;
@@ -216,7 +218,8 @@ pub fn encode_edits<'a>(edits: impl IntoIterator<Item = &'a Edit>, out: &mut Vec
 /// Reads a list of edits to its end.
 pub fn decode_edits(bytes: &[u8]) -> Result<Vec<Edit>, Malformed> {
     let mut r = Reader::new(bytes);
-    let mut edits = Vec::new();
+    // Most of them add segments.
+    let mut edits = Vec::with_capacity(bytes.len() / ADD_SEGMENT_LEN);
     while r.remaining() > 0 {
         let tag = r.u8("edit")?;
         let mut p = Reader::new(r.slice("edit")?);

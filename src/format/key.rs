@@ -99,6 +99,11 @@ impl KeyValue {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// A column of one row for each of the key's columns.
+    pub fn into_columns(self) -> Vec<Column> {
+        self.columns
+    }
 }
 
 impl KeyColumns {

@@ -23,6 +23,8 @@
 //! 112  u64      next row sequence number, if the log is empty
 //! 120  u32      state flags: bit 0, a log must be there
 //! 124           zeros
+//! 128  u64      number of the next segment
+//! 136           zeros
 //! 504  u64      checksum of bytes 0 to 504
 //! ```
 
@@ -38,9 +40,14 @@ pub const SLOT_MAGIC: [u8; 8] = [0x89, b'C', b'H', b'L', 0x0D, 0x0A, 0x1A, 0x0A]
 pub const FORMAT_VERSION: u32 = 1;
 /// Compatible features this library knows: none yet. A commit clears the others.
 pub const KNOWN_COMPATIBLE: u64 = 0;
-/// Incompatible features this library knows: none yet. SPEC 2 lists those set aside.
-pub const KNOWN_INCOMPATIBLE: u64 = 0;
+/// Tables with another rule for rows of the same time and key than to keep all.
+pub const ON_CONFLICT: u64 = 1 << 4;
+/// Incompatible features this library knows. SPEC 2 lists those set aside.
+pub const KNOWN_INCOMPATIBLE: u64 = ON_CONFLICT;
 const STATE_LOG_EXPECTED: u32 = 1;
+/// No count of commits, epochs, records or rows comes so far, and sums of two stay in 64 bits.
+const COUNTER_END: u64 = 1 << 62;
+const NEXT_SEGMENT_AT: usize = 128;
 const CHECKSUM_AT: usize = 504;
 
 /// The state of the database as of one commit.
@@ -76,6 +83,9 @@ pub struct Slot {
     pub next_seq: u64,
     /// The database was not closed cleanly, so its log must be there.
     pub log_expected: bool,
+    /// Number of the next segment: above those of all that were named or written so far, but for
+    /// what was written since this commit.
+    pub next_segment: u64,
 }
 
 /// What stands where a slot should be.
@@ -120,6 +130,8 @@ impl Slot {
         }
         let state = if self.log_expected { STATE_LOG_EXPECTED } else { 0 };
         out.extend_from_slice(&state.to_le_bytes());
+        out.resize(NEXT_SEGMENT_AT, 0);
+        out.extend_from_slice(&self.next_segment.to_le_bytes());
         out.resize(CHECKSUM_AT, 0);
         let sum = checksum(&out);
         out.extend_from_slice(&sum.to_le_bytes());
@@ -162,9 +174,22 @@ impl Slot {
             next_lsn: next()?,
             next_seq: next()?,
             log_expected: false,
+            next_segment: 0,
         };
         slot.log_expected = r.u32("state").ok()? & STATE_LOG_EXPECTED != 0;
-        Some(slot)
+        r.u32("reserved").ok()?;
+        slot.next_segment = r.u64("slot field").ok()?;
+        let counters = [
+            slot.generation,
+            slot.epoch,
+            slot.durable_lsn,
+            slot.next_lsn,
+            slot.next_seq,
+            slot.next_segment,
+        ];
+        let sane =
+            slot.next_lsn > 0 && slot.next_seq > 0 && counters.iter().all(|&n| n < COUNTER_END);
+        sane.then_some(slot)
     }
 }
 
@@ -190,6 +215,7 @@ mod tests {
             next_lsn: 11,
             next_seq: 12,
             log_expected: true,
+            next_segment: 13,
         };
         let bytes = slot.to_bytes();
         assert_eq!(Slot::parse(&bytes), SlotState::Valid(slot));
@@ -199,6 +225,16 @@ mod tests {
             assert!(!matches!(Slot::parse(&damaged), SlotState::Valid(_)), "bit {bit}");
         }
         assert_eq!(Slot::parse(&bytes[..SLOT_LEN - 1]), SlotState::Damaged);
+        for absurd in [
+            Slot { next_lsn: 0, ..slot },
+            Slot { next_seq: 0, ..slot },
+            Slot { next_seq: u64::MAX, ..slot },
+            Slot { next_lsn: COUNTER_END, ..slot },
+            Slot { epoch: u64::MAX, ..slot },
+            Slot { generation: u64::MAX - 1, ..slot },
+        ] {
+            assert_eq!(Slot::parse(&absurd.to_bytes()), SlotState::Damaged, "{absurd:?}");
+        }
         assert_eq!(Slot::parse(b"ts,value\n"), SlotState::Foreign);
     }
 }

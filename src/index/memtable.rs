@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::index::append_vec::AppendVec;
 
@@ -34,6 +34,37 @@ pub struct Chunk<P> {
     payload: P,
     /// Times never descend.
     ascending: AtomicBool,
+    /// Times never repeat either: each is above the one before it.
+    distinct: AtomicBool,
+    /// Of each [`ZONE_ROWS`] rows, so that what is looked for in times that do descend is looked for
+    /// where it can be.
+    zones: Box<[Zone]>,
+}
+
+/// Rows of a zone.
+const ZONE_ROWS: usize = 1024;
+
+/// Times of the rows of a zone lie between these: also of rows that a reader may not look at yet.
+#[derive(Debug)]
+struct Zone {
+    min: AtomicI64,
+    max: AtomicI64,
+}
+
+impl Zone {
+    fn new() -> Self {
+        Self { min: AtomicI64::new(i64::MAX), max: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Widens it, by the one thread that writes. Whoever sees a row published later sees this.
+    fn widen(&self, min: i64, max: i64) {
+        self.min.store(min.min(self.min.load(Ordering::Relaxed)), Ordering::Relaxed);
+        self.max.store(max.max(self.max.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+
+    fn bounds(&self) -> (i64, i64) {
+        (self.min.load(Ordering::Relaxed), self.max.load(Ordering::Relaxed))
+    }
 }
 
 impl<P: Payload> Chunk<P> {
@@ -43,6 +74,8 @@ impl<P: Payload> Chunk<P> {
             seq: AppendVec::with_capacity(rows),
             payload: P::with_capacity(layout, rows),
             ascending: AtomicBool::new(true),
+            zones: (0..rows.div_ceil(ZONE_ROWS)).map(|_| Zone::new()).collect(),
+            distinct: AtomicBool::new(true),
         }
     }
 
@@ -62,9 +95,15 @@ impl<P: Payload> Chunk<P> {
     /// No other thread may be in this call on the same chunk.
     #[inline]
     pub unsafe fn publish(&self, ts: &[i64], first_seq: u64) {
-        let before = self.ts.as_slice().last().copied().unwrap_or(i64::MIN);
-        if ts.first().is_some_and(|first| *first < before) || !ts.is_sorted() {
-            self.ascending.store(false, Ordering::Relaxed);
+        self.note_zones(self.ts.as_slice().len(), ts);
+        let before = self.ts.as_slice().last();
+        let follows = before.zip(ts.first()).is_none_or(|(before, first)| before < first);
+        if !follows || !ts.is_sorted_by(|a, b| a < b) {
+            self.distinct.store(false, Ordering::Relaxed);
+            let descends = before.zip(ts.first()).is_some_and(|(before, first)| before > first);
+            if descends || !ts.is_sorted() {
+                self.ascending.store(false, Ordering::Relaxed);
+            }
         }
         // SAFETY: passed on to the caller. The row numbers go last: readers count by them.
         unsafe {
@@ -72,6 +111,17 @@ impl<P: Payload> Chunk<P> {
             for i in 0..ts.len() as u64 {
                 self.seq.push(first_seq + i);
             }
+        }
+    }
+
+    #[inline]
+    fn note_zones(&self, mut at: usize, mut ts: &[i64]) {
+        while let Some(zone) = self.zones.get(at / ZONE_ROWS).filter(|_| !ts.is_empty()) {
+            let (here, rest) = ts.split_at(ts.len().min(ZONE_ROWS - at % ZONE_ROWS));
+            let (min, max) =
+                here.iter().fold((i64::MAX, i64::MIN), |(a, b), &t| (a.min(t), b.max(t)));
+            zone.widen(min, max);
+            (at, ts) = (at + here.len(), rest);
         }
     }
 
@@ -100,6 +150,22 @@ impl<P: Payload> Chunk<P> {
         self.ascending.load(Ordering::Relaxed)
     }
 
+    /// The latest stretches of the first `rows` rows, each with a time that none in it is past, the
+    /// greatest of those first.
+    pub fn latest(&self, rows: usize) -> Vec<(i64, Range<usize>)> {
+        let zone =
+            |(zone, from): (&Zone, usize)| (zone.bounds().1, from..rows.min(from + ZONE_ROWS));
+        let mut zones: Vec<_> =
+            self.zones.iter().zip((0..rows).step_by(ZONE_ROWS)).map(zone).collect();
+        zones.sort_unstable_by_key(|zone| std::cmp::Reverse(zone.0));
+        zones
+    }
+
+    /// True if each of these times is above the one before it.
+    pub fn is_distinct(&self) -> bool {
+        self.distinct.load(Ordering::Relaxed)
+    }
+
     /// Positions among the first `rows` rows with times in `[start, end)`, in arrival order.
     pub fn in_range(&self, rows: usize, start: i64, end: Option<i64>) -> Vec<Range<usize>> {
         let ts = self.ts(rows);
@@ -108,14 +174,19 @@ impl<P: Payload> Chunk<P> {
             let to = end.map_or(rows, |end| ts.partition_point(|t| *t < end));
             return Some(from..to).filter(|rows| !rows.is_empty()).into_iter().collect();
         }
-        let inside = |t: &i64| *t >= start && end.is_none_or(|end| *t < end);
+        let inside = |t: i64| t >= start && end.is_none_or(|end| t < end);
         let mut ranges: Vec<Range<usize>> = Vec::new();
-        for (i, t) in ts.iter().enumerate() {
-            if inside(t) {
-                match ranges.last_mut() {
-                    Some(last) if last.end == i => last.end = i + 1,
-                    _ => ranges.push(i..i + 1),
-                }
+        let mut add = |rows: Range<usize>| match ranges.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => ranges.push(rows),
+        };
+        for (zone, from) in self.zones.iter().zip((0..rows).step_by(ZONE_ROWS)) {
+            let to = rows.min(from + ZONE_ROWS);
+            let (min, max) = zone.bounds();
+            if inside(min) && inside(max) {
+                add(from..to);
+            } else if max >= start && end.is_none_or(|end| min < end) {
+                (from..to).filter(|&row| inside(ts[row])).for_each(|row| add(row..row + 1));
             }
         }
         ranges
@@ -173,13 +244,37 @@ mod tests {
     }
 
     #[test]
+    fn ranges_of_late_rows_are_what_each_row_says() {
+        let mut memtable = Memtable::<()>::new(());
+        let chunk = memtable.start_chunk(5000);
+        let times: Vec<i64> = (0..5000).map(|i| if i % 50 == 7 { i / 3 } else { i }).collect();
+        for (at, part) in (0..).step_by(700).zip(times.chunks(700)) {
+            // SAFETY: only this thread writes.
+            unsafe { chunk.publish(part, at + 1) };
+        }
+        for (rows, start, end) in
+            [(5000, 0, None), (5000, 1000, Some(2100)), (3000, -5, Some(1)), (4999, 4000, None)]
+        {
+            let inside = |t: i64| t >= start && end.is_none_or(|end| t < end);
+            let expected: Vec<_> = (0..rows).filter(|&row| inside(times[row])).collect();
+            let found = chunk.in_range(rows, start, end);
+            assert!(found.windows(2).all(|two| two[0].end < two[1].start));
+            assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), expected);
+        }
+        let latest = chunk.latest(3000);
+        assert!(latest.windows(2).all(|two| two[0].0 >= two[1].0));
+        assert_eq!(latest.iter().map(|zone| zone.1.len()).sum::<usize>(), 3000);
+        assert!(latest.iter().all(|(most, rows)| times[rows.clone()].iter().all(|t| t <= most)));
+    }
+
+    #[test]
     fn ranges_and_visibility_follow_arrival() {
         let mut memtable = Memtable::<()>::new(());
         let chunk = memtable.start_chunk(10);
         // SAFETY: only this thread writes.
         unsafe {
             chunk.publish(&[10, 20, 20], 5);
-            assert!(chunk.is_ascending());
+            assert!(chunk.is_ascending() && !chunk.is_distinct());
             assert_eq!(chunk.in_range(3, 20, None).first(), Some(&(1..3)));
             assert_eq!(chunk.in_range(3, 11, Some(20)), vec![]);
             chunk.publish(&[15], 9);

@@ -3,8 +3,13 @@
 //! Runs come as heads: the part of each run that is at hand. The merge names the next stretch of
 //! one head that comes before everything in the others, so that data which is mostly in order is
 //! copied by stretches and not by rows. Ties are for the runs to decide: they compare rows whole.
+//! Where a rule lets one stay of rows that are the same, a stretch is without those that do not: no
+//! run has two of them, so they can only be its first row and its last.
 
 use std::cmp::Ordering;
+
+use crate::base::schema::OnConflict;
+use crate::index::conflict::stays;
 
 /// The part of a sorted run that is at hand.
 pub trait Head {
@@ -12,6 +17,9 @@ pub trait Head {
     fn rows(&self) -> usize;
     /// Compares row `row` of this head with row `other_row` of another.
     fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering;
+    /// True if the two rows are the same but for when they arrived. Asked only where one of them
+    /// may have to go.
+    fn same(&self, row: usize, other: &Self, other_row: usize) -> bool;
 }
 
 /// A merge of heads, of which each has a position.
@@ -20,6 +28,9 @@ pub struct Merge<H> {
     heads: Vec<(H, usize)>,
     /// Heads that are not used up, by their next row, the last one first.
     order: Vec<usize>,
+    rule: OnConflict,
+    /// The next row is the same as the one before it.
+    repeats: bool,
 }
 
 /// A stretch of one head that comes next.
@@ -29,15 +40,17 @@ pub struct Stretch {
     pub head: usize,
     /// Its first row.
     pub start: usize,
-    /// How many rows.
+    /// How many rows: none where a row came next that does not stay.
     pub len: usize,
 }
 
 impl<H: Head> Merge<H> {
-    /// A merge of these heads, each with at least one row.
-    pub fn new(heads: Vec<H>) -> Self {
+    /// A merge of these heads, each with at least one row. Unless the rule keeps all rows, none of
+    /// them has two that are the same, nor have the parts of a run that follow each other.
+    pub fn new(heads: Vec<H>, rule: OnConflict) -> Self {
         let heads: Vec<_> = heads.into_iter().map(|head| (head, 0)).collect();
-        let mut merge = Self { order: Vec::with_capacity(heads.len()), heads };
+        let order = Vec::with_capacity(heads.len());
+        let mut merge = Self { order, heads, rule, repeats: false };
         for index in 0..merge.heads.len() {
             merge.insert(index);
         }
@@ -63,21 +76,27 @@ impl<H: Head> Merge<H> {
         let index = self.order.pop()?;
         let (head, start) = (&self.heads[index].0, self.heads[index].1);
         let most = (head.rows() - start).min(limit);
-        let len = match self.order.last() {
-            None => most,
+        let (len, repeated) = match self.order.last() {
+            None => (most, false),
             Some(&second) => {
                 let (other, other_row) = (&self.heads[second].0, self.heads[second].1);
                 // The first row of the popped head is known to come first.
-                1 + gallop(most - 1, |i| {
+                let len = 1 + gallop(most - 1, |i| {
                     head.compare(start + 1 + i, other, other_row) != Ordering::Greater
-                })
+                });
+                // Of all other rows that one comes next, so none of them can be the same if it is not.
+                let last = start + len - 1;
+                (len, self.rule.keeps_one() && head.same(last, other, other_row))
             }
         };
+        let repeats = std::mem::replace(&mut self.repeats, repeated);
         self.heads[index].1 += len;
         if !self.is_used_up(index) {
             self.insert(index);
         }
-        Some(Stretch { head: index, start, len })
+        let front = usize::from(!stays(self.rule, repeats, false));
+        let back = usize::from(!stays(self.rule, false, repeated));
+        Some(Stretch { head: index, start: start + front, len: len - front - back })
     }
 
     /// True if all rows at hand of that head were given out.
@@ -150,6 +169,9 @@ mod tests {
         fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
             self.0[row].cmp(&other.0[other_row])
         }
+        fn same(&self, row: usize, other: &Self, other_row: usize) -> bool {
+            self.0[row].0 == other.0[other_row].0
+        }
     }
 
     #[test]
@@ -167,13 +189,26 @@ mod tests {
             rows in prop::collection::vec((0i64..30, 0usize..5), 0..300),
             part in 1usize..20,
             limit in 1usize..20,
+            rule in prop::sample::select(OnConflict::ALL.to_vec()),
         ) {
-            let mut runs = vec![vec![]; 5];
+            let mut runs: Vec<Vec<(i64, u64)>> = vec![vec![]; 5];
             for (seq, (ts, run)) in rows.iter().enumerate() {
-                runs[*run].push((*ts, seq as u64));
+                // No run has two rows that are the same, unless all are kept.
+                if rule == OnConflict::All || runs[*run].iter().all(|row| row.0 != *ts) {
+                    runs[*run].push((*ts, seq as u64));
+                }
             }
             let mut expected: Vec<_> = runs.concat();
             expected.sort_unstable();
+            match rule {
+                OnConflict::All => {}
+                OnConflict::First => expected.dedup_by_key(|row| row.0),
+                OnConflict::Last | OnConflict::Error => {
+                    expected.reverse();
+                    expected.dedup_by_key(|row| row.0);
+                    expected.reverse();
+                }
+            }
             let mut parts: Vec<Vec<Vec<(i64, u64)>>> = vec![];
             for run in &mut runs {
                 run.sort_unstable();
@@ -184,7 +219,7 @@ mod tests {
                 }
             }
             let heads = parts.iter_mut().map(|p| Rows(p.pop().unwrap())).collect();
-            let mut merge = Merge::new(heads);
+            let mut merge = Merge::new(heads, rule);
             let mut merged = vec![];
             while let Some(stretch) = merge.next(limit) {
                 let rows = &merge.head(stretch.head).0;

@@ -3,6 +3,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use parking_lot::Mutex;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
@@ -11,6 +12,8 @@ use super::memory::{Memory, Texts};
 use super::schema::Schema;
 use super::{capsule, describe, memory};
 use crate::arrow::export;
+use crate::arrow::stream::Stream;
+use crate::base::Column;
 use crate::db::Batches;
 use crate::error::Result;
 
@@ -19,6 +22,29 @@ use crate::error::Result;
 pub(super) struct RecordBatch {
     batch: arrow_array::RecordBatch,
     schema: Schema,
+    cursor: Option<u64>,
+}
+
+impl RecordBatch {
+    /// A batch, of which the last row has the number `cursor` if it is one of a change feed.
+    pub(super) fn new(
+        batch: arrow_array::RecordBatch,
+        schema: Schema,
+        cursor: Option<u64>,
+    ) -> Self {
+        Self { batch, schema, cursor }
+    }
+
+    /// The first rows as columns.
+    fn data(&self, rows: usize) -> Result<Vec<Column>> {
+        let first = self.batch.slice(0, rows.min(self.batch.num_rows()));
+        let arrays = first.columns().iter().zip(self.schema.columns());
+        arrays.map(|(array, def)| export::column(array, def)).collect()
+    }
+
+    fn convert<'py>(slf: &Bound<'py, Self>, function: &str) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import(intern!(slf.py(), "chronolite._convert"))?.call_method1(function, (slf,))
+    }
 }
 
 #[pymethods]
@@ -33,6 +59,32 @@ impl RecordBatch {
     #[getter]
     fn schema(&self) -> Schema {
         self.schema.clone()
+    }
+
+    /// The number of its last row, behind which `Table.tail` goes on; None of a scan's batch.
+    #[getter]
+    fn cursor(&self) -> Option<u64> {
+        self.cursor
+    }
+
+    /// The batch as a `pyarrow.Table`; needs pyarrow.
+    fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_arrow")
+    }
+
+    /// The batch as a `pandas.DataFrame`; needs pandas, but not pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_pandas")
+    }
+
+    /// The batch as a `polars.DataFrame`; needs polars.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_polars")
+    }
+
+    /// The batch as a dict of NumPy arrays, one a column, of one length.
+    fn to_numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::convert(slf, "to_numpy")
     }
 
     fn __len__(&self) -> usize {
@@ -52,11 +104,7 @@ impl RecordBatch {
 
     /// The first rows as raw memory, as `Scan._memory` has all of them.
     fn _preview<'py>(&self, py: Python<'py>, rows: usize) -> PyResult<Bound<'py, PyList>> {
-        let first = self.batch.slice(0, rows.min(self.batch.num_rows()));
-        let columns = self.schema.columns();
-        let arrays = first.columns().iter().zip(columns);
-        let data = arrays.map(|(array, def)| export::column(array, def)).collect::<Result<_>>()?;
-        PyList::new(py, [memory::chunk(py, data, columns)?])
+        PyList::new(py, [memory::chunk(py, self.data(rows)?, self.schema.columns())?])
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -70,6 +118,13 @@ impl RecordBatch {
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         capsule::batch(py, &self.batch, requested_schema)
+    }
+
+    /// The batch as a stream of one.
+    fn _collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let columns = self.schema.columns().to_vec();
+        let batches = Box::new(std::iter::once(self.data(usize::MAX)));
+        capsule::stream(py, Stream::new(columns, batches, None))
     }
 
     /// The batch as raw memory: one chunk, in the form of `Scan._memory`.
@@ -131,6 +186,6 @@ impl BatchIterator {
                 .map(|data| export::record_batch(&export::schema(columns), columns, data))
                 .transpose()
         })?;
-        Ok(batch.map(|batch| RecordBatch { batch, schema: self.schema.clone() }))
+        Ok(batch.map(|batch| RecordBatch::new(batch, self.schema.clone(), None)))
     }
 }

@@ -91,6 +91,11 @@ impl Db {
         report::packed(py, &py.detach(|| self.db.compact_retention_now())?)
     }
 
+    /// Moves a database of mode "r" on to what is committed by now.
+    fn refresh(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.db.refresh())?)
+    }
+
     /// Writes everything out and closes the file. Closing twice does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.db.close())?)

@@ -3,6 +3,7 @@
 
 use crate::arrow::OutColumn;
 use crate::base::iso8601;
+use crate::base::schema::OnConflict;
 use crate::base::{TableSpec, TimeUnit};
 use crate::db;
 use crate::error::{ErrorKind, Result};
@@ -21,15 +22,15 @@ pub(super) fn columns(columns: &[OutColumn]) -> String {
     listed(columns.iter().map(|column| format!("{} {}", column.name, column.ty)))
 }
 
-/// A table: rows, range of time, columns and key.
+/// A table: rows, range of time, columns, key, and the rule for rows of one time and key.
 pub(super) fn table(table: &db::Table, of: &[OutColumn]) -> String {
     let state = match rows(table) {
         Ok(rows) => format!(": {rows}"),
         Err(error) if error.kind() == ErrorKind::TableNotFound => " (dropped)".into(),
         Err(_) => " (closed)".into(),
     };
-    let (name, columns, key) = (table.name(), columns(of), key(&table.spec()));
-    format!("<chronolite.Table {name:?}{state}; {columns}{key}>")
+    let (name, columns, rules) = (table.name(), columns(of), rules(&table.spec()));
+    format!("<chronolite.Table {name:?}{state}; {columns}{rules}>")
 }
 
 /// How many rows, and their first and last time as text.
@@ -46,9 +47,13 @@ fn rows(table: &db::Table) -> Result<String> {
     Ok(format!("{rows} row{plural}{ends}"))
 }
 
-fn key(spec: &TableSpec) -> String {
+fn rules(spec: &TableSpec) -> String {
     let names = spec.key.iter().map(|&at| spec.columns[at].name.clone());
-    if spec.key.is_empty() { String::new() } else { format!("; key {}", listed(names)) }
+    let key = if spec.key.is_empty() { String::new() } else { format!("; key {}", listed(names)) };
+    match spec.on_conflict {
+        OnConflict::All => key,
+        rule => format!("{key}; on_conflict {}", rule.name()),
+    }
 }
 
 /// A database and its tables.

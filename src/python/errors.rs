@@ -28,6 +28,7 @@ impl From<Error> for PyErr {
 fn name(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Schema => "schema",
+        ErrorKind::Conflict => "conflict",
         ErrorKind::TableNotFound => "table_not_found",
         ErrorKind::InvalidInput => "invalid_input",
         ErrorKind::Overflow => "overflow",

@@ -31,6 +31,7 @@ mod scan;
 mod schema;
 mod snapshot;
 mod table;
+mod tail;
 mod timestamps;
 
 use pyo3::prelude::*;
@@ -52,6 +53,8 @@ mod _core {
     use super::snapshot::Snapshot;
     #[pymodule_export]
     use super::table::Table;
+    #[pymodule_export]
+    use super::tail::Tail;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

@@ -30,6 +30,8 @@ pub(super) fn stats<'py>(py: Python<'py>, stats: &DbStats) -> PyResult<Bound<'py
     out.set_item("generation", stats.generation)?;
     out.set_item("epoch", stats.epoch)?;
     out.set_item("next_seq", stats.next_seq)?;
+    out.set_item("readers", stats.readers)?;
+    out.set_item("kept_for_readers", stats.kept_for_readers)?;
     out.set_item("write_amplification", stats.write_amplification)?;
     out.set_item("maintenance", maintenance(py, &stats.maintenance)?)?;
     let tables = PyDict::new(py);

@@ -8,6 +8,7 @@ use super::errors::{invalid, wrong_type};
 use super::ingest::{self, Rows};
 use super::scan::Scan;
 use super::schema::Schema;
+use super::tail::{self, Tail};
 use super::{aggregate, create, describe, durations, key, rows, timestamps};
 use crate::arrow::import;
 use crate::base::{TimeUnit, Value};
@@ -207,6 +208,19 @@ impl Table {
             fill: aggregate::fill(fill)?,
         };
         Ok(Scan::new(py.detach(|| self.table().downsample(spec))?))
+    }
+
+    /// The change feed: an iterator of the rows that arrive, in the order of arrival, which waits for
+    /// them.
+    #[pyo3(signature = (cursor=None, timeout=None))]
+    fn tail(
+        &self,
+        py: Python<'_>,
+        cursor: Option<&Bound<'_, PyAny>>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Tail> {
+        let (cursor, timeout) = (tail::cursor(cursor)?, tail::timeout(timeout)?);
+        Ok(Tail::new(py.detach(|| self.table().tail(cursor))?, timeout))
     }
 
     fn __getitem__(&self, py: Python<'_>, range: &Bound<'_, PyAny>) -> PyResult<Scan> {

@@ -208,6 +208,12 @@ impl LogFile {
         &self.file
     }
 
+    /// Bytes of records that are appended without asking the system for anything.
+    pub fn room(&self) -> u64 {
+        let mapped = self.window.as_ref().map(|(base, map)| base + map.len() as u64);
+        mapped.map_or(0, |end| end.saturating_sub(self.end))
+    }
+
     /// Log number of the last record that is wholly in the file.
     pub fn written(&self) -> &Arc<AtomicU64> {
         &self.written

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::lock_api::ArcRwLockReadGuard;
+use parking_lot::{RawRwLock, RwLock};
+
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, KIND_BASE, KIND_DELTA, encode_edits};
 use crate::format::frame::{Frame, MANIFEST_MAGIC};
@@ -17,6 +20,7 @@ use crate::format::slot::{FORMAT_VERSION, KNOWN_COMPATIBLE, Slot, slot_offset};
 use crate::format::{EXTENT_ALIGN, HEADER_LEN, PAGE};
 use crate::store::extents::Extents;
 use crate::store::health::Health;
+use crate::store::readers::Readers;
 use crate::store::storage::{File, write_all_at};
 
 /// Least room a manifest is given.
@@ -25,16 +29,31 @@ const MIN_MANIFEST_ROOM: u64 = 1024;
 /// The main file, open for writing.
 #[derive(Debug)]
 pub struct MainFile {
-    writer: ExtentWriter,
+    sink: Sink,
+    /// Shared by those who write extents; taken whole to wait for them.
+    in_flight: Arc<RwLock<()>>,
     slot: Slot,
     /// Length that the other slot calls committed; not known until it was written.
     other_len: Option<u64>,
+    /// Incompatible features that slots name from the next one on.
+    features: u64,
     extents: Extents,
+    /// Who read when the slot in force was written.
+    readers: Readers,
+    next_segment: Arc<AtomicU64>,
 }
 
-/// Writes extents that were reserved, on any thread and without the main file's lock.
-#[derive(Debug, Clone)]
+/// Writes extents that were reserved, on any thread and without the main file's lock. While there
+/// is one the file is not given up, as the next writer would take those places for free.
+#[derive(Debug)]
 pub struct ExtentWriter {
+    sink: Sink,
+    _in_flight: ArcRwLockReadGuard<RawRwLock, ()>,
+}
+
+/// Where bytes go.
+#[derive(Debug, Clone)]
+struct Sink {
     file: Arc<dyn File>,
     path: Arc<Path>,
     health: Arc<Health>,
@@ -47,6 +66,12 @@ impl ExtentWriter {
     /// this write; whatever else goes wrong poisons the writer. The place is the caller's to
     /// [discard](MainFile::discard) then.
     pub fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.sink.write(bytes, offset)
+    }
+}
+
+impl Sink {
+    fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let whole = (bytes.len() as u64).is_multiple_of(EXTENT_ALIGN);
         assert!(whole, "an extent of {} bytes would leave the file's end unwritten", bytes.len());
         self.write_at(bytes, offset)?;
@@ -102,6 +127,7 @@ pub fn empty_file(salt: u64) -> Vec<u8> {
         next_lsn: 1,
         next_seq: 1,
         log_expected: false,
+        next_segment: 1,
     };
     let mut bytes = vec![0; (HEADER_LEN + MIN_MANIFEST_ROOM) as usize];
     for generation in [1, 2] {
@@ -130,8 +156,18 @@ impl MainFile {
         used.push((slot.manifest_at, slot.manifest_room));
         let extents = Extents::new(used, slot.file_len, slot.generation)?;
         let written = Arc::new(AtomicU64::new(extents.end()));
-        let writer = ExtentWriter { file, path: path.into(), health, written };
-        Some(Self { writer, slot, other_len: None, extents })
+        let sink = Sink { file, path: path.into(), health, written };
+        let next_segment = Arc::new(AtomicU64::new(slot.next_segment.max(1)));
+        Some(Self {
+            sink,
+            in_flight: Arc::default(),
+            slot,
+            other_len: None,
+            features: slot.incompatible,
+            extents,
+            readers: Readers::unknown(),
+            next_segment,
+        })
     }
 
     /// The state in force.
@@ -144,19 +180,36 @@ impl MainFile {
         self.extents.double_booked(used)
     }
 
+    /// Names an incompatible feature in every slot from the next one on; `false` if the slot in force
+    /// names it.
+    pub fn need(&mut self, feature: u64) -> bool {
+        self.features |= feature;
+        self.slot.incompatible & feature != feature
+    }
+
     /// The file itself, to map and to sync.
     pub fn file(&self) -> &Arc<dyn File> {
-        &self.writer.file
+        &self.sink.file
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.writer.path
+        &self.sink.path
     }
 
     /// What writes extents while others use the main file.
     pub fn writer(&self) -> ExtentWriter {
-        self.writer.clone()
+        ExtentWriter { sink: self.sink.clone(), _in_flight: self.in_flight.read_arc() }
+    }
+
+    /// Returns when nobody writes extents any more.
+    pub fn wait_for_writers(&self) {
+        drop(self.in_flight.write());
+    }
+
+    /// Number of the next segment, which each commit tells of.
+    pub fn next_segment(&self) -> &Arc<AtomicU64> {
+        &self.next_segment
     }
 
     /// A place for an extent of `len` bytes, a multiple of [`EXTENT_ALIGN`], that no commit names
@@ -171,13 +224,19 @@ impl MainFile {
     }
 
     /// Gives back an extent that commits from `generation` on do not name. The slot before that one
-    /// does until it is overwritten.
+    /// does until it is overwritten, and readers may look at it for longer.
     pub fn release(&mut self, generation: u64, offset: u64, len: u64) {
-        if generation < self.slot.generation {
-            self.extents.discard(offset, len);
-        } else {
-            self.extents.release(generation, offset, len);
-        }
+        self.extents.release(generation, offset, len, &self.readers);
+    }
+
+    /// Who reads now, besides this writer.
+    pub fn readers(&self) -> Readers {
+        Readers::look(&**self.file())
+    }
+
+    /// Bytes that would be free but for readers.
+    pub fn kept_for_readers(&self) -> u64 {
+        self.extents.kept()
     }
 
     /// Commits `edits` and the new state. `base` gives the whole catalog with the edits applied; it
@@ -211,17 +270,19 @@ impl MainFile {
         state: NewState,
         fold: bool,
     ) -> Result<()> {
-        self.writer.health.check()?;
+        self.sink.health.check()?;
         let generation = self.slot.generation + 1;
         let mut next = Slot {
             generation,
             compatible: self.slot.compatible & KNOWN_COMPATIBLE,
+            incompatible: self.features,
             epoch: state.epoch,
             log_start: state.log_start,
             durable_lsn: state.durable_lsn,
             next_lsn: state.next_lsn,
             next_seq: state.next_seq,
             log_expected: state.log_expected,
+            next_segment: self.next_segment.load(Ordering::Acquire),
             ..self.slot
         };
         let folded = fold || !self.append_delta(&mut next, edits)?;
@@ -229,23 +290,25 @@ impl MainFile {
             self.write_base(&mut next, base)?;
         }
         // Places at the end may be reserved and not written yet: nothing committed is there.
-        next.file_len = self.extents.end().min(self.writer.written.load(Ordering::Acquire));
+        next.file_len = self.extents.end().min(self.sink.written.load(Ordering::Acquire));
         self.sync()?;
         self.write_slot(&next)?;
         self.sync()?;
+        let before = std::mem::replace(&mut self.slot, next);
+        self.other_len = Some(before.file_len);
         if folded {
-            self.extents.release(generation, self.slot.manifest_at, self.slot.manifest_room);
+            self.release(generation, before.manifest_at, before.manifest_room);
         }
-        self.other_len = Some(self.slot.file_len);
-        self.slot = next;
-        self.extents.settle(generation);
+        // Published first: who is not seen now reads this commit or a later one.
+        self.readers = self.readers();
+        self.extents.settle(generation, &self.readers);
         Ok(())
     }
 
-    /// Gives the system back what is free: the file's tail is cut off, holes are punched into the
-    /// rest.
+    /// Gives the system back what is free: the file's tail is cut off, unless somebody reads, holes
+    /// are punched into the rest.
     pub fn trim(&mut self) -> Result<()> {
-        self.writer.health.check()?;
+        self.sink.health.check()?;
         let io = |e| Error::from_io("give back free space of", self.path(), e);
         for (offset, len) in self.extents.free() {
             let (from, to) = (offset.next_multiple_of(PAGE), (offset + len) / PAGE * PAGE);
@@ -254,10 +317,13 @@ impl MainFile {
             }
         }
         let Some(other_len) = self.other_len else { return Ok(()) };
+        if !self.readers().is_empty() {
+            return Ok(()); // they may be about to compare the length with that of a slot before
+        }
         let end = self.extents.end().max(self.slot.file_len).max(other_len);
         if self.file().len().map_err(io)? > end {
             self.file().set_len(end).map_err(io)?;
-            self.writer.written.fetch_min(end, Ordering::AcqRel);
+            self.sink.written.fetch_min(end, Ordering::AcqRel);
         }
         Ok(())
     }
@@ -274,7 +340,7 @@ impl MainFile {
         for &(offset, len) in extents {
             let bytes = self.file().map(offset, len as usize);
             let bytes = bytes.map_err(|e| Error::from_io("read", self.path(), e))?;
-            self.writer.write_at(&bytes, offset)?;
+            self.sink.write_at(&bytes, offset)?;
         }
         self.write_slot(&self.slot)?;
         self.sync()
@@ -289,7 +355,7 @@ impl MainFile {
         if next.manifest_len + delta.len() as u64 > next.manifest_room {
             return Ok(false);
         }
-        self.writer.write_at(&delta, next.manifest_at + next.manifest_len)?;
+        self.sink.write_at(&delta, next.manifest_at + next.manifest_len)?;
         next.manifest_len += delta.len() as u64;
         Ok(true)
     }
@@ -302,7 +368,7 @@ impl MainFile {
         // The room is written too: a file that ends inside it could not be told from a cut one.
         base.resize(next.manifest_room as usize, 0);
         next.manifest_at = self.reserve(next.manifest_room);
-        let written = self.writer.write(&base, next.manifest_at);
+        let written = self.sink.write(&base, next.manifest_at);
         if written.is_err() {
             self.discard(next.manifest_at, next.manifest_room);
         }
@@ -320,7 +386,7 @@ impl MainFile {
         written.map_err(|e| {
             // Even a full disk: who knows which slot is there now?
             let error = Error::from_io("write a header slot", self.path(), e);
-            self.writer.health.poison(&error);
+            self.sink.health.poison(&error);
             error
         })
     }
@@ -328,7 +394,7 @@ impl MainFile {
     fn sync(&self) -> Result<()> {
         self.file().sync().map_err(|e| {
             let error = Error::from_io("sync", self.path(), e);
-            self.writer.health.poison(&error);
+            self.sink.health.poison(&error);
             error
         })
     }

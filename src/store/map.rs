@@ -1,8 +1,9 @@
 //! Mappings of real files: one to read sealed bytes through, one to append through.
 //!
 //! The kernel keeps a mapping valid after the file was closed, renamed or removed. It does not
-//! protect from a file cut under it: touching what is gone raises SIGBUS. Nothing here touches
-//! the bytes on its own; only holders of a view do.
+//! protect from a file cut under it: touching what is gone raises SIGBUS, which `bus` turns into
+//! zeros for mappings that are read. Nothing here touches the bytes on its own; only holders of a
+//! view do.
 
 use std::io;
 use std::ptr::NonNull;
@@ -11,21 +12,27 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use memmap2::{MmapOptions, MmapRaw};
 
+use super::bus::Guarded;
 use super::fork;
 
 /// A read-only mapping from the start of a file. It may be longer than the file, so that it serves
 /// the bytes of later growth as well: those become readable when the file reaches them.
 #[derive(Debug)]
-pub(super) struct ReadMap(MmapRaw);
+pub(super) struct ReadMap {
+    /// Dropped first: before the mapping goes.
+    _guarded: Guarded,
+    map: MmapRaw,
+}
 
 impl ReadMap {
     /// Maps the first `len` bytes, existing or not.
     pub(super) fn new(file: &std::fs::File, len: usize) -> io::Result<Self> {
-        MmapOptions::new().len(len).map_raw_read_only(file).map(Self)
+        let map = MmapOptions::new().len(len).map_raw_read_only(file)?;
+        Ok(Self { _guarded: Guarded::new(map.as_ptr(), map.len())?, map })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.map.len()
     }
 
     /// A view that keeps the mapping. The caller has checked that the file reaches its end.
@@ -36,7 +43,7 @@ impl ReadMap {
             "outside the mapping"
         );
         // SAFETY: within the mapping, as just asserted, so the sum neither overflows nor leaves it.
-        let start = unsafe { self.0.as_mut_ptr().add(offset) };
+        let start = unsafe { self.map.as_mut_ptr().add(offset) };
         let Some(start) = NonNull::new(start) else { unreachable!("a mapping is never at null") };
         // SAFETY: `start` is valid for `len` bytes for as long as the mapping lives, and the buffer
         // owns a share of it. The bytes are sealed (`File::map`), so they do not change under it.

@@ -5,8 +5,9 @@
 //! can put the fault-injecting storage of `sim` in its place.
 //!
 //! - `storage`: the two traits, and loops over short reads and writes
-//! - `real`: files of the operating system; `map`: their mappings
-//! - `lock`: the one writer; `fork`: what a child process must not inherit
+//! - `real`: files of the operating system; `map`: their mappings; `bus`: mapped files that are cut
+//! - `lock`: the one writer; `readers`: what those beside it need; `fork`: what a child process must
+//!   not inherit
 //! - `main_file`, `extents`: placing what is new, and committing it
 //! - `log_file`, `group_sync`: appending to the log, and one sync for many
 //! - `recovery`, `replay`: which state is in force, and which records of the log count
@@ -14,6 +15,7 @@
 //! - `health`: whether the writer may still write
 //! - `sim`: a disk in memory, with faults and images of what a power loss leaves
 
+pub mod bus;
 pub mod extents;
 pub mod fork;
 pub mod group_sync;
@@ -22,6 +24,7 @@ pub mod lock;
 pub mod log_file;
 pub mod main_file;
 mod map;
+pub mod readers;
 pub mod real;
 pub mod recovery;
 pub mod replay;

@@ -5,6 +5,7 @@
 //! closed. So the lock is taken through a second opening of the same file that is never mapped.
 //! And a fork child must keep no descriptor, so that all are opened through [`GuardedFile`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -18,11 +19,12 @@ use parking_lot::Mutex;
 
 use super::fork::{GuardedFile, file_of};
 use super::map::{ReadMap, WritableMap};
-use super::storage::{File, OpenMode, Storage, end_of};
+use super::storage::{File, OpenMode, Storage, WRITER_LOCK_END, end_of};
 
 mod paths;
 pub use paths::make_folder_of;
 mod system;
+use system::Lock;
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,10 +70,18 @@ pub(super) struct RealFile {
     path: PathBuf,
     file: GuardedFile,
     writable: bool,
-    /// The opening that holds the lock, while it is held.
-    lock: Mutex<Option<GuardedFile>>,
+    locks: Mutex<Locks>,
     /// The mapping that views are cut from; older ones live on in their views.
     view: Mutex<Option<Arc<ReadMap>>>,
+}
+
+/// What is locked.
+#[derive(Default)]
+struct Locks {
+    /// The opening that holds the locks, once there was one.
+    file: Option<GuardedFile>,
+    /// How many times each byte was locked.
+    bytes: BTreeMap<u64, usize>,
 }
 
 impl RealFile {
@@ -81,29 +91,38 @@ impl RealFile {
             path: path.to_path_buf(),
             file,
             writable: mode != OpenMode::Read,
-            lock: Mutex::new(None),
+            locks: Mutex::default(),
             view: Mutex::new(None),
         })
     }
 
     #[cfg(test)]
     pub(super) fn descriptors(&self) -> Vec<i32> {
-        let lock = self.lock.lock().as_ref().map(|file| file.as_raw_fd());
+        let lock = self.locks.lock().file.as_ref().map(|file| file.as_raw_fd());
         [self.file.as_raw_fd()].into_iter().chain(lock).collect()
     }
 
-    /// Another opening of the same file, for the lock.
+    /// The opening that holds the locks.
+    fn lock_file<'a>(&self, locks: &'a mut Locks) -> io::Result<&'a fs::File> {
+        if locks.file.is_none() {
+            locks.file = Some(self.open_again()?);
+        }
+        locks.file.as_deref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Another opening of the same file, for the locks.
     fn open_again(&self) -> io::Result<GuardedFile> {
+        let mode = if self.writable { OpenMode::Write } else { OpenMode::Read };
         let again = GuardedFile::open(|| {
             // The first finds the file under any name it has by now; the second needs no `/proc`.
             let by_number = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
             if cfg!(target_os = "linux") {
-                match open_file(&by_number, OpenMode::Write) {
+                match open_file(&by_number, mode) {
                     Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                     opened => return opened,
                 }
             }
-            open_file(&self.path, OpenMode::Write)
+            open_file(&self.path, mode)
         })?;
         if file_of(again.as_raw_fd()) != file_of(self.file.as_raw_fd()) {
             return Err(io::Error::other("the file was replaced while it was being locked"));
@@ -207,40 +226,60 @@ impl File for RealFile {
         }
     }
 
-    fn is_locked(&self) -> io::Result<bool> {
-        system::is_locked(&self.file)
-    }
-
     fn try_lock(&self) -> io::Result<bool> {
         if !self.writable {
             return Err(io::Error::from_raw_os_error(libc::EBADF));
         }
-        let mut lock = self.lock.lock();
-        if lock.is_none() {
-            let again = self.open_again()?;
-            if !system::try_lock(&again)? {
-                return Ok(false);
-            }
-            *lock = Some(again);
-        }
-        Ok(true)
+        let mut locks = self.locks.lock();
+        let file = self.lock_file(&mut locks)?;
+        system::try_lock(file, 0..WRITER_LOCK_END, Lock::Exclusive)
     }
 
     fn unlock(&self) -> io::Result<()> {
         // Told to the system before the close: a child between fork and exec may have a copy of
         // the descriptor for a moment, which the close alone would leave with the lock.
-        match self.lock.lock().take() {
-            Some(held) => system::unlock(&held),
+        match &self.locks.lock().file {
+            Some(file) => system::try_lock(file, 0..WRITER_LOCK_END, Lock::Unlocked).map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    fn lock_byte(&self, at: u64) -> io::Result<()> {
+        let mut locks = self.locks.lock();
+        let file = self.lock_file(&mut locks)?;
+        if !system::try_lock(file, at..at + 1, Lock::Shared)? {
+            return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        }
+        *locks.bytes.entry(at).or_default() += 1;
+        Ok(())
+    }
+
+    fn unlock_byte(&self, at: u64) -> io::Result<()> {
+        let mut locks = self.locks.lock();
+        let Locks { file: Some(file), bytes } = &mut *locks else { return Ok(()) };
+        match bytes.get_mut(&at) {
+            Some(times) if *times > 1 => {
+                *times -= 1;
+                Ok(())
+            }
+            Some(_) => {
+                bytes.remove(&at);
+                system::try_lock(file, at..at + 1, Lock::Unlocked).map(|_| ())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn locked_byte(&self, from: u64, to: u64) -> io::Result<Option<u64>> {
+        system::locked_byte(&self.file, from..to)
     }
 }
 
 impl Drop for RealFile {
     fn drop(&mut self) {
         // As in `unlock`. In a fork child this is `/dev/null` and the parent keeps its lock.
-        if let Some(held) = self.lock.get_mut().take() {
-            let _ = system::unlock(&held);
+        if let Some(file) = self.locks.get_mut().file.take() {
+            let _ = system::try_lock(&file, 0..u64::MAX, Lock::Unlocked);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::format::slot::{
     FORMAT_VERSION, KNOWN_INCOMPATIBLE, SLOT_LEN, SLOT_MAGIC, Slot, SlotState,
 };
 use crate::format::{HEADER_LEN, PAGE};
-use crate::store::lock::{WriterLock, refuse_beside_writer};
+use crate::store::lock::WriterLock;
 use crate::store::log_file::log_path;
 use crate::store::main_file::empty_file;
 use crate::store::storage::{File, OpenMode, Storage, read_exact_at, write_all_at};
@@ -61,11 +61,24 @@ pub fn find(storage: &dyn Storage, path: &Path, write: bool) -> Result<Found> {
         let (file, lock) = open_or_create(storage, &path)?;
         (file, Some(lock))
     } else {
-        let file = storage.open(&path, OpenMode::Read);
-        let file = file.map_err(|e| Error::from_io("open the database", &path, e))?;
-        refuse_beside_writer(&*file, &path)?;
-        (file, None)
+        (open_to_read(storage, &path)?, None)
     };
+    find_in(storage, file, path, lock)
+}
+
+/// Opens the main file to read it; its path is resolved already.
+pub fn open_to_read(storage: &dyn Storage, path: &Path) -> Result<Arc<dyn File>> {
+    let file = storage.open(path, OpenMode::Read);
+    file.map_err(|e| Error::from_io("open the database", path, e))
+}
+
+/// The same for a main file that is open, for writing if its lock is given.
+pub fn find_in(
+    storage: &dyn Storage,
+    file: Arc<dyn File>,
+    path: PathBuf,
+    lock: Option<WriterLock>,
+) -> Result<Found> {
     let len = file.len().map_err(|e| Error::from_io("read", &path, e))?;
     let (slot, other_is_damaged) = choose_slot(&*file, &path, len)?;
     // Only now is it known to be a database of ours that this library reads.
@@ -75,7 +88,8 @@ pub fn find(storage: &dyn Storage, path: &Path, write: bool) -> Result<Found> {
         remove_temporaries(storage, &path);
     }
     let edits = read_manifest(&*file, &path, len, &slot, other_is_damaged)?;
-    let log = find_log(storage, &path, &slot, other_is_damaged)?;
+    let how = if lock.is_some() { LogUse::Append } else { LogUse::Read };
+    let log = find_log(storage, &path, &slot, other_is_damaged, how)?;
     Ok(Found { file, path, lock, slot, edits, log })
 }
 
@@ -268,6 +282,31 @@ pub fn read_whole(file: &dyn File, at: u64, len: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The slot in force, for whoever looks at it again and again while a writer is at work: of the two
+/// the one that is being written may be damaged for a moment.
+pub fn newest_slot(file: &dyn File, path: &Path) -> Result<Slot> {
+    let len = file.len().map_err(|e| Error::from_io("read", path, e))?;
+    choose_slot(file, path, len).map(|(slot, _)| slot)
+}
+
+/// The edits of the deltas that a manifest has behind its first `known` bytes.
+pub fn read_deltas(file: &dyn File, path: &Path, slot: &Slot, known: u64) -> Result<Vec<Edit>> {
+    let at = slot.manifest_at.saturating_add(known);
+    let deltas = read_whole(file, at, slot.manifest_len.saturating_sub(known));
+    let deltas = deltas.map_err(|e| Error::from_io("read", path, e))?;
+    decode_manifest(&deltas, at, path, slot, 1).map(|(edits, _)| edits)
+}
+
+/// Opens the log that goes with the slot, to follow it; `None` if there is none, or none yet.
+pub fn open_log(
+    storage: &dyn Storage,
+    main: &Path,
+    slot: &Slot,
+) -> Result<Option<(Arc<dyn File>, PathBuf)>> {
+    let found = find_log(storage, main, slot, false, LogUse::Follow)?;
+    Ok(found.filter(|log| !log.stale).map(|log| (log.file, log.path)))
+}
+
 /// Reads base and deltas into one list of edits.
 pub fn read_manifest(
     file: &dyn File,
@@ -282,28 +321,12 @@ pub fn read_manifest(
     if !inside || slot.manifest_len > room {
         return corrupt("the header names a manifest outside the file".into(), at);
     }
-    // Read, not mapped: what is behind the deltas is written later.
-    let bytes = read_whole(file, at, room).map_err(|e| Error::from_io("read", path, e))?;
+    // Read, not mapped: what is behind the deltas is written later. It is looked at only where it
+    // may tell of a commit whose slot is damaged.
+    let read = if other_is_damaged { room } else { slot.manifest_len };
+    let bytes = read_whole(file, at, read).map_err(|e| Error::from_io("read", path, e))?;
     let (records, behind) = bytes.split_at(slot.manifest_len as usize);
-    let (mut edits, mut position, mut last) = (Vec::new(), 0, 0);
-    while position < records.len() {
-        let offset = at + position as u64;
-        let (frame, body) = match Frame::parse_record(&records[position..], MANIFEST_MAGIC) {
-            Ok(record) => record,
-            Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
-        };
-        let kind = if position == 0 { KIND_BASE } else { KIND_DELTA };
-        let in_order = frame.seq > last && frame.seq <= slot.generation;
-        if frame.kind != kind || frame.salt != slot.salt || !in_order {
-            return corrupt("manifest: a record that does not belong here".into(), offset);
-        }
-        match decode_edits(body) {
-            Ok(more) => edits.extend(more),
-            Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
-        }
-        last = frame.seq;
-        position += frame.total_len() as usize;
-    }
+    let (edits, last) = decode_manifest(records, at, path, slot, 0)?;
     if last == 0 {
         return corrupt("the manifest has no base".into(), at);
     }
@@ -320,6 +343,50 @@ pub fn read_manifest(
     Ok(edits)
 }
 
+/// The edits of manifest records that begin at byte `at`, the first of them the base unless
+/// some come `before` it, and the commit of the last.
+fn decode_manifest(
+    records: &[u8],
+    at: u64,
+    path: &Path,
+    slot: &Slot,
+    before: usize,
+) -> Result<(Vec<Edit>, u64)> {
+    let corrupt = |what: String, offset: u64| Err(Error::corruption(what).at(path, offset));
+    let (mut edits, mut position, mut last) = (Vec::new(), 0, 0);
+    while position < records.len() {
+        let offset = at + position as u64;
+        let (frame, body) = match Frame::parse_record(&records[position..], MANIFEST_MAGIC) {
+            Ok(record) => record,
+            Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
+        };
+        let kind = if position + before == 0 { KIND_BASE } else { KIND_DELTA };
+        let in_order = frame.seq > last && frame.seq <= slot.generation;
+        if frame.kind != kind || frame.salt != slot.salt || !in_order {
+            return corrupt("manifest: a record that does not belong here".into(), offset);
+        }
+        match decode_edits(body) {
+            Ok(more) if edits.is_empty() => edits = more,
+            Ok(more) => edits.extend(more),
+            Err(bad) => return corrupt(format!("manifest: {}", bad.what), offset + bad.at as u64),
+        }
+        last = frame.seq;
+        position += frame.total_len() as usize;
+    }
+    Ok((edits, last))
+}
+
+/// What a log is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogUse {
+    /// To be read as a whole and appended to.
+    Append,
+    /// To be read as a whole.
+    Read,
+    /// To be read piece by piece, as it grows.
+    Follow,
+}
+
 /// Finds the log and decides what it is to the slot in force. A log that is newer than the slot,
 /// other than empty and just created, means that a newer slot was damaged.
 fn find_log(
@@ -327,6 +394,7 @@ fn find_log(
     main: &Path,
     slot: &Slot,
     other_is_damaged: bool,
+    how: LogUse,
 ) -> Result<Option<FoundLog>> {
     let path = log_path(main);
     let io = |e| Error::from_io("read the log", &path, e);
@@ -338,13 +406,10 @@ fn find_log(
         }
         return Ok(None);
     }
-    let file = match storage.open(&path, OpenMode::Write) {
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-            ) =>
-        {
+    let mode = if how == LogUse::Append { OpenMode::Write } else { OpenMode::Read };
+    let file = match storage.open(&path, mode) {
+        // It may be one that is only looked at and does not count.
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             storage.open(&path, OpenMode::Read)
         }
         opened => opened,
@@ -367,7 +432,7 @@ fn find_log(
         };
     }
     refuse_newer_log(&header, &path)?;
-    let needed = header.epoch >= slot.epoch;
+    let needed = header.epoch >= slot.epoch && how != LogUse::Follow;
     let bytes = if needed { read_whole(&*file, 0, len).map_err(io)? } else { vec![] };
     let bytes = Buffer::from_vec(bytes);
     let newer = "the log is newer than the newest whole header slot: a later slot is damaged, and \

@@ -5,12 +5,14 @@
 //! epoch, or the slot, says so. Otherwise the log ends there and nothing acknowledged as durable is
 //! lost by cutting it.
 
+use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::format::frame::{FRAME_ALIGN, FRAME_LEN, Frame, LOG_MAGIC, log_salt};
 use crate::format::log::LogHeader;
 use crate::format::slot::Slot;
+use crate::store::storage::{File, read_up_to};
 
 /// Where a log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,52 @@ pub fn replay<'a>(
     end.cut = torn_bytes(tail, salt);
     end.dirty = tail.iter().any(|&b| b != 0);
     Ok(end)
+}
+
+/// Bytes of the first and the largest reads of a log that is followed.
+const FIRST_READ: usize = 4096;
+const LARGEST_READ: usize = 1 << 20;
+
+/// The records from byte `start` of a log on that are whole, of this epoch and numbered from `lsn`
+/// on, as bytes. What comes behind them may be about to be written.
+pub fn read_tail(file: &dyn File, start: u64, salt: u64, mut lsn: u64) -> io::Result<Vec<u8>> {
+    let (mut bytes, mut end, mut size) = (Vec::new(), 0, FIRST_READ);
+    loop {
+        if let Some(record) = record_at(&bytes, end as u64, salt).filter(|r| r.frame.seq == lsn) {
+            end += record.frame.total_len() as usize;
+            lsn += 1;
+            continue;
+        }
+        let here = bytes.len() - end;
+        let missing = match Frame::parse(&bytes[end..], LOG_MAGIC) {
+            Ok(frame) if frame.salt == salt && frame.seq == lsn => {
+                usize::try_from(frame.total_len()).unwrap_or(usize::MAX).saturating_sub(here)
+            }
+            Ok(_) => 0,
+            Err(_) => FRAME_LEN.saturating_sub(here),
+        };
+        if missing == 0 || read_more(file, start, missing.max(size), &mut bytes)? < missing {
+            break;
+        }
+        size = (size * 4).min(LARGEST_READ);
+    }
+    bytes.truncate(end);
+    Ok(bytes)
+}
+
+/// Reads up to `most` bytes more of what begins at `start`; returns how many there were.
+fn read_more(file: &dyn File, start: u64, most: usize, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let (before, at) = (bytes.len(), start + bytes.len() as u64);
+    let most = match most <= LARGEST_READ {
+        true => most,
+        // Never more than there is, whatever a record says of itself.
+        false => usize::try_from(file.len()?.saturating_sub(at)).unwrap_or(usize::MAX).min(most),
+    };
+    bytes.try_reserve(most).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.resize(before + most, 0);
+    let read = read_up_to(file, &mut bytes[before..], at);
+    bytes.truncate(before + read.as_ref().map_or(0, |read| *read));
+    read
 }
 
 /// The record at byte `at`, if it is whole and of this epoch.
@@ -134,6 +182,7 @@ mod tests {
             next_lsn: 5,
             next_seq: 1,
             log_expected: true,
+            next_segment: 1,
         }
     }
 

@@ -96,34 +96,52 @@ pub trait File: Send + Sync + fmt::Debug {
 
     /// True if another handle holds the lock, as far as that can be told without taking it.
     fn is_locked(&self) -> io::Result<bool> {
-        Ok(false)
+        Ok(self.locked_byte(0, WRITER_LOCK_END)?.is_some())
     }
 
     /// Gives the lock up before the handle goes. Nothing happens if it is not held.
-    fn unlock(&self) -> io::Result<()> {
-        Ok(())
-    }
+    fn unlock(&self) -> io::Result<()>;
+
+    /// Takes a lock on one byte at or past [`WRITER_LOCK_END`], which any number of handles may
+    /// share. The file need not be open for writing. It goes with this handle, with its process, or
+    /// by as many calls of [`File::unlock_byte`]; views do not keep it, nor do fork children.
+    fn lock_byte(&self, at: u64) -> io::Result<()>;
+
+    /// Gives up what one call of [`File::lock_byte`] took.
+    fn unlock_byte(&self, at: u64) -> io::Result<()>;
+
+    /// A byte in `from..to` that is locked: by another handle, or by this one's
+    /// [`File::lock_byte`]. Any of them, if there are several.
+    fn locked_byte(&self, from: u64, to: u64) -> io::Result<Option<u64>>;
 }
+
+/// The writer's lock covers the bytes before this one; those behind it, at which no file has
+/// bytes, are for [`File::lock_byte`].
+pub const WRITER_LOCK_END: u64 = 1 << 62;
 
 /// Interruptions in a row before a loop gives up: far more than signals cause, and an end to it
 /// when a file system (or a test) interrupts for ever.
 const MAX_INTERRUPTS: u32 = 1000;
 
 /// Fills `buf` from `offset`; `UnexpectedEof` if the file ends before it is full.
-pub fn read_exact_at(file: &dyn File, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
-    let mut interrupts = 0;
-    while !buf.is_empty() {
-        match file.read_at(buf, offset) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(n) => {
-                buf = &mut buf[n..];
-                offset += n as u64;
-                interrupts = 0;
-            }
+pub fn read_exact_at(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<()> {
+    match read_up_to(file, buf, offset)? == buf.len() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Fills `buf` from `offset` as far as the file goes; returns how much there was.
+pub fn read_up_to(file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    let (mut done, mut interrupts) = (0, 0);
+    while done < buf.len() {
+        match file.read_at(&mut buf[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(n) => (done, interrupts) = (done + n, 0),
             Err(e) => retry_interrupted(e, &mut interrupts)?,
         }
     }
-    Ok(())
+    Ok(done)
 }
 
 /// Writes all of `buf` at `offset`. After an error a prefix of it may have been written.

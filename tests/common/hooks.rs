@@ -135,4 +135,16 @@ impl File for HookedFile {
     fn unlock(&self) -> io::Result<()> {
         self.file.unlock()
     }
+
+    fn lock_byte(&self, at: u64) -> io::Result<()> {
+        self.file.lock_byte(at)
+    }
+
+    fn unlock_byte(&self, at: u64) -> io::Result<()> {
+        self.file.unlock_byte(at)
+    }
+
+    fn locked_byte(&self, from: u64, to: u64) -> io::Result<Option<u64>> {
+        self.file.locked_byte(from, to)
+    }
 }

@@ -11,12 +11,14 @@
 pub mod hooks;
 pub mod work;
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_buffer::NullBuffer;
 use chronolite::base::ColumnDef;
+use chronolite::base::schema::OnConflict;
 use chronolite::store::sim::SimStorage;
 use chronolite::{
     Batch, Column, Data, DataType, Db, DbOptions, Durability, Error, ErrorKind, ScanSpec, Table,
@@ -123,11 +125,25 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
-pub const TABLES: [&str; 3] = ["plain", "texts", "keyed"];
+pub const TABLES: [&str; COUNT] = ["plain", "texts", "keyed", "last", "first", "error"];
+const COUNT: usize = 6;
+
+/// The table in which a second row of the same time and tag is an error.
+pub const ERROR: usize = 5;
+
+/// True if the table has a key: its tag.
+pub fn is_keyed(table: usize) -> bool {
+    matches!(table, 2 | 3 | 5)
+}
 
 pub fn spec(table: usize) -> TableSpec {
+    let rules = [OnConflict::All, OnConflict::Last, OnConflict::First, OnConflict::Error];
+    columns_of(table).on_conflict(rules[table.saturating_sub(2)])
+}
+
+fn columns_of(table: usize) -> TableSpec {
     match table {
-        0 => TableSpec::new([("id", DataType::I64), ("v", DataType::F64)]),
+        0 | 4 => TableSpec::new([("id", DataType::I64), ("v", DataType::F64)]),
         1 => TableSpec::new([
             ("id", DataType::I64),
             ("s", DataType::Utf8),
@@ -186,7 +202,14 @@ pub fn row_for(handle: &Table, table: usize, id: i64) -> Row {
 pub fn row(table: usize, id: i64) -> Row {
     let h = mix(id as u64 ^ 0x5EED);
     // Late rows and equal times, over a range that slowly moves on.
-    let ts = id / 4 * 3 + (h % 40) as i64;
+    let mut ts = id / 4 * 3 + (h % 40) as i64;
+    let mut tag = h;
+    if table == ERROR {
+        // Here equal times and tags are few, or no batch would be taken: in some stretches of ids.
+        let repeats = mix(id as u64 >> 6).is_multiple_of(4) && h.is_multiple_of(6);
+        let place = if repeats { id & !63 } else { id };
+        (ts, tag) = (place ^ 21, mix(place as u64 ^ 0x7A6));
+    }
     let null = |shift: u32| (h >> shift).is_multiple_of(5);
     let float = match h % 7 {
         0 => f64::NAN.to_bits(),
@@ -196,7 +219,7 @@ pub fn row(table: usize, id: i64) -> Row {
     };
     let or_null = |null: bool, cell: Cell| if null { Cell::Null } else { cell };
     let cells = match table {
-        0 => vec![Cell::I64(id), or_null(null(8), Cell::F64(float))],
+        0 | 4 => vec![Cell::I64(id), or_null(null(8), Cell::F64(float))],
         1 => {
             let text = ["", "å", "on", "a text of some length", "off"][(h >> 40) as usize % 5];
             let bytes = h.to_le_bytes()[..(h >> 50) as usize % 9].to_vec();
@@ -209,7 +232,7 @@ pub fn row(table: usize, id: i64) -> Row {
         }
         _ => vec![
             Cell::I64(id),
-            Cell::Text(["north", "south", "east"][(h >> 30) as usize % 3].into()),
+            Cell::Text(["north", "south", "east"][(tag >> 30) as usize % 3].into()),
             or_null(null(12), Cell::U32(h as u32)),
             Cell::F64(float),
         ],
@@ -300,7 +323,7 @@ pub fn rows_of(table: &Table, scan: &chronolite::Scan) -> Result<Vec<Row>, Error
 /// What a database holds: for each of [`TABLES`] that exists, its rows in the order of reading, and
 /// how many columns it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Content(pub [Option<Vec<Row>>; 3], pub [usize; 3]);
+pub struct Content(pub [Option<Vec<Row>>; COUNT], pub [usize; COUNT]);
 
 pub fn content(db: &Db) -> Result<Content, Error> {
     let mut content = Content::default();
@@ -315,6 +338,19 @@ pub fn content(db: &Db) -> Result<Content, Error> {
         content.0[index] = Some(rows);
     }
     Ok(content)
+}
+
+/// What a table orders its rows by, besides arrival: the time and, if it has a key, the tag.
+pub fn place(table: usize, row: &Row) -> (i64, Vec<u8>) {
+    match &row.cells[1] {
+        Cell::Text(tag) if is_keyed(table) => (row.ts, tag.clone()),
+        _ => (row.ts, vec![]),
+    }
+}
+
+/// True if no row of the table gives way to another.
+pub fn keeps_all(table: usize) -> bool {
+    spec(table).on_conflict == OnConflict::All
 }
 
 impl Content {
@@ -433,8 +469,9 @@ impl Ledger {
         }
     }
 
-    /// What the first `count` attempts make of an empty database.
-    pub fn model(&self, count: usize) -> Content {
+    /// The rows of the first `count` attempts that no delete hides, those among them that gave way
+    /// to others: in the order of reading.
+    pub fn arrived(&self, count: usize) -> Content {
         let mut content = Content::default();
         for attempt in &self.attempts[..count] {
             if attempt.outcome != Outcome::Refused {
@@ -442,24 +479,54 @@ impl Ledger {
             }
         }
         for (table, rows) in content.0.iter_mut().enumerate() {
-            // Stable: rows are in the order of arrival. Only the keyed table has a key: its tag.
-            let key = |row: &Row| match &row.cells[1] {
-                Cell::Text(tag) if TABLES[table] == "keyed" => tag.clone(),
-                _ => vec![],
-            };
-            rows.iter_mut().for_each(|rows| rows.sort_by_cached_key(|row| (row.ts, key(row))));
+            // Stable: rows are in the order of arrival.
+            rows.iter_mut().for_each(|rows| rows.sort_by_cached_key(|row| place(table, row)));
         }
         content
     }
 
-    /// Rows a table after so many attempts; none if that takes more than counting.
-    fn counts(&self, count: usize) -> Option<[Option<usize>; 3]> {
+    /// What the first `count` attempts make of an empty database.
+    pub fn model(&self, count: usize) -> Content {
+        let mut content = self.arrived(count);
+        for (table, rows) in content.0.iter_mut().enumerate() {
+            let Some(rows) = rows else { continue };
+            match spec(table).on_conflict {
+                OnConflict::All => {}
+                OnConflict::First => rows.dedup_by_key(|row| place(table, row)),
+                OnConflict::Last => {
+                    rows.reverse();
+                    rows.dedup_by_key(|row| place(table, row));
+                    rows.reverse();
+                }
+                OnConflict::Error => {
+                    let distinct = rows.is_sorted_by(|a, b| place(table, a) < place(table, b));
+                    assert!(distinct, "two rows of one time and tag were taken");
+                }
+            }
+        }
+        content
+    }
+
+    /// True if rows of these ids must be refused: one of their times and tags is there already, or
+    /// there twice.
+    pub fn conflicts(&self, table: usize, ids: Range<i64>) -> bool {
+        if table != ERROR {
+            return false;
+        }
+        let there = self.model(self.attempts.len()).0[table].take().unwrap_or_default();
+        let mut places: HashSet<_> = there.iter().map(|row| place(table, row)).collect();
+        !ids.map(|id| place(table, &row(table, id))).all(|place| places.insert(place))
+    }
+
+    /// Rows a table after so many attempts, of those tables that keep all; none if that takes more
+    /// than counting.
+    fn counts(&self, count: usize) -> Option<[Option<usize>; COUNT]> {
         if self.attempts[..count].iter().any(|attempt| attempt.change.is_some()) {
             return None;
         }
-        let mut counts = [None; 3];
+        let mut counts = [None; COUNT];
         for attempt in &self.attempts[..count] {
-            if attempt.outcome != Outcome::Refused {
+            if attempt.outcome != Outcome::Refused && keeps_all(attempt.table) {
                 *counts[attempt.table].get_or_insert(0) += attempt.ids.clone().count();
             }
         }
@@ -479,7 +546,8 @@ impl Ledger {
 
     /// The prefix, of `least` to `most` attempts, whose model is `found`.
     pub fn prefix(&self, found: &Content, least: usize, most: usize) -> Result<usize, String> {
-        let counts = found.0.each_ref().map(|rows| rows.as_ref().map(Vec::len));
+        let mut counts = found.0.each_ref().map(|rows| rows.as_ref().map(Vec::len));
+        (0..COUNT).filter(|table| !keeps_all(*table)).for_each(|table| counts[table] = None);
         let fits = |&count: &usize| {
             self.counts(count).is_none_or(|those| those == counts) && self.model(count) == *found
         };

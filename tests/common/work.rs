@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use chronolite::store::sim::SimStorage;
-use chronolite::{Db, DbOptions, Durability, Error};
+use chronolite::{Db, DbOptions, Durability, Error, ErrorKind};
 
 use super::hooks::Hooked;
 use super::{
@@ -83,11 +83,15 @@ impl Work {
     ) -> Result<(), Error> {
         let db = self.open()?;
         let ids = self.ledger().take(rows);
+        let conflicts = self.ledger().conflicts(table, ids.clone());
         let at = self.ledger().begin(table, ids.clone(), self.disk.op_count());
         let result = make(&db, ids);
         let ops = self.disk.op_count();
         let mut ledger = self.ledger();
         ledger.answer(at, &result, ops);
+        if refused(&result, conflicts) {
+            return Ok(());
+        }
         if result.is_ok() && self.durability == Durability::Sync {
             ledger.all_durable(ops);
         }
@@ -129,7 +133,7 @@ impl Work {
         let (start, next) = (self.rng.below(600) as i64, self.ledger().next_id);
         let len = [5, 60, 1000][self.rng.below(3)];
         let tag = match row(table, self.rng.below(next as usize) as i64).cells.swap_remove(1) {
-            tag @ Cell::Text(_) if table == 2 && self.rng.below(2) == 0 => Some(tag),
+            tag @ Cell::Text(_) if super::is_keyed(table) && self.rng.below(2) == 0 => Some(tag),
             _ => None,
         };
         self.change(table, Change::Delete(Deleted { start, end: start + len, tag }))
@@ -204,11 +208,13 @@ impl Work {
             let Ok(table_handle) = db.table(TABLES[table]) else { return };
             let mut ledger = ledger.lock().expect("no test panics with the ledger");
             let ids = ledger.take(1);
+            let conflicts = ledger.conflicts(table, ids.clone());
             let at = ledger.begin(table, ids.clone(), disk.op_count());
             let row = row_for(&table_handle, table, ids.start);
             let values: Vec<_> = row.cells.iter().map(value).collect();
             // Not settled: its sync or flush is the next attempt's.
             let written = table_handle.write_row(row.ts, &values);
+            refused(&written, conflicts);
             ledger.answer(at, &written, disk.op_count());
         });
         self.flush_or_pack()
@@ -286,6 +292,20 @@ impl Work {
             }
         }
     }
+}
+
+/// True if an append was refused because a time and tag was there already, which it must be if it
+/// `conflicts` and must not be otherwise.
+fn refused<T>(result: &Result<T, Error>, conflicts: bool) -> bool {
+    match result {
+        Ok(_) => assert!(!conflicts, "a conflict was not seen"),
+        Err(e) if e.kind() == ErrorKind::Conflict => {
+            assert!(conflicts, "there was no conflict: {e:?}");
+            return true;
+        }
+        Err(_) => {}
+    }
+    false
 }
 
 fn make(db: &Db, table: usize, change: &Change) -> Result<(), Error> {

@@ -1,7 +1,8 @@
 """A table as a plain list of rows: schemas and rows to draw, and the forms in which rows are given.
 
 The list is in the order of arrival; what a scan has to give is that list sorted by (time, arrival),
-or (time, key, arrival) with null keys first. Floats are compared by their bits.
+or (time, key, arrival) with null keys first; of rows with the same time and key, those that the
+table's rule keeps. Floats are compared by their bits.
 """
 
 import math
@@ -73,6 +74,7 @@ def schemas(draw):
         "key": tuple(key),
         "time_unit": draw(st.sampled_from(["s", "ms", "us", "ns"])),
         "storage": draw(st.sampled_from(["balanced", "speed", "size", "raw"])),
+        "on_conflict": draw(st.sampled_from(["all", "all", "last", "first", "error"])),
     }
 
 
@@ -89,11 +91,14 @@ def key_order(value):
 
 
 # What the first `append` to a series makes.
-SERIES = {"columns": {"value": "f64"}, "key": (), "time_unit": "ms", "storage": "balanced"}
+SERIES = {
+    "columns": {"value": "f64"}, "key": (), "time_unit": "ms", "storage": "balanced",
+    "on_conflict": "all",
+}  # fmt: skip
 
 
 class Model:
-    """A table as a list of (time, values) in the order of arrival."""
+    """A table as a list of (time, values) in the order of arrival, those that gave way included."""
 
     def __init__(self, options):
         self.options = options
@@ -102,11 +107,30 @@ class Model:
         key = [list(self.columns).index(name) for name in options["key"]]
         self._order = lambda row: (row[0], *(key_order(row[1][place]) for place in key))
 
+    def there(self, count=None):
+        """The rows that are there when so many have arrived: taken in one after the other."""
+        rows, rule = self.rows[:count], self.options["on_conflict"]
+        if rule == "all":
+            return rows
+        kept = {}
+        for row in rows:
+            place = self._order(row)
+            if place not in kept or rule == "last":
+                kept[place] = row
+        return list(kept.values())
+
+    def refuses(self, rows):
+        """Whether a batch is an error."""
+        if self.options["on_conflict"] != "error":
+            return False
+        places = [self._order(row) for row in [*self.rows, *rows]]
+        return len(set(places)) < len(places)
+
     def scan(self, start=None, end=None):
         # Sorting is stable: of equal rows the first to arrive stays first.
         inside = [
             row
-            for row in self.rows
+            for row in self.there()
             if (start is None or row[0] >= start) and (end is None or row[0] < end)
         ]
         return sorted(inside, key=self._order)

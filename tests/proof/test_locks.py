@@ -213,6 +213,44 @@ def test_it_is_free_at_once_when_its_holder_is_killed(path, start):
         assert pid_told(path) is None
 
 
+READ = """
+import sys, chronolite as cl
+db = cl.Db(sys.argv[1], mode="r")
+moment = db.snapshot()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_readers_are_in_nobodys_way_and_no_second_writer(path, start):
+    cl.Db(path).close()
+    for round_ in range(sizes.size(3, 50)):
+        before = start(READ, path)
+        assert before.stdout.readline() == "open\n"
+        holder = start(HOLD, path)
+        assert holder.stdout.readline() == "open\n"
+        after = start(READ, path)
+        assert after.stdout.readline() == "open\n"
+        with cl.Db(path, mode="r"):
+            assert pid_told(path) == holder.pid
+            assert tried_elsewhere(path) == holder.pid
+        if round_ % 2:
+            before.kill()
+            before.wait()
+        assert pid_told(path) == holder.pid
+        holder.kill()
+        holder.wait()
+        # The readers are there still.
+        assert pid_told(path) is None
+        assert tried_elsewhere(path) is None
+        with cl.Db(path) as db:
+            assert db.stats()["readers"] == (1 if round_ % 2 else 2)
+        after.kill()
+        before.kill()
+        after.wait()
+        before.wait()
+
+
 def race(racers, path: Path, rng):
     """Let all of them open the file at once; the winner, and what the others were told instead of
     its pid."""

@@ -51,6 +51,7 @@ class Machine(RuleBasedStateMachine):
     steps = 0
     rows_compared = 0
     crashes = 0
+    refused = 0
 
     def __init__(self):
         super().__init__()
@@ -79,6 +80,16 @@ class Machine(RuleBasedStateMachine):
         self.models[name].rows += rows
         self.sequence += len(rows)
         self.changed()
+
+    def give(self, name, rows, append, taken=None):
+        """Appends rows, unless one of them is an error there: then nothing is taken."""
+        if self.models[name].refuses(rows):
+            with pytest.raises(cl.ConflictError):
+                append()
+            Machine.refused += 1
+            return
+        assert append() == len(rows)
+        self.took(name, rows if taken is None else taken)
 
     def changed(self):
         state = {name: len(model.rows) for name, model in self.models.items()}
@@ -155,8 +166,8 @@ class Machine(RuleBasedStateMachine):
             "pandas": lambda: as_frame(model, rows),
             "arrow": lambda: as_arrow(model, rows),
         }[form]()
-        assert self.db[name].append(given_as) == len(rows)
-        self.took(name, without_nan(rows) if form == "pandas" else rows)
+        taken = without_nan(rows) if form == "pandas" else rows
+        self.give(name, rows, lambda: self.db[name].append(given_as), taken)
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), by_name=st.booleans(), nanots=st.booleans())
@@ -165,12 +176,16 @@ class Machine(RuleBasedStateMachine):
         model = self.models[name]
         for ts, values in self.drawn_rows(data, name, min_size=1, max_size=3):
             row = dict(zip(model.columns, values, strict=True)) if by_name else values
-            if nanots:
-                number = self.db.append_row(name, ts, row)
-            else:
-                number = self.db[name].append_row(ts, row)
-            self.took(name, [(ts, values)])
-            assert number == self.sequence
+            number = self.sequence + 1
+
+            def append(ts=ts, row=row, number=number):
+                if nanots:
+                    assert self.db.append_row(name, ts, row) == number
+                else:
+                    assert self.db[name].append_row(ts, row) == number
+                return 1
+
+            self.give(name, [(ts, values)], append)
 
     @rule(series=st.sampled_from(["s", "t"]), ts=TIMES, value=VALUES["f64"])
     def append_to_series(self, series, ts, value):
@@ -185,8 +200,7 @@ class Machine(RuleBasedStateMachine):
         name = self.draw_table(data)
         rows = self.drawn_rows(data, name, max_size=most)
         capsules = as_capsules(self.models[name], rows)
-        assert self.db.append_rows_arrow_capsules(name, *capsules) == len(rows)
-        self.took(name, rows)
+        self.give(name, rows, lambda: self.db.append_rows_arrow_capsules(name, *capsules))
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), count=st.sampled_from([1023, 1025, 2048, 3000]), step=st.integers(0, 3))
@@ -197,8 +211,7 @@ class Machine(RuleBasedStateMachine):
         assume(len(model.rows) < 4000)
         few = self.drawn_rows(data, name, min_size=1, max_size=5)
         rows = [(place * step % 700, few[place * place % len(few)][1]) for place in range(count)]
-        assert self.db[name].append(as_arrow(model, rows)) == count
-        self.took(name, rows)
+        self.give(name, rows, lambda: self.db[name].append(as_arrow(model, rows)))
 
     @precondition(lambda self: self.models)
     @rule(data=st.data())
@@ -250,11 +263,18 @@ class Machine(RuleBasedStateMachine):
             shutil.copy(file, copy.parent)
 
     def survivors(self, copy, mode):
-        """How many rows of each table are in the copy: those of a state that may be left."""
+        """How many rows of each table had arrived in the copy: a state that may be left."""
         with cl.Db(copy, mode=mode) as db:
             found = {name: len(db[name]) for name in db.tables()}
-        assert found in self.states
-        return found
+            arrived = db.stats()["next_seq"] - 1
+
+        def shows(state):
+            return {name: len(self.models[name].there(count)) for name, count in state.items()}
+
+        states = [state for state in self.states if sum(state.values()) == arrived]
+        left = [state for state in states if shows(state) == found]
+        assert left, f"{found} and {arrived} rows in all are none of {self.states}"
+        return left[-1]
 
     def settle(self, survived):
         """Forgets what the crash took: of every table the last rows to arrive."""
@@ -334,7 +354,7 @@ class Machine(RuleBasedStateMachine):
         assert self.db.tables() == sorted(self.models)
         for name, model in self.models.items():
             table = self.db[name]
-            times = [ts for ts, _ in model.rows]
+            times = [ts for ts, _ in model.there()]
             assert len(table) == len(times) == self.db.stats(name)["rows"]
             assert (table.min_ts, table.max_ts) == (
                 min(times, default=None),
@@ -358,13 +378,14 @@ def run(machine, examples, steps, **options):
 
 
 def test_a_database_does_what_lists_do():
-    Machine.steps = Machine.rows_compared = Machine.crashes = 0
+    Machine.steps = Machine.rows_compared = Machine.crashes = Machine.refused = 0
     examples, steps = sizes.size(40, 10_000), sizes.size(30, 200)
     run(Machine, examples, steps)
     sizes.figures(
         "model",
         f"{examples:,} runs of up to {steps} steps ({Machine.steps:,} in all, "
-        f"{Machine.crashes:,} crashes), {Machine.rows_compared:,} rows compared, 0 different",
+        f"{Machine.crashes:,} crashes, {Machine.refused:,} appends refused), "
+        f"{Machine.rows_compared:,} rows compared, 0 different",
     )
 
 
@@ -379,6 +400,25 @@ def test_control_a_model_that_forgets_the_arrival_order_differs():
 
     with pytest.raises(AssertionError):
         run(Forgetful, 200, 10, phases=[Phase.generate])
+
+
+def test_control_a_model_that_keeps_the_other_row_differs():
+    class Other(Machine):
+        @initialize(name=TABLES, options=schemas())
+        def first_table(self, name, options):
+            self.create(name, {**options, "on_conflict": "last"})
+            model = self.models[name]
+
+            def first(count=None):
+                kept = {}
+                for row in model.rows[:count]:
+                    kept.setdefault(model._order(row), row)
+                return list(kept.values())
+
+            model.there = first
+
+    with pytest.raises(AssertionError):
+        run(Other, 200, 10, phases=[Phase.generate])
 
 
 def test_control_a_crash_that_takes_the_end_of_the_log_is_seen():

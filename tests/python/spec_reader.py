@@ -136,6 +136,7 @@ class Slot:
     next_record: int
     next_row: int
     state: int
+    next_segment: int
 
 
 def read_slot(data: bytes, page: int) -> Slot | None:
@@ -144,13 +145,13 @@ def read_slot(data: bytes, page: int) -> Slot | None:
         return None
     if xxh3_64_intdigest(raw[:504]) != struct.unpack_from("<Q", raw, 504)[0]:
         return None
-    version, length, *fields = struct.unpack_from("<II13QI", raw, 8)
+    version, length, *fields = struct.unpack_from("<II13QI4xQ", raw, 8)
     slot = Slot(page, *fields)
     need(version == 1, f"version {version}")
     need(length == 512, "a slot has 512 bytes")
-    need(slot.incompatible == 0, f"incompatible flags {slot.incompatible:#x}")
+    need(slot.incompatible & ~(1 << 4) == 0, f"incompatible flags {slot.incompatible:#x}")
     need(slot.generation % 2 == page, "a slot is on the page of its generation")
-    need(not any(raw[124:504]), "what is reserved is zeros")
+    need(not any(raw[124:128]) and not any(raw[136:504]), "what is reserved is zeros")
     return slot
 
 
@@ -893,7 +894,7 @@ class Table:
         return rows.pick(np.flatnonzero(~hidden)) if hidden.any() else rows
 
     def rows(self) -> Rows:
-        """All rows, in the order of time, key and row number."""
+        """All rows that are read, in the order of time, key and row number."""
         columns = self.definition.columns
         times: list[Array] = [np.zeros(0, np.int64)]
         numbers: list[Array] = [np.zeros(0, np.uint64)]
@@ -909,7 +910,25 @@ class Table:
             np.concatenate(numbers),
             {column.id: joined(column.type, parts[column.id]) for column in columns},
         )
-        return whole.pick(row_order(whole, self.definition))
+        return one_of_each(whole.pick(row_order(whole, self.definition)), self.definition)
+
+
+def one_of_each(rows: Rows, table: TableDef) -> Rows:
+    """Of sorted rows with the same time and key the first or the last, as section 6.5 says."""
+    if table.on_conflict == 0:
+        return rows
+    first_of_each = np.append(True, ~same_as_next(rows, table))
+    last_of_each = np.append(first_of_each[1:], True)
+    kept = first_of_each if table.on_conflict == 2 else last_of_each
+    return rows.pick(np.flatnonzero(kept[: len(rows.times)]))
+
+
+def same_as_next(rows: Rows, table: TableDef) -> npt.NDArray[np.bool_]:
+    """Of each row but the last, whether it has the time and key of the next one."""
+    same = rows.times[1:] == rows.times[:-1]
+    if table.key:
+        same &= np.array([a == b for a, b in pairwise(sort_keys(rows, table))], np.bool_)
+    return np.asarray(same)
 
 
 def all_null(kind: int, rows: int) -> Values:
@@ -965,7 +984,11 @@ def check_order(entry: Entry, rows: Rows, table: TableDef) -> None:
     need(entry.least_time == rows.times.min(), "the least time")
     need(entry.greatest_time == rows.times.max(), "the greatest time")
     need(entry.least_row == rows.numbers.min(), "the least row number")
-    need(entry.greatest_row == rows.numbers.max(), "the greatest row number")
+    if table.on_conflict == 0:
+        need(entry.greatest_row == rows.numbers.max(), "the greatest row number")
+    else:
+        need(entry.greatest_row >= rows.numbers.max(), "no row number above the greatest")
+        need(not same_as_next(rows, table).any(), "one row of each time and key")
     if entry.flags & 1:
         keys = sort_keys(rows, table)
         need((entry.least_key, entry.greatest_key) == (min(keys), max(keys)), "the key range")
@@ -1016,6 +1039,8 @@ def read(path: Path) -> Database:
         need(log.epoch <= slot.epoch or not log.records, "no newer log")
     extents = [(slot.manifest_at, slot.manifest_room)]
     for table in database.tables.values():
+        flagged = slot.incompatible >> 4 & 1
+        need(table.definition.on_conflict == 0 or flagged == 1, "the flag of on_conflict")
         extents += [(s.entry.at, s.entry.length) for s in table.segments.values()]
     for (begin, length), (after_it, _) in pairwise(sorted(extents)):
         need(begin + length <= after_it, "extents apart from each other")
@@ -1042,6 +1067,7 @@ def read_manifest(database: Database) -> None:
     for table in database.tables.values():
         for entry in table.entries.values():
             need(entry.at + entry.length <= slot.length, "an extent in the file")
+            need(entry.id < slot.next_segment, "numbers of segments below the next one")
             table.segments[entry.id] = read_segment(data, entry, slot.salt)
 
 
@@ -1160,8 +1186,10 @@ def replay(database: Database, log: Log) -> None:
                 database.tables[entry.table].segments[entry.id] = segment
             least, rows = min(e.least_row for e in entries), sum(e.rows for e in entries)
             greatest = max(e.greatest_row for e in entries)
-            need((least, greatest) == (next_row, next_row + rows - 1), "row numbers of segments")
-            next_row += rows
+            need(least >= next_row and greatest >= next_row + rows - 1, "row numbers of segments")
+            if database.tables[entries[0].table].definition.on_conflict == 0:
+                need(greatest - least == rows - 1 and least == next_row, "no row number is missing")
+            next_row = greatest + 1
         elif frame.kind in (1, 2):
             table = database.tables[Fields(frame.body).one("I")]
             read_rows_of = read_row if frame.kind == 1 else read_rows

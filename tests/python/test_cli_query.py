@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import chronolite as cl
+from chronolite.cli import rows
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -212,3 +215,42 @@ def test_png_needs_matplotlib(run: Run, tmp_path: Path) -> None:
         assert "pip install 'chronolite[plot]'" in done.stderr
     else:
         assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_follow_prints_rows_as_they_arrive(tmp_path: Path) -> None:
+    with cl.Db(tmp_path / "f.chl") as db:
+        table = db.create_table("t", {"x": "f64", "s": "utf8"}, time_unit="s")
+        table.append({"ts": [1, 2], "x": [0.5, 1.5], "s": ["a", "b"]})
+        feed = table.tail(timeout=0)
+        table.append_row(0, [2.5, "late"])
+        table.append_row(3, [None, "c"])
+        texts = {}
+        for form, most in (("csv", None), ("json", 2)):
+            out = io.StringIO()
+            feed = table.tail(cursor=2, timeout=0)
+            rows.follow(table.scan(2, 3), feed, form, out, columns=["ts", "s"], most=most)
+            texts[form] = out.getvalue()
+    assert texts["csv"] == (
+        "ts,s\n1970-01-01T00:00:02Z,b\n1970-01-01T00:00:00Z,late\n1970-01-01T00:00:03Z,c\n"
+    )
+    assert [json.loads(line)["s"] for line in texts["json"].splitlines()] == ["b", "late"]
+
+
+def test_follow_waits_until_it_is_interrupted(run: Run, tmp_path: Path) -> None:
+    options = ["q.chl", "t", "-f", "--last", "2", "--columns", "n"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "chronolite", "query", *options],
+        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as waiting:  # fmt: skip
+        assert waiting.stdout is not None
+        lines = [waiting.stdout.readline() for _ in range(3)]
+        assert lines == ["ts,n\n", "1970-01-01T00:01:00Z,\n", "1970-01-01T00:02:00Z,3\n"]
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.3)
+        waiting.send_signal(signal.SIGINT)
+        out, said = waiting.communicate(timeout=30)
+    assert (waiting.returncode, out) == (130, "")
+    assert "interrupted" in said
+    assert run("query", "q.chl", "t", "-f", "--last", "1", "--limit", "1").returncode == 0
+    for options in (["--from", "60"], ["--format", "table"], ["--every", "1h"]):
+        assert run("query", "q.chl", "t", "-f", *options).returncode == 2

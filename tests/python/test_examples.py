@@ -16,6 +16,11 @@ Run = Callable[..., "CompletedProcess[str]"]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TELLING = {
+    "follow.py": [
+        r"^[1-9]\d+ readings from behind row 0 on",
+        r"^\d+ readings from behind row [1-9]\d+ on",
+        r"^60 of 3000 readings were high; row 3000 was the last$",
+    ],
     "late_rows.py": [r"^\['black', 'blue', 'white', 'red', 'green'\]$"],
     "weather_frame.py": [r"^26115 rows appended$", r"^EWR +\d+\.0 +\d+\.\d"],
     "sensors.py": [

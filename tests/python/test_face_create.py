@@ -104,7 +104,6 @@ def test_names_with_commas_are_no_other_schema(db):
         (pa.schema([("ts", pa.string())]), {}),
         (["a"], {"time_unit": "min"}),
         (["a"], {"on_conflict": "replace"}),
-        (["a"], {"on_conflict": "last"}),
         (["a"], {"storage": "tiny"}),
     ],
 )

@@ -631,6 +631,50 @@ def test_versions_and_flags(path: Path, tmp_path: Path) -> None:
             cl.Db(part)
 
 
+def test_a_rule_for_conflicts_has_its_flag_before_its_table(path: Path, tmp_path: Path) -> None:
+    """In force before the log has the definition: who does not know it reads none of it."""
+    with cl.Db(path) as db:
+        db.create_table("all", ["x"]).append_row(1, [1.5])
+        db.flush()
+        assert check(copied(path, tmp_path / "before")).slot.incompatible == 0
+        last = db.create_table("last", {"x": "f64", "k": "utf8"}, key="k", on_conflict="last")
+        last.append({"ts": [1, 1, 1], "x": [1.0, 2.0, 3.0], "k": ["a", None, "a"]})
+        found = check(copied(path, tmp_path / "logged"))
+        assert (found.slot.incompatible, found["last"].definition.on_conflict) == (1 << 4, 1)
+        assert len(found["last"].rows().times) == 2
+        db.drop_table("last")
+    assert check(path).slot.incompatible == 1 << 4
+
+
+@pytest.mark.parametrize("rule", ["last", "first", "error"])
+@pytest.mark.parametrize("key", [None, "k"])
+def test_one_row_of_each_time_and_key(path: Path, tmp_path: Path, rule: Any, key: Any) -> None:
+    """In the log, in segments written at once (their numbers have gaps), flushed and packed."""
+    rng = np.random.default_rng(5)
+    many = 2800
+
+    def batch(rows: int, first: int) -> dict[str, Any]:
+        ts = rng.permutation(rows) if rule == "error" else rng.integers(0, rows, rows)
+        pad = [bytes(2000)] * rows if rows == many else [None] * rows
+        return {"ts": ts + first, "pad": pad, "k": ["a", None, "b", "a\0"] * (rows // 4)}
+
+    with cl.Db(path, auto_maintenance=False) as db:
+        columns: dict[str, Any] = {"pad": "binary", "k": "utf8"}
+        t = db.create_table("t", columns, key=key, on_conflict=rule)
+        step = 10**6 if rule == "error" else 100
+        t.append(batch(many, 0))
+        t.append(batch(400, step))
+        check(copied(path, tmp_path / "direct"))
+        db.flush()
+        t.append(batch(400, 2 * step))
+        t.delete(50, 150)
+        t.append(batch(400, 3 * step))
+        check(copied(path, tmp_path / "open"))
+        db.pack()
+        t.append(batch(400, 4 * step))
+    check(path)
+
+
 def test_a_writer_clears_compatible_flags_that_it_does_not_know(path: Path, tmp_path: Path) -> None:
     with cl.Db(path) as db:
         db.create_table("t", ["x"])

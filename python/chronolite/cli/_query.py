@@ -38,6 +38,15 @@ def query(
         typer.Option(min=0, help=f"At most so many rows. Without it: {_SHOWN} of --format table."),
     ] = None,
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest rows.")] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            "-f",
+            help="Then print rows as they arrive, in the order of arrival, until interrupted; with "
+            "--last, --limit, --columns and --format csv or json.",
+        ),
+    ] = False,
     every: Every = None,
     aggregates: Aggregates = None,
     by: Annotated[
@@ -58,11 +67,14 @@ def query(
     Times are UTC, bytes are hexadecimal digits. In csv a null is an empty field, in json it is
     null, as are NaN and infinity.
     """
-    form = output or ("table" if sys.stdout.isatty() else "csv")
+    form = output or ("table" if sys.stdout.isatty() and not follow else "csv")
     if form not in _FORMATS:
         raise Failure(f"--format is one of {', '.join(_FORMATS)}, not {output!r}", Code.USAGE)
-    if last is not None and (start or end or every or limit is not None):
-        raise Failure("--last goes with --columns and --format only", Code.USAGE)
+    if follow and (start or end or every or form == "table"):
+        options = "--last, --limit, --columns and --format csv or json"
+        raise Failure(f"--follow goes with {options} only", Code.USAGE)
+    if last is not None and (start or end or every or (limit is not None and not follow)):
+        raise Failure("--last goes with --columns, --format and --follow only", Code.USAGE)
     if by and not every:
         raise Failure("--by needs --every, as in --every 1h", Code.USAGE)
     from chronolite.cli import rows
@@ -71,6 +83,15 @@ def query(
     most = _SHOWN if limit is None and last is None and form == "table" else limit
     with open_to_read(database) as db:
         source = db[table]
+        if follow:
+            check_columns(wanted, source.schema)
+            kept = None if wanted is None else [source.schema.time_column, *wanted]
+            # One moment: behind it the feed begins.
+            with db.snapshot() as moment:
+                found, cursor = moment[table].last(last or 0), moment[table].tail().cursor
+            feed = source.tail(cursor=cursor)
+            rows.follow(found, feed, form, sys.stdout, columns=kept, most=limit)
+            return
         if last is not None:
             check_columns(wanted, source.schema)
             found = source.last(last)

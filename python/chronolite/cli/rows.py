@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -47,22 +47,57 @@ def write(
             writer.writerow(names)
             writer.writerows(shown)
         case "json":
-            for row in shown:
-                out.write(json.dumps(dict(zip(names, map(_json, row), strict=True))) + "\n")
+            _write_json(names, shown, out)
         case _:
             _write_table(found, names, shown)
             if not told and next(rows, None) is not None:
                 warn(f"these are the first {most} rows; --limit shows more")
 
 
+def follow(
+    found: cl.Scan,
+    feed: Iterable[cl.RecordBatch],
+    form: str,
+    out: TextIO,
+    *,
+    columns: Sequence[str | None] | None = None,
+    most: int | None = None,
+) -> None:
+    """Write what was found and then what a feed has, as it comes: `most` rows, if it is not None.
+
+    In csv and json alone: a table to look at has to be whole.
+    """
+    names = [name for name in found.schema.names if columns is None or name in columns]
+    write = csv.writer(out, lineterminator="\n").writerows
+    if form == "csv":
+        write([names])
+    left = most
+    for batch in chain(found.batches(_BATCH), feed):
+        shown = list(islice(_rows_of(batch, names), left))
+        if form == "csv":
+            write(shown)
+        else:
+            _write_json(names, shown, out)
+        out.flush()
+        left = None if left is None else left - len(shown)
+        if left == 0:
+            break
+
+
+def _write_json(names: list[str], rows: Iterable[tuple[Any, ...]], out: TextIO) -> None:
+    for row in rows:
+        out.write(json.dumps(dict(zip(names, map(_json, row), strict=True))) + "\n")
+
+
 def _rows(found: cl.Scan, names: list[str]) -> Iterator[tuple[Any, ...]]:
     for batch in found.batches(_BATCH):
-        # A batch has the memory and the schema that a scan has.
-        columns = {
-            name: _values(kind, *part)
-            for name, kind, (part,) in _convert._columns(batch)  # type: ignore[arg-type]
-        }
-        yield from zip(*(columns[name] for name in names), strict=True)
+        yield from _rows_of(batch, names)
+
+
+def _rows_of(batch: cl.RecordBatch, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    # A batch has the memory and the schema that a scan has.
+    columns = {name: _values(kind, *part) for name, kind, (part,) in _convert._columns(batch)}
+    return zip(*(columns[name] for name in names), strict=True)
 
 
 def _values(kind: str, memory: Any, nulls: Any, _rows: int) -> list[Any]:

@@ -1,7 +1,6 @@
 //! Aggregates of all rows of a scan.
 
-use crate::base::batch::{Column, Data};
-use crate::base::schema::DataType;
+use crate::base::batch::Column;
 use crate::base::value::Value;
 use crate::db::aggregate::{Accumulate, Aggregate, Input, Run, accumulator};
 use crate::db::plan::ScanColumn;
@@ -20,7 +19,7 @@ impl Summary {
     pub fn get(&self, column: &str, aggregate: Aggregate) -> Option<Value<'_>> {
         let name = format!("{column}_{}", aggregate.name());
         let place = self.columns.iter().position(|column| column.name() == name)?;
-        Some(value(&self.values[place], self.columns[place].stored()))
+        Some(self.values[place].value(self.columns[place].stored(), 0))
     }
 
     /// The results as columns of one row, called `temp_mean` and so on, in the order asked for.
@@ -80,29 +79,4 @@ fn overflow(output: &ScanColumn) -> Error {
     }
     let message = format!("{name:?}: a sum does not fit {ty}; take the mean, or fewer rows");
     Error::new(ErrorKind::Overflow, message)
-}
-
-/// The one value of a column of type `ty`.
-fn value(column: &Column, ty: DataType) -> Value<'_> {
-    if !column.is_valid(0) {
-        return Value::Null;
-    }
-    match (ty, &column.data) {
-        (DataType::I8, _) => Value::Int(column.values::<i8>()[0].into()),
-        (DataType::I16, _) => Value::Int(column.values::<i16>()[0].into()),
-        (DataType::I32, _) => Value::Int(column.values::<i32>()[0].into()),
-        (DataType::I64, _) => Value::Int(column.values::<i64>()[0]),
-        (DataType::U8, _) => Value::UInt(column.values::<u8>()[0].into()),
-        (DataType::U16, _) => Value::UInt(column.values::<u16>()[0].into()),
-        (DataType::U32, _) => Value::UInt(column.values::<u32>()[0].into()),
-        (DataType::U64, _) => Value::UInt(column.values::<u64>()[0]),
-        (DataType::F32, _) => Value::Float(column.values::<f32>()[0].into()),
-        (DataType::F64, _) => Value::Float(column.values::<f64>()[0]),
-        (_, Data::Bool(bits)) => Value::Bool(bits.value(0)),
-        (_, _) => {
-            let bytes = column.bytes_at(0);
-            let text = (ty == DataType::Utf8).then(|| std::str::from_utf8(bytes).ok()).flatten();
-            text.map_or(Value::Bytes(bytes), Value::Str)
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::batch::{Batch, Column};
 use crate::base::schema::{DataType, TableSpec};
 use crate::db::options::{DbOptions, Durability};
 use crate::db::plan::ScanSpec;
@@ -203,6 +204,31 @@ fn each_row_is_rewritten_few_times() {
     assert!(done.rows_packed < 3 * 5 * flushes as u64, "{done:?}");
     assert!(rig.db.stats().unwrap().write_amplification.unwrap() < 6.0);
     assert_eq!(rows(&rig.db).unwrap().len(), 3 * flushes as usize);
+}
+
+#[test]
+fn the_space_of_a_dropped_table_is_given_back() {
+    let mut rig = Rig::new(eager());
+    // Values that no codec makes small.
+    let mut state = 1i64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= (state as u64 >> 7) as i64;
+        state ^= state << 17;
+        state
+    };
+    let rows: Vec<i64> = (0..200_000).map(|_| next()).collect();
+    let batch = Batch { ts: (0..200_000).collect(), columns: vec![Column::from_vec(rows)] };
+    rig.table().append(vec![batch]).unwrap();
+    assert!(rig.round());
+    assert_eq!(rig.done().trims, 0);
+    rig.db.drop_table("t").unwrap();
+    for _ in 0..5 {
+        rig.append(&[(1, 1)]).unwrap();
+        rig.pass(TRIM_INTERVAL_MS);
+        assert!(rig.round());
+    }
+    assert!(rig.done().trims > 0);
 }
 
 #[test]

@@ -173,7 +173,7 @@ impl LogRows {
             return Err(r.malformed("row numbers that were given before"));
         }
         let table = self.tables.entry(head.table).or_insert_with(|| TableRows {
-            table: WriteTable::new(Arc::new(def.clone())),
+            table: WriteTable::new(Arc::new(def.clone()), None),
             chunks: Vec::new(),
             deletes: Tombstones::default(),
         });
@@ -224,11 +224,12 @@ impl TableRows {
             chunks: self.chunks.clone(),
             deletes: self.deletes.clone(),
             flushed_lsn: 0,
+            pin: None,
         };
         let pieces = memtable_rows(&table, u64::MAX, i64::MIN, None);
         let types: Vec<_> = spec.columns.iter().map(|column| column.ty).collect();
         let positions: Vec<usize> = (0..types.len()).collect();
-        sort_pieces(&pieces, &types, &positions, &KeyColumns::of(spec))
+        sort_pieces(&pieces, &types, &positions, &KeyColumns::of(spec), spec.on_conflict)
     }
 }
 

@@ -100,7 +100,7 @@ impl Source {
     }
 
     fn place(&self, salt: u64) -> Place<'_> {
-        Place { file: &*self.file, path: &self.path, salt }
+        Place { file: &*self.file, path: &self.path, salt, pin: None }
     }
 }
 

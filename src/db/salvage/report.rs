@@ -26,7 +26,7 @@ pub struct SalvageReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SalvagedTable {
-    /// Rows in the new file.
+    /// Rows in the new file, those among them that give way to others of the same time and key.
     pub rows: u64,
     /// Segments that were kept, whole or in part.
     pub segments: u64,

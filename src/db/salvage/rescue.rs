@@ -14,7 +14,7 @@ use crate::base::batch::Column;
 use crate::base::builder::{ColumnBuilder, take};
 use crate::base::schema::{ColumnId, DataType, OnConflict, TableSpec};
 use crate::codec::checksum::checksum;
-use crate::db::deletes::{Delete, RowFilter};
+use crate::db::deletes::{Delete, Hidden, RowFilter};
 use crate::db::segment::{Place, Segment};
 use crate::db::sorted::sort;
 use crate::error::{Error, ErrorKind, Result};
@@ -213,7 +213,8 @@ pub(super) fn without_deleted(
     deletes: Vec<Delete>,
     def: &TableDef,
 ) -> SortedRows {
-    let filter = RowFilter { key: None, deletes };
+    let hidden = Hidden::of_older(deletes.iter()).into();
+    let filter = RowFilter { key: None, hidden };
     match filter.keep(&rows.ts, &rows.columns, &KeyColumns::of(&def.spec)) {
         Some(left) => pick(&rows, &left, def),
         None => rows,
@@ -225,7 +226,7 @@ fn ordered(rows: &SortedRows, def: &TableDef) -> SortedRows {
     let mut arrival: Vec<u32> = (0..rows.rows() as u32).collect();
     arrival.sort_by_key(|row| rows.seq.get(*row as usize));
     let types: Vec<DataType> = def.spec.columns.iter().map(|column| column.ty).collect();
-    sort(pick(rows, &arrival, def), &types, &KeyColumns::of(&def.spec))
+    sort(pick(rows, &arrival, def), &types, &KeyColumns::of(&def.spec), def.spec.on_conflict)
 }
 
 fn pick(rows: &SortedRows, order: &[u32], def: &TableDef) -> SortedRows {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::db::new_segments::cut;
 use crate::db::salvage::report::Run;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::format::edit::{Edit, Order, SegmentEntry};
 use crate::format::rows::SortedRows;
 use crate::format::segment::{NewSegment, build, copy};
+use crate::format::slot::ON_CONFLICT;
 use crate::format::spec::{TableDef, TableId};
 use crate::store::health::Health;
 use crate::store::lock::WriterLock;
@@ -101,7 +103,7 @@ impl Target {
     }
 
     fn next_id(&self) -> u64 {
-        self.entries.len() as u64 + 1
+        self.main.next_segment().fetch_add(1, Ordering::Relaxed)
     }
 
     fn put(&mut self, mut entry: SegmentEntry, extent: &[u8]) -> Result<u64> {
@@ -114,6 +116,9 @@ impl Target {
 
     /// Commits what was written, as a database that was closed, and gives it its name.
     pub(super) fn publish(mut self, next_lsn: u64, next_seq: u64) -> Result<()> {
+        if self.tables.values().any(|def| def.spec.on_conflict.keeps_one()) {
+            self.main.need(ON_CONFLICT);
+        }
         let last = self.entries.iter().map(|entry| entry.max_seq).max().unwrap_or(0);
         let mut edits: Vec<Edit> = self.tables.values().cloned().map(Edit::CreateTable).collect();
         edits.extend(self.entries.drain(..).map(Edit::AddSegment));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 
@@ -86,9 +87,20 @@ pub(super) fn reserves_space(_fd: BorrowedFd<'_>) -> bool {
     false
 }
 
-/// Takes the exclusive lock of an open file; `false` if another open file holds it.
-pub(super) fn try_lock(file: &fs::File) -> io::Result<bool> {
-    match set_lock(file, true) {
+/// What a lock is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Nobody else has any.
+    Exclusive,
+    /// Others may have one such as well.
+    Shared,
+    /// None.
+    Unlocked,
+}
+
+/// Takes a lock of an open file, or gives it up; `false` if another open file is in the way.
+pub(super) fn try_lock(file: &fs::File, range: Range<u64>, lock: Lock) -> io::Result<bool> {
+    match set_lock(file, range, lock) {
         Ok(()) => Ok(true),
         Err(e) => match e.raw_os_error() {
             Some(libc::EAGAIN | libc::EACCES) => Ok(false),
@@ -97,58 +109,64 @@ pub(super) fn try_lock(file: &fs::File) -> io::Result<bool> {
     }
 }
 
-/// Gives the lock of an open file up.
-pub(super) fn unlock(file: &fs::File) -> io::Result<()> {
-    set_lock(file, false)
-}
-
-/// An open-file-description lock over the whole file: unlike the older POSIX lock it is not lost
-/// when some other descriptor of the file is closed, and it excludes this process too.
+/// The words of the calls below for a range; without an end where that is the last there can be.
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code)] // no crate at hand has these locks
-fn set_lock(file: &fs::File, exclusive: bool) -> io::Result<()> {
-    let kind = if exclusive { libc::F_WRLCK } else { libc::F_UNLCK };
-    let range = libc::flock {
+fn words(range: &Range<u64>, lock: Lock) -> libc::flock {
+    let kind = match lock {
+        Lock::Exclusive => libc::F_WRLCK,
+        Lock::Shared => libc::F_RDLCK,
+        Lock::Unlocked => libc::F_UNLCK,
+    };
+    let len = if range.end > i64::MAX as u64 { 0 } else { range.end - range.start };
+    libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0, // to the end, wherever that will be
+        l_start: range.start as libc::off_t,
+        l_len: len as libc::off_t,
         l_pid: 0, // as the call demands
-    };
+    }
+}
+
+/// An open-file-description lock: unlike the older POSIX lock it is not lost when some other
+/// descriptor of the file is closed, and it excludes this process too.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)] // no crate at hand has these locks
+fn set_lock(file: &fs::File, range: Range<u64>, lock: Lock) -> io::Result<()> {
+    let words = words(&range, lock);
     // SAFETY: an open descriptor and a struct that lives through the call.
-    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &range) } {
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &words) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
 }
 
-/// True if another open file holds the exclusive lock.
+/// The first byte of the range that a lock of another open file covers; of several locks, any.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // as in `set_lock`
-pub(super) fn is_locked(file: &fs::File) -> io::Result<bool> {
-    let mut range = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
+pub(super) fn locked_byte(file: &fs::File, range: Range<u64>) -> io::Result<Option<u64>> {
+    let mut words = words(&range, Lock::Exclusive);
     // SAFETY: an open descriptor and a struct that lives through the call and is all its own.
-    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &mut range) } {
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &mut words) } {
         -1 => Err(io::Error::last_os_error()),
-        _ => Ok(range.l_type != libc::F_UNLCK as libc::c_short),
+        _ if words.l_type == libc::F_UNLCK as libc::c_short => Ok(None),
+        _ => Ok(Some((words.l_start as u64).max(range.start))),
     }
 }
 
 /// Not to be told without taking the lock, which a reader cannot.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_locked(_file: &fs::File) -> io::Result<bool> {
-    Ok(false)
+pub(super) fn locked_byte(_file: &fs::File, _range: Range<u64>) -> io::Result<Option<u64>> {
+    Ok(None)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn set_lock(file: &fs::File, exclusive: bool) -> io::Result<()> {
+fn set_lock(file: &fs::File, _range: Range<u64>, lock: Lock) -> io::Result<()> {
     use rustix::fs::{FlockOperation, flock};
-    let lock = FlockOperation::NonBlockingLockExclusive;
-    Ok(flock(file, if exclusive { lock } else { FlockOperation::Unlock })?)
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    match lock {
+        Lock::Exclusive => Ok(flock(file, exclusive)?),
+        Lock::Unlocked => Ok(flock(file, FlockOperation::Unlock)?),
+        // There are no locks of ranges that go with the open file.
+        Lock::Shared => Err(io::ErrorKind::Unsupported.into()),
+    }
 }

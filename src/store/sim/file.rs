@@ -9,7 +9,7 @@ use arrow_buffer::Buffer;
 
 use super::state::{FileOp, Inode, Kind, State};
 use super::{Fault, SimStorage};
-use crate::store::storage::{File, WritableMap, end_of};
+use crate::store::storage::{File, WRITER_LOCK_END, WritableMap, end_of};
 
 /// Files end here: a hostile length must not take the memory of the machine.
 const MAX_LEN: u64 = 1 << 36;
@@ -164,12 +164,39 @@ impl File for SimFile {
         *holder = holder.filter(|&handle| handle != self.handle);
         Ok(())
     }
+
+    fn lock_byte(&self, at: u64) -> io::Result<()> {
+        let mut state = self.disk.lock();
+        state.begin_lock()?;
+        *state.inodes[self.inode].byte_locks.entry((at, self.handle)).or_default() += 1;
+        Ok(())
+    }
+
+    fn unlock_byte(&self, at: u64) -> io::Result<()> {
+        let locks = &mut self.disk.lock().inodes[self.inode].byte_locks;
+        match locks.get_mut(&(at, self.handle)) {
+            Some(times) if *times > 1 => *times -= 1,
+            _ => drop(locks.remove(&(at, self.handle))),
+        }
+        Ok(())
+    }
+
+    fn locked_byte(&self, from: u64, to: u64) -> io::Result<Option<u64>> {
+        let mut state = self.disk.lock();
+        state.begin_lock()?;
+        let inode = &state.inodes[self.inode];
+        if from < WRITER_LOCK_END && inode.locked_by.is_some_and(|holder| holder != self.handle) {
+            return Ok(Some(from));
+        }
+        Ok(inode.byte_locks.range((from, 0)..(to, 0)).next().map(|((at, _), _)| *at))
+    }
 }
 
 impl Drop for SimFile {
     fn drop(&mut self) {
         let _ = self.unlock();
         let mut state = self.disk.lock();
+        state.inodes[self.inode].byte_locks.retain(|(_, handle), _| *handle != self.handle);
         state.inodes[self.inode].handles -= 1;
         state.reclaim(self.inode);
     }

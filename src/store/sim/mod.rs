@@ -2,7 +2,7 @@
 //! any of its operations would have left.
 //!
 //! Operations that change something, open or sync are numbered from 1, failed ones included; reads
-//! and mappings are counted apart. `crash_image(n, ..)` is the disk of a machine that lost its
+//! and mappings are counted apart, and so are locks on single bytes. `crash_image(n, ..)` is the disk of a machine that lost its
 //! power just after operation `n`, and 0 is before the first. Folders need not be made: every path
 //! has one.
 
@@ -78,9 +78,20 @@ impl SimStorage {
         self.lock().read_faults.push(Armed { at: number, fault, sticky });
     }
 
+    /// The same for locks on single bytes and looks for them, by their own count.
+    pub fn fail_lock_at(&self, number: usize, fault: Fault, sticky: bool) {
+        self.lock().lock_faults.push(Armed { at: number, fault, sticky });
+    }
+
+    /// How many locks on single bytes, and looks for them, there were.
+    pub fn lock_count(&self) -> usize {
+        self.lock().locks
+    }
+
     /// Forgets all faults that are still to come.
     pub fn clear_faults(&self) {
         let mut state = self.lock();
+        state.lock_faults.clear();
         state.faults.clear();
         state.read_faults.clear();
     }

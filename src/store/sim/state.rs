@@ -80,6 +80,8 @@ pub(super) struct Inode {
     pub(super) handles: usize,
     /// The handle that holds the lock.
     pub(super) locked_by: Option<u64>,
+    /// Locks on single bytes: the byte, the handle, and how many times.
+    pub(super) byte_locks: BTreeMap<(u64, u64), usize>,
 }
 
 /// What an operation is, as far as faults are concerned.
@@ -140,6 +142,9 @@ pub(super) struct State {
     pub(super) reads: usize,
     pub(super) faults: Vec<Armed>,
     pub(super) read_faults: Vec<Armed>,
+    /// Locks on single bytes, taken or looked for.
+    pub(super) locks: usize,
+    pub(super) lock_faults: Vec<Armed>,
     /// In chunks.
     pub(super) limit: Option<usize>,
     pub(super) without_syncs: bool,
@@ -181,9 +186,23 @@ impl State {
         fire(&mut self.read_faults, self.reads, Kind::Read(len))
     }
 
+    /// Counts a lock on a byte, or a look for one, and gives the fault that hits it.
+    pub(super) fn begin_lock(&mut self) -> io::Result<()> {
+        self.locks += 1;
+        let fault = fire(&mut self.lock_faults, self.locks, Kind::Other);
+        fault.map_or(Ok(()), |fault| Err(fault.error()))
+    }
+
     pub(super) fn new_inode(&mut self, content: Chunks) -> usize {
         let history = History::new(self.now(), content.clone());
-        let inode = Inode { live: content, history, named: true, handles: 0, locked_by: None };
+        let inode = Inode {
+            live: content,
+            history,
+            named: true,
+            handles: 0,
+            locked_by: None,
+            byte_locks: BTreeMap::new(),
+        };
         self.inodes.push(inode);
         self.inodes.len() - 1
     }

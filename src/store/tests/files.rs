@@ -186,3 +186,56 @@ fn many_views_from_many_threads() {
         }
     });
 }
+
+#[test]
+fn a_view_of_what_was_cut_reads_zeros_and_says_so() {
+    use crate::store::bus::is_cut;
+
+    let scratch = Scratch::new();
+    let (_, file) = scratch.create("a");
+    file.write_at(&[7; 64 << 10], 0).unwrap();
+    let (other, _kept) = (scratch.create("b").1, scratch.create("c"));
+    other.write_at(&[8; 4096], 0).unwrap();
+    let (view, beside) = (file.map(0, 64 << 10).unwrap(), other.map(0, 4096).unwrap());
+    assert!(view.iter().all(|&byte| byte == 7) && !is_cut(&view));
+    file.set_len(4096).unwrap();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let view = view.clone();
+            std::thread::spawn(move || view.iter().map(|&byte| u32::from(byte)).sum::<u32>())
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), 7 * 4096);
+    }
+    assert!(is_cut(&view) && !is_cut(&beside));
+    drop(view);
+    file.set_len(64 << 20).unwrap();
+    let again = file.map((64 << 20) - 10, 10).unwrap();
+    assert!(again.iter().all(|&byte| byte == 0) && !is_cut(&again), "a new mapping is whole");
+}
+
+#[test]
+fn a_fault_elsewhere_still_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+
+    const NAME: &str = "store::tests::files::a_fault_elsewhere_still_ends_the_process";
+    const ALONE: &str = "CHRONOLITE_TEST_FAULT";
+    if std::env::var_os(ALONE).is_none() {
+        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        let done = alone.args(["--exact", NAME]).env(ALONE, "1").output().unwrap();
+        assert_eq!(done.status.signal(), Some(libc::SIGBUS), "{done:?}");
+        return;
+    }
+    let scratch = Scratch::new();
+    let (path, file) = scratch.create("a");
+    file.write_at(&[7; 8192], 0).unwrap();
+    let _view = file.map(0, 4096).unwrap();
+    let plain = std::fs::File::open(path).unwrap();
+    let map = memmap2::MmapOptions::new().len(8192).map_raw_read_only(&plain).unwrap();
+    file.set_len(0).unwrap();
+    #[allow(unsafe_code)] // to fault is the point
+    // SAFETY: within the mapping; it ends the process.
+    let byte = unsafe { map.as_ptr().read_volatile() };
+    println!("read {byte}");
+}

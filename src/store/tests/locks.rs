@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 use crate::ErrorKind;
 use crate::store::lock::{NOTE_EMPTY, NOTE_LEN, NOTE_OFFSET, WriterLock};
+use crate::store::storage::WRITER_LOCK_END;
 
 /// Set for the helper process: the file that it shall lock.
 const LOCK_THIS: &str = "CHRONOLITE_TEST_LOCK_THIS";
@@ -215,4 +216,60 @@ fn of_many_at_once_one_wins() {
         });
         assert_eq!(wins, 1);
     }
+}
+
+#[test]
+fn places_are_shared_counted_and_go_with_their_handle() {
+    const AT: u64 = WRITER_LOCK_END + 77;
+    let scratch = Scratch::new();
+    let (real, _) = scratch.create("a");
+    let disk = SimStorage::new();
+    sim_file(&disk, "/a");
+    for (storage, path) in [(&RealStorage as &dyn Storage, &*real), (&disk, Path::new("/a"))] {
+        let writer = storage.open(path, OpenMode::Write).unwrap();
+        // Those that may only read may have one.
+        let readers = [(); 2].map(|()| storage.open(path, OpenMode::Read).unwrap());
+        let found = |from, to| writer.locked_byte(from, to).unwrap();
+        assert!(writer.try_lock().unwrap());
+        assert_eq!(found(WRITER_LOCK_END, u64::MAX), None);
+        readers[0].lock_byte(AT).unwrap();
+        readers[0].lock_byte(AT).unwrap();
+        readers[1].lock_byte(AT).unwrap();
+        readers[1].lock_byte(AT + 1).unwrap();
+        assert_eq!((found(AT, AT + 1), found(AT + 1, AT + 9)), (Some(AT), Some(AT + 1)));
+        assert_eq!((found(WRITER_LOCK_END, AT), found(AT + 2, u64::MAX)), (None, None));
+        assert!(readers[0].is_locked().unwrap() && writer.try_lock().unwrap());
+        readers[0].unlock_byte(AT).unwrap();
+        readers[1].unlock_byte(AT).unwrap();
+        assert_eq!(found(AT, AT + 1), Some(AT), "it was taken twice");
+        readers[0].unlock_byte(AT).unwrap();
+        readers[0].unlock_byte(AT).unwrap();
+        assert_eq!((found(AT, AT + 1), found(AT, AT + 2)), (None, Some(AT + 1)));
+        // Neither the writer's lock nor that of a place takes the other along.
+        writer.unlock().unwrap();
+        assert!(!readers[0].is_locked().unwrap());
+        readers[1].unlock().unwrap();
+        assert_eq!(found(AT, AT + 2), Some(AT + 1));
+        drop(readers);
+        assert_eq!(found(AT, AT + 2), None);
+    }
+}
+
+#[test]
+fn views_and_living_fork_children_keep_no_place() {
+    const AT: u64 = WRITER_LOCK_END + 5;
+    let scratch = Scratch::new();
+    let (path, file) = scratch.create("a");
+    file.set_len(4096).unwrap();
+    let reader = RealStorage.open(&path, OpenMode::Read).unwrap();
+    reader.lock_byte(AT).unwrap();
+    let view = reader.map(0, 4096).unwrap();
+    let child = forks::Forked::new(|| {
+        std::thread::sleep(std::time::Duration::from_secs(15));
+        view[0] == 0
+    });
+    assert_eq!(file.locked_byte(AT, AT + 1).unwrap(), Some(AT), "forking gives nothing up");
+    drop(reader);
+    assert_eq!(file.locked_byte(AT, AT + 1).unwrap(), None);
+    child.kill();
 }
