@@ -296,6 +296,7 @@ pub(crate) fn without<E>(
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // lists of ranges, of which some have one
 mod tests {
     use super::*;
 

@@ -132,7 +132,8 @@ def test_duckdb_reads_a_scan(db):
     with duckdb.connect() as con:
         result = con.from_arrow(scan)
         assert result.aggregate("count(*), sum(v), max(s)").fetchall() == [(3, 4.0, "b")]
-        times = con.sql("SELECT epoch_ms(ts) FROM scan ORDER BY 1").fetchall()
+        # DuckDB 2.0.1 fails at epoch_ms of a TIMESTAMP_MS, whoever gives it.
+        times = con.sql("SELECT epoch_ms(ts::TIMESTAMP) FROM scan ORDER BY 1").fetchall()
         assert times == [(1,), (2,), (3,)]
 
 

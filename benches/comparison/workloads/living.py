@@ -311,9 +311,9 @@ def delete(task: Task, engine: type[Engine], rows: int) -> list[Measure]:
 def last(task: Task, engine: type[Engine], rows: int) -> list[Measure]:
     """Of a store that is written to: a row is appended before each call."""
     store = filled(task, engine, rows)
-    rounds = []
+    rounds: list[float] = []
     for _ in range(task.rounds):
-        times = []
+        times: list[float] = []
         for number in range(200):
             at = START_MS + (2 * rows + len(rounds) * 200 + number) * SECOND
             row = {"ts": np.array([at]), "a": np.array([1.0]), "b": np.array([2.0])}
