@@ -11,13 +11,16 @@
 
 from chronolite._core import (
     BatchIterator,
+    Column,
     Db,
+    Predicate,
     RecordBatch,
     Scan,
     Schema,
     Snapshot,
     Table,
     __version__,
+    col,
     salvage,
 )
 from chronolite._errors import (
@@ -41,6 +44,7 @@ __all__ = [
     "BatchIterator",
     "ChronoliteError",
     "ClosedError",
+    "Column",
     "CorruptionError",
     "DatabaseLockedError",
     "Db",
@@ -48,6 +52,7 @@ __all__ = [
     "FormatError",
     "IndeterminateError",
     "InvalidInputError",
+    "Predicate",
     "ReadOnlyError",
     "RecordBatch",
     "ResultOverflowError",
@@ -61,5 +66,6 @@ __all__ = [
     "TableNotFoundError",
     "VerifyReport",
     "__version__",
+    "col",
     "salvage",
 ]

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
+use crate::codec::VECTOR_ROWS;
 use crate::db::plan::Plan;
 use crate::db::source::{Besides, Part, Source};
+use crate::db::tally::count;
 use crate::error::Result;
 use crate::index::merge::Merge;
 
@@ -37,6 +39,8 @@ pub(crate) struct TableBatches {
     out_rows: usize,
     skip: u64,
     left: u64,
+    /// Rows to look at next for a few that a filter keeps.
+    reach: usize,
     failed: bool,
 }
 
@@ -46,7 +50,21 @@ impl TableBatches {
         let (skip, left) = (plan.skip, plan.limit);
         let (merge, open) = (Merge::new(Vec::new()), Vec::new());
         let (alone, out, out_rows, failed) = (None, Vec::new(), 0, false);
-        Ok(Self { plan, rows, pending, merge, open, alone, out, out_rows, skip, left, failed })
+        let reach = MERGE_ROWS;
+        Ok(Self {
+            plan,
+            rows,
+            pending,
+            merge,
+            open,
+            alone,
+            out,
+            out_rows,
+            skip,
+            left,
+            reach,
+            failed,
+        })
     }
 
     /// The next piece, or what is left of the last one.
@@ -103,6 +121,12 @@ impl TableBatches {
             let Some(source) = &mut self.alone else { return Ok(None) };
             let besides = self.plan.besides();
             let most = self.rows - self.out_rows.min(self.rows - 1);
+            let most = most.min(match self.plan.wanted.picker {
+                _ if self.left == u64::MAX => usize::MAX,
+                None => in_all(self.skip, self.left),
+                Some(_) => self.reach,
+            });
+            self.reach = self.reach.saturating_mul(2);
             let Some(part) = source.next(most, &self.plan.wanted, besides, &self.plan.place())?
             else {
                 self.alone = None;
@@ -147,9 +171,9 @@ impl TableBatches {
 
     /// Hands the merge the next rows of a run, or lets go of all that it held.
     fn go_on(&mut self, head: usize) -> Result<()> {
-        let place = self.plan.place();
+        let (place, most) = (self.plan.place(), self.merge_rows());
         let next = match &mut self.open[head] {
-            Some(source) => source.next(MERGE_ROWS, &self.plan.wanted, MERGED, &place)?,
+            Some(source) => source.next(most, &self.plan.wanted, MERGED, &place)?,
             None => None,
         };
         match next {
@@ -162,18 +186,23 @@ impl TableBatches {
         Ok(())
     }
 
+    /// Rows to decode of each run of a merge: no more than are wanted, but a vector.
+    fn merge_rows(&self) -> usize {
+        in_all(self.skip, self.left).clamp(VECTOR_ROWS, MERGE_ROWS)
+    }
+
     /// Lets all runs into the merge whose time has come. `None` if there is nothing to merge;
     /// else the time at which the next run is due.
     fn open_due(&mut self) -> Result<Option<Option<i64>>> {
         loop {
-            let due = self.pending.front().map(|source| (source.min_ts, source.overlaps));
-            let now = self.merge.peek().map(|(part, row)| part.ts.as_ref().map_or(0, |ts| ts[row]));
+            let due = self.pending.front().map(|source| (source.begin, source.overlaps));
+            let now = self.merge.peek().map(|(part, row)| part.when(row));
             let enter = match (due, now) {
                 (None, None) => return Ok(None),
                 (None, Some(_)) => return Ok(Some(None)),
                 (Some((_, overlaps)), None) if !overlaps => return Ok(None),
                 (Some(_), None) => true,
-                (Some((min_ts, _)), Some(now)) if min_ts > now => return Ok(Some(Some(min_ts))),
+                (Some((begin, _)), Some(now)) if begin > now => return Ok(Some(Some(begin))),
                 (Some(_), Some(_)) => true,
             };
             if enter && let Some(mut source) = self.pending.pop_front() {
@@ -181,8 +210,8 @@ impl TableBatches {
                     self.merge = Merge::new(Vec::new());
                     self.open.clear();
                 }
-                let place = self.plan.place();
-                if let Some(part) = source.next(MERGE_ROWS, &self.plan.wanted, MERGED, &place)? {
+                let (place, most) = (self.plan.place(), self.merge_rows());
+                if let Some(part) = source.next(most, &self.plan.wanted, MERGED, &place)? {
                     self.merge.add(part);
                     self.open.push(Some(source));
                 }
@@ -198,8 +227,16 @@ impl TableBatches {
         for (out, column) in self.out.iter_mut().zip(columns) {
             out.extend(column, start, len);
         }
+        count(&self.plan.wanted.tally, |tally| {
+            let sizes = columns.iter().zip(types).map(|(column, ty)| column.byte_size(*ty));
+            tally.bytes_copied.add(sizes.sum());
+        });
         self.out_rows += len;
     }
+}
+
+fn in_all(skip: u64, left: u64) -> usize {
+    usize::try_from(skip.saturating_add(left)).unwrap_or(usize::MAX)
 }
 
 impl Iterator for TableBatches {

@@ -5,30 +5,25 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use arrow_buffer::Buffer;
-
+use crate::base::batch::Column;
 use crate::base::builder::take;
 use crate::base::schema::DataType;
+use crate::db::decode::Mapped;
 use crate::db::deletes::Delete;
-use crate::db::source::{Wanted, read_wanted};
+use crate::db::source::Wanted;
+use crate::db::tally::count;
 use crate::format::Malformed;
-use crate::format::edit::SegmentEntry;
-use crate::format::footer::Footer;
+use crate::format::gather::Rows;
 use crate::format::key::{KeyColumns, KeyValue};
 use crate::format::rows::{RowNumbers, SortedRows};
-use crate::format::segment::{read_seq, read_ts};
 use crate::index::Span;
 
 /// A mapped segment in key order.
-pub(crate) struct Clustered<'a> {
-    pub(crate) entry: &'a SegmentEntry,
-    pub(crate) footer: &'a Footer,
-    pub(crate) extent: &'a Buffer,
-}
+pub(crate) struct Clustered<'a>(pub(crate) Mapped<'a>);
 
 impl Clustered<'_> {
-    /// The rows with times in `[start, end)`, of one key if there is one, without what the deletes
-    /// of all keys hide, in the order of time.
+    /// The rows with times in `[start, end)`, of one key if there is one, that the filter keeps,
+    /// without what the deletes of all keys hide, in the order of time.
     pub(crate) fn read(
         &self,
         wanted: &Wanted,
@@ -36,34 +31,42 @@ impl Clustered<'_> {
         key: Option<&KeyValue>,
         deletes: &[Delete],
     ) -> Result<SortedRows, Malformed> {
+        let (segment, tally) = (self.0, &wanted.tally);
         let rows = match key {
             Some(key) => self.rows_of(wanted, key)?,
-            None => 0..self.footer.rows as usize,
+            None => 0..segment.footer.rows as usize,
         };
-        let ts = read_ts(self.footer, self.extent, rows.clone())?;
+        let rows = match &wanted.picker {
+            Some(picker) => picker.rows(segment, rows, tally)?,
+            None => Rows::runs(segment.footer, rows),
+        };
         let holes: Vec<&Delete> = deletes.iter().filter(|delete| delete.key.is_none()).collect();
         let inside = |ts: i64| {
             ts >= start
                 && end.is_none_or(|end| ts < end)
                 && !holes.iter().any(|delete| delete.covers(ts, ts))
         };
-        let mut order: Vec<u32> =
-            (0..ts.len()).filter(|&row| inside(ts[row])).map(|row| row as u32).collect();
-        let span =
-            order.first().zip(order.last()).map_or(0..0, |(a, b)| *a as usize..*b as usize + 1);
+        let ts = segment.times(&rows, tally)?;
+        let each = rows.iter().flat_map(Rows::each).zip(ts.iter());
+        let (kept, ts): (Vec<u32>, Vec<i64>) = each.filter(|(_, ts)| inside(**ts)).unzip();
+        let rows = Rows::of(segment.footer, &kept);
+        count(tally, |tally| tally.blocks_decoded.add(rows.len()));
         // Rows of equal times come in the order of keys and then of arrival, as they stand.
+        let mut order: Vec<u32> = (0..ts.len() as u32).collect();
         order.sort_by_key(|&row| ts[row as usize]);
-        let first = span.start as u32;
-        let ts = order.iter().map(|&row| ts[row as usize]).collect();
-        order.iter_mut().for_each(|row| *row -= first);
-        let span = rows.start + span.start..rows.start + span.end;
-        let seq = read_seq(self.entry, self.footer, self.extent, span.clone())?;
-        let columns = read_wanted(self.footer, self.extent, wanted, span)?;
+        let seq = segment.numbers(&rows, tally)?;
+        let columns = segment.columns(wanted.columns.iter(), &rows, tally)?;
         let columns = columns.iter().zip(&wanted.columns);
+        let columns: Vec<Column> =
+            columns.map(|(column, def)| take(column, def.ty, &order)).collect();
+        count(tally, |tally| {
+            let sizes = columns.iter().zip(&wanted.columns).map(|(c, def)| c.byte_size(def.ty));
+            tally.bytes_copied.add(sizes.sum());
+        });
         Ok(SortedRows {
-            ts,
+            ts: order.iter().map(|&row| ts[row as usize]).collect(),
             seq: RowNumbers::Each(order.iter().map(|&row| seq[row as usize]).collect()),
-            columns: columns.map(|(column, def)| take(column, def.ty, &order)).collect(),
+            columns,
         })
     }
 
@@ -80,13 +83,17 @@ impl Clustered<'_> {
         before: impl Fn(std::cmp::Ordering) -> bool,
         key: &KeyValue,
     ) -> Result<usize, Malformed> {
-        let (mut low, mut high) = (0, self.footer.rows as usize);
+        let wanted = wanted.key_alone();
+        let (mut low, mut high) = (0, self.0.footer.rows as usize);
         while low < high {
             let middle = low + (high - low) / 2;
-            let row =
-                read_wanted(self.footer, self.extent, &wanted.key_alone(), middle..middle + 1)?;
-            let order = wanted.key_alone().key.compare_with(&row, 0, key);
-            if before(order) { low = middle + 1 } else { high = middle }
+            let row = [Rows::Run(middle..middle + 1)];
+            let row = self.0.columns(wanted.columns.iter(), &row, &wanted.tally)?;
+            if before(wanted.key.compare_with(&row, 0, key)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
         Ok(low)
     }

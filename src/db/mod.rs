@@ -14,8 +14,9 @@
 //! - `alter`: columns that are added, tables that are dropped
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
-//! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `aggregate` and `downsample`: what
-//!   rows come to
+//! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `pick`: the rows that a filter keeps;
+//!   `decode`: of segments to columns; `tally`: what it cost; `aggregate` and `downsample`: what rows
+//!   come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
 //!   `rounds` that pack what is `worth` it
@@ -33,6 +34,7 @@ mod commit;
 mod compact;
 pub(crate) mod core;
 mod counters;
+mod decode;
 mod deletes;
 mod diagnosis;
 pub mod downsample;
@@ -46,6 +48,7 @@ mod open;
 pub mod options;
 mod pack;
 mod parallel;
+mod pick;
 pub mod plan;
 mod ranked;
 mod retention;
@@ -59,6 +62,7 @@ mod source;
 pub mod stats;
 mod syncer;
 pub mod table;
+mod tally;
 pub(crate) mod validate;
 pub mod verify;
 mod worth;
@@ -77,5 +81,6 @@ pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
 pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats};
 pub use table::{Db, PACKED_ROWS, Snapshot, Table};
+pub use tally::Explanation;
 pub use verify::{Progress, VerifyReport};
 pub use write::Receipt;

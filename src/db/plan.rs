@@ -4,20 +4,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::batch::{Column, Data};
+use crate::base::predicate::{Filter, Input, Predicate};
 use crate::base::schema::{ColumnDef, DataType};
 use crate::base::time::TimeUnit;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
 use crate::db::deletes::{Delete, RowFilter, may_hold, memtable_rows};
+use crate::db::pick::Picker;
 use crate::db::segment::{Place, Segment};
 use crate::db::sorted::{Pieces, sort_pieces};
 use crate::db::source::{Besides, Part, Source, Wanted};
+use crate::db::tally::{Counting, Tally, count};
 use crate::error::{Error, Result};
 use crate::format::key::{KeyColumns, KeyValue};
 use crate::index::Span;
 
 /// Which rows and columns to read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScanSpec {
     /// Least time, in the table's unit.
     pub start: Option<i64>,
@@ -30,6 +33,10 @@ pub struct ScanSpec {
     pub limit: Option<u64>,
     /// Only rows of this key, as [`Table::key`](crate::Table::key) makes it.
     pub key: Option<Key>,
+    /// Only rows for which this is true. It may be about columns that are not in the result.
+    pub filter: Option<Predicate>,
+    /// The newest row first: the rows of the other direction, the last of them first.
+    pub reverse: bool,
 }
 
 /// One key of a table: a value for each of its key columns, as bytes that sort like keys.
@@ -44,9 +51,6 @@ impl ScanSpec {
         Self { start: Some(start), end: end.checked_add(1), ..Self::default() }
     }
 }
-
-/// Rows decoded at a time where only their number is wanted.
-const COUNT_ROWS: usize = 65_536;
 
 /// A column of a scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +102,9 @@ pub(crate) struct Plan {
     start: i64,
     end: Option<i64>,
     key: Option<Arc<KeyValue>>,
+    filter: Option<Arc<Filter>>,
+    reverse: bool,
+    tally: Counting,
     /// Rows to leave out at the front, and rows to give then.
     pub(crate) skip: u64,
     pub(crate) limit: u64,
@@ -115,16 +122,24 @@ impl Plan {
         spec: &ScanSpec,
     ) -> Result<Self> {
         let columns = result_columns(&table, spec.columns.as_deref())?;
-        let (wanted, fields) = wanted_columns(&table, &columns);
+        let filter = spec.filter.as_ref().map(|filter| Filter::new(filter, &table.def.spec));
+        let filter = filter.transpose()?.map(Arc::new);
+        let (first, last) = filter.as_ref().map_or((i64::MIN, i64::MAX), |filter| filter.times());
+        let (start, end) = (spec.start.unwrap_or(i64::MIN).max(first), last.checked_add(1));
+        let end = spec.end.map_or(end, |given| Some(end.map_or(given, |end| end.min(given))));
+        let (wanted, fields) = wanted_columns(&table, &columns, filter.as_ref(), &None);
         let key = spec.key.as_ref().map(|key| KeyColumns::of(&table.def.spec).decode(&key.0));
         let key = key.transpose().map_err(|_| Error::invalid("the key is of another table"))?;
         Ok(Self {
             table,
             visible,
             core,
-            start: spec.start.unwrap_or(i64::MIN),
-            end: spec.end,
+            start,
+            end,
             key: key.map(Arc::new),
+            filter,
+            reverse: spec.reverse,
+            tally: None,
             skip: 0,
             limit: spec.limit.unwrap_or(u64::MAX),
             columns,
@@ -164,8 +179,19 @@ impl Plan {
 
     /// The same rows, with these columns of the table.
     pub(crate) fn reading(&self, columns: Vec<ScanColumn>) -> Self {
-        let (wanted, fields) = wanted_columns(&self.table, &columns);
+        let (wanted, fields) = self.wanted_of(&columns);
         Self { columns, wanted: Arc::new(wanted), fields, ..self.clone() }
+    }
+
+    fn wanted_of(&self, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
+        wanted_columns(&self.table, columns, self.filter.as_ref(), &self.tally)
+    }
+
+    /// The same, counting what it does.
+    pub(crate) fn counted(&self, tally: &Arc<Tally>) -> Self {
+        let tally = Some(Arc::clone(tally));
+        let wanted = Wanted { tally: tally.clone(), ..(*self.wanted).clone() };
+        Self { tally, wanted: Arc::new(wanted), ..self.clone() }
     }
 
     /// How many rows the result has.
@@ -181,33 +207,16 @@ impl Plan {
     pub(crate) fn count(&self, start: i64) -> Result<u64> {
         let pieces = self.memtable_pieces(start);
         let (mut count, mut sources) = (0, self.segment_sources(start));
-        match self.key {
-            None => count += pieces.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>(),
-            Some(_) => sources.extend(self.memtable_source(&pieces, &self.keys_alone())),
+        // Nothing but the columns that rows are told apart by.
+        let wanted = self.wanted_of(&[]).0;
+        match (&self.key, &self.filter) {
+            (None, None) => count += pieces.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>(),
+            _ => sources.extend(self.memtable_source(&pieces, &wanted)),
         }
-        let wanted = self.keys_alone();
         for mut source in sources {
-            count += match source.remaining(&wanted, &self.place())? {
-                Some(rows) => rows as u64,
-                None => self.count_decoded(source)?,
-            };
+            count += source.count(&wanted, &self.place())?;
         }
         Ok(count)
-    }
-
-    fn count_decoded(&self, mut source: Source) -> Result<u64> {
-        let (mut count, wanted) = (0, self.keys_alone());
-        while let Some(part) =
-            source.next(COUNT_ROWS, &wanted, Besides::default(), &self.place())?
-        {
-            count += part.rows as u64;
-        }
-        Ok(count)
-    }
-
-    /// What counting has to read.
-    fn keys_alone(&self) -> Wanted {
-        wanted_columns(&self.table, &[]).0
     }
 
     /// Segments with rows in the range that may be wanted, and the deletes that concern each.
@@ -247,6 +256,9 @@ impl Plan {
             return None;
         }
         let types = self.table.types();
+        count(&self.tally, |tally| {
+            tally.memory_rows.add(pieces.iter().map(|(_, rows)| rows.len()).sum());
+        });
         let rows = sort_pieces(pieces, &types, &wanted.positions, &wanted.key);
         Some(Source::memtable(rows, self.filter()))
     }
@@ -255,21 +267,25 @@ impl Plan {
         RowFilter { key: self.key.clone(), deletes: vec![] }
     }
 
-    /// All runs with rows in the range, by least time, and which of them overlap.
+    /// All runs with rows in the range, in the order of reading, and which of them overlap.
     pub(crate) fn sources(&self) -> VecDeque<Source> {
+        count(&self.tally, |tally| tally.segments.add(self.table.segments.len()));
         let mut sources = self.segment_sources(self.start);
         sources.extend(self.memtable_source(&self.memtable_pieces(self.start), &self.wanted));
-        sources.sort_by_key(|source| source.min_ts);
+        if self.reverse {
+            sources = sources.into_iter().map(Source::backwards).collect();
+        }
+        sources.sort_by_key(|source| source.begin);
         let mut reach: Option<(usize, i64)> = None;
         for index in 0..sources.len() {
-            let (min_ts, max_ts) = (sources[index].min_ts, sources[index].max_ts);
+            let (begin, end) = (sources[index].begin, sources[index].end);
             reach = match reach {
-                Some((widest, max)) if min_ts <= max => {
+                Some((widest, last)) if begin <= last => {
                     sources[index].overlaps = true;
                     sources[widest].overlaps = true;
-                    Some(if max_ts > max { (index, max_ts) } else { (widest, max) })
+                    Some(if end > last { (index, end) } else { (widest, last) })
                 }
-                _ => Some((index, max_ts)),
+                _ => Some((index, end)),
             };
         }
         sources.into()
@@ -299,7 +315,12 @@ fn result_columns(table: &TableView, names: Option<&[String]>) -> Result<Vec<Sca
     Ok(columns)
 }
 
-fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
+fn wanted_columns(
+    table: &TableView,
+    columns: &[ScanColumn],
+    filter: Option<&Arc<Filter>>,
+    tally: &Counting,
+) -> (Wanted, Vec<Field>) {
     let spec = &table.def.spec;
     let (mut positions, mut fields) = (Vec::new(), Vec::new());
     for column in columns {
@@ -311,15 +332,25 @@ fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Fie
             }
         });
     }
-    let key = KeyColumns::of(spec);
-    for position in key.positions() {
-        if !positions.contains(&position) {
-            positions.push(position);
+    let (key, shown) = (KeyColumns::of(spec), positions.len());
+    let mut also = |more: &mut dyn Iterator<Item = usize>| {
+        for position in more {
+            if !positions.contains(&position) {
+                positions.push(position);
+            }
         }
-    }
+        positions.len()
+    };
+    let keyed = also(&mut key.positions());
+    let picker = filter.map(|filter| Picker::new(Arc::clone(filter), &spec.columns));
+    also(&mut filter.iter().flat_map(|filter| filter.inputs()).filter_map(|input| match input {
+        Input::Time => None,
+        Input::Value(position, _) => Some(*position),
+    }));
     let key = key.among(&positions);
     let columns = positions.iter().map(|&position| spec.columns[position].clone()).collect();
-    (Wanted { columns, positions, key }, fields)
+    let tally = tally.clone();
+    (Wanted { columns, positions, key, shown, keyed, picker, tally }, fields)
 }
 
 impl Plan {

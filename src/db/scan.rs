@@ -9,10 +9,13 @@ use crate::db::catalog::TableView;
 use crate::db::core::Core;
 use crate::db::downsample::{Downsample, DownsampleBatches, DownsampleSpec};
 use crate::db::plan::{Plan, ScanColumn};
+use crate::db::tally::{Explanation, Tally};
 use crate::error::Result;
 
 /// Rows of a piece that is reduced to aggregates.
 const AGGREGATE_ROWS: usize = 65_536;
+/// Rows of a piece that is read to be counted.
+const EXPLAIN_ROWS: usize = 1 << 20;
 
 /// Rows of a table, or buckets of them, as of the moment the scan was made. It can be read many
 /// times, until the database is closed; it keeps the database open as its handles do.
@@ -77,6 +80,24 @@ impl Scan {
             Rows::Table(plan) => plan.result_rows(),
             Rows::Downsample(downsample) => downsample.count(),
         }
+    }
+
+    /// What reading it costs: reads all of it once, as [`Scan::batches`] would, throws the rows
+    /// away, and tells what was looked at, skipped, decoded, answered from statistics and copied.
+    pub fn explain(&self) -> Result<Explanation> {
+        self.check_open()?;
+        let tally = Arc::new(Tally::default());
+        let counted = match &self.0 {
+            Rows::Table(plan) => Rows::Table(Arc::new(plan.counted(&tally))),
+            Rows::Downsample(downsample) => Rows::Downsample(Arc::new(downsample.counted(&tally))),
+        };
+        let scan = Self(counted);
+        for piece in scan.batches(EXPLAIN_ROWS)? {
+            let first = scan.columns().first().map(ScanColumn::stored);
+            tally.rows.add(first.map_or(0, |ty| piece.as_ref().map_or(0, |p| p[0].len(ty))));
+            piece?;
+        }
+        Ok(tally.explanation())
     }
 
     /// What the values of columns come to, over all rows of the scan. Reads these columns only.
