@@ -11,6 +11,7 @@ use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
+use crate::db::digest::{Ask, Digest, Stretch};
 use crate::db::plan::Plan;
 use crate::db::source::{Besides, Part, Source};
 use crate::db::tally::count;
@@ -82,8 +83,8 @@ impl TableBatches {
                 None => continue,
             };
             let rows = piece.0;
-            // Large pieces are handed on as they are, small ones put together.
-            if self.out_rows == 0 && rows >= self.rows / 4 {
+            // Large pieces are handed on as they are, and so is the last; small ones are put together.
+            if self.out_rows == 0 && (rows >= self.rows / 4 || self.is_last()) {
                 return Ok(Some(piece.1));
             }
             let types = self.plan.types();
@@ -93,6 +94,58 @@ impl TableBatches {
             }
         }
         Ok(self.flush_out())
+    }
+
+    /// True if nothing comes after the piece that was read last.
+    fn is_last(&self) -> bool {
+        let more = self.alone.as_ref().is_some_and(|source| !source.is_used_up());
+        !more && self.pending.is_empty() && self.merge.peek().is_none()
+    }
+
+    /// The next rows for aggregates, of whole vectors no more than what is known of them, if that
+    /// is all that is asked. `same` tells whether times from the first to the second belong
+    /// together. Rows alone come as one stretch.
+    pub(crate) fn next_digest(
+        &mut self,
+        ask: Option<&Ask>,
+        same: &mut dyn FnMut(i64, i64) -> bool,
+    ) -> Result<Option<Digest>> {
+        let all = self.skip == 0 && self.left == u64::MAX;
+        while let Some(ask) = ask.filter(|_| all && !self.failed)
+            && self.merge.peek().is_none()
+        {
+            self.plan.core.check_open()?;
+            if self.out_rows > 0 {
+                return Ok(self.flush_out().map(|columns| self.as_digest(columns)));
+            }
+            if self.alone.is_none() {
+                let Some(source) = self.pending.pop_front_if(|source| !source.overlaps) else {
+                    break;
+                };
+                self.alone = Some(source);
+            }
+            let (plan, Some(source)) = (&self.plan, &mut self.alone) else { break };
+            let place = plan.place();
+            if !source.may_be_digested(&plan.wanted, &place)? {
+                break;
+            }
+            let ts = plan.besides().ts;
+            match source.digest(&plan.wanted, ts, ask, same, &place)? {
+                None => self.alone = None,
+                Some((digest, part)) => {
+                    let columns = plan.project(&part, 0, part.rows);
+                    return Ok(Some(Digest { columns, ..digest }));
+                }
+            }
+        }
+        Ok(self.next().transpose()?.map(|columns| self.as_digest(columns)))
+    }
+
+    fn as_digest(&self, columns: Vec<Column>) -> Digest {
+        let types = self.plan.types();
+        let first = columns.first().zip(types.first());
+        let rows = first.map_or(0, |(column, ty)| column.len(*ty));
+        Digest { stretches: vec![Stretch::Rows(0..rows)], vectors: None, columns }
     }
 
     fn is_full(&self) -> bool {

@@ -15,7 +15,7 @@
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
 //! - `scan`, `plan`, `source`, `batches`, `extent`: the way out; `pick`: the rows that a filter keeps;
-//!   `decode`: of segments to columns; `tally`: what it cost; `aggregate` and `downsample`: what rows
+//!   `decode`: of segments to columns; `digest`: what statistics answer for; `tally`: what it cost; `aggregate` and `downsample`: what rows
 //!   come to
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
@@ -37,6 +37,7 @@ mod counters;
 mod decode;
 mod deletes;
 mod diagnosis;
+mod digest;
 pub mod downsample;
 mod extent;
 mod flush;

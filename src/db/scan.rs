@@ -7,6 +7,7 @@ use crate::db::aggregate::{self, Aggregate, Summary};
 use crate::db::batches::TableBatches;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
+use crate::db::digest::{Ask, Digest, Stretch};
 use crate::db::downsample::{Downsample, DownsampleBatches, DownsampleSpec};
 use crate::db::plan::{Plan, ScanColumn};
 use crate::db::tally::{Explanation, Tally};
@@ -100,6 +101,25 @@ impl Scan {
         Ok(tally.explanation())
     }
 
+    /// The same of [`Scan::aggregate`].
+    pub fn explain_aggregate(&self, wanted: &[(String, Vec<Aggregate>)]) -> Result<Explanation> {
+        self.check_open()?;
+        let (scan, tally) = self.counted();
+        scan.aggregate(wanted)?;
+        Ok(tally.explanation())
+    }
+
+    fn counted(&self) -> (Self, Arc<Tally>) {
+        let tally = Arc::new(Tally::default());
+        let rows = match &self.0 {
+            Rows::Table(plan) => Rows::Table(Arc::new(plan.counted(&tally))),
+            Rows::Downsample(downsample) => {
+                Rows::Downsample(Arc::new(downsample.counted(&tally)))
+            }
+        };
+        (Self(rows), tally)
+    }
+
     /// What the values of columns come to, over all rows of the scan. Reads these columns only.
     ///
     /// ```
@@ -133,11 +153,25 @@ impl Scan {
         if inputs.is_empty() {
             return Summary::of(&inputs, std::iter::empty());
         }
-        let scan = match &self.0 {
-            Rows::Table(plan) => Self(Rows::Table(Arc::new(plan.reading(read)))),
-            Rows::Downsample(_) => self.clone(),
-        };
-        Summary::of(&inputs, scan.batches(AGGREGATE_ROWS)?)
+        match &self.0 {
+            Rows::Table(plan) => {
+                let ask = Ask::new(&inputs, &read);
+                let plan = Arc::new(plan.reading(read));
+                let mut pieces = TableBatches::new(plan, AGGREGATE_ROWS)?;
+                let next = || pieces.next_digest(ask.as_ref(), &mut |_, _| true).transpose();
+                Summary::of(&inputs, std::iter::from_fn(next))
+            }
+            Rows::Downsample(downsample) => {
+                let first = downsample.columns.first().map(ScanColumn::stored);
+                let whole = |columns: Vec<Column>| {
+                    let rows = columns.first().zip(first).map_or(0, |(c, ty)| c.len(ty));
+                    let stretches = vec![Stretch::Rows(0..rows)];
+                    Digest { stretches, vectors: None, columns }
+                };
+                let pieces = self.batches(AGGREGATE_ROWS)?.map(|piece| piece.map(whole));
+                Summary::of(&inputs, pieces)
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::base::schema::ColumnDef;
 use crate::db::clustered::Clustered;
 use crate::db::decode::Mapped;
 use crate::db::deletes::{Delete, RowFilter, subtract};
+use crate::db::digest::{Ask, Digest, divide};
 use crate::db::pick::Picker;
 use crate::db::segment::{Place, Segment};
 use crate::db::tally::{Counting, count};
@@ -258,6 +259,38 @@ impl Source {
         Ok(None)
     }
 
+    /// True if statistics may answer for its rows: they stand in one segment, in order, and nothing
+    /// but the filter of the scan leaves any out.
+    pub(crate) fn may_be_digested(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<bool> {
+        if self.overlaps || self.reverse {
+            return Ok(false);
+        }
+        self.open(wanted, at)?;
+        Ok(self.filter.is_empty() && matches!(self.kind, Kind::Segment(..)))
+    }
+
+    /// The next rows, as far as statistics do not answer for them; `None` at the end.
+    pub(crate) fn digest(
+        &mut self,
+        wanted: &Wanted,
+        ts: bool,
+        ask: &Ask,
+        same: &mut dyn FnMut(i64, i64) -> bool,
+        at: &Place<'_>,
+    ) -> Result<Option<(Digest, Part)>> {
+        let Some(rows) = self.next_rows(COUNT_ROWS) else { return Ok(None) };
+        let Kind::Segment(segment, footer, extent) = &self.kind else { return Ok(None) };
+        let mapped = Mapped { entry: &segment.entry, footer, extent };
+        digested(mapped, wanted, ts, rows, ask, same)
+            .map(Some)
+            .map_err(|bad| segment.damage(at.path, bad))
+    }
+
+    /// True once all rows were read.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.rest.is_empty() && !matches!(self.kind, Kind::Closed(..))
+    }
+
     /// What the filters leave of a part; `None` if that is nothing.
     fn kept(&self, part: Part, wanted: &Wanted) -> Option<Part> {
         let part = match wanted.picked(&self.kind, &part) {
@@ -343,7 +376,7 @@ impl Source {
             return Ok(());
         }
         count(&wanted.tally, |tally| {
-            tally.segments_decoded.add(1);
+            tally.segments_opened.add(1);
             tally.blocks.add(footer.blocks());
         });
         self.filter.deletes.extend(deletes.iter().filter(|delete| delete.key.is_some()).cloned());
@@ -381,6 +414,33 @@ fn memory_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part {
         key: wanted.key.clone(),
         reverse: false,
     }
+}
+
+fn digested(
+    segment: Mapped<'_>,
+    wanted: &Wanted,
+    ts: bool,
+    rows: Range<usize>,
+    ask: &Ask,
+    same: &mut dyn FnMut(i64, i64) -> bool,
+) -> Result<(Digest, Part), Malformed> {
+    let tally = &wanted.tally;
+    let picked = match &wanted.picker {
+        Some(picker) => picker.rows(segment, rows, tally)?,
+        None => Rows::runs(segment.footer, rows),
+    };
+    let (stretches, vectors, rows) = divide(segment, &picked, ask, same)?;
+    count(tally, |tally| {
+        tally.blocks_decoded.add(rows.len());
+        tally.blocks_answered.add(picked.len().saturating_sub(rows.len()));
+        tally.segments_answered.add(usize::from(rows.is_empty() && !picked.is_empty()));
+    });
+    let len = rows.iter().map(Rows::len).sum();
+    let ts = ts.then(|| segment.times(&rows, tally)).transpose()?;
+    let columns = segment.columns(wanted.columns[..wanted.shown].iter(), &rows, tally)?;
+    let (key, seq) = (wanted.key.clone(), None);
+    let part = Part { rows: len, ts, seq, columns, key, reverse: false };
+    Ok((Digest { stretches, vectors, columns: vec![] }, part))
 }
 
 /// The first `columns` of those wanted, of the rows that the filter keeps.

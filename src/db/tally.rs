@@ -40,7 +40,8 @@ pub struct Explanation {
 pub(crate) struct Tally {
     pub(crate) rows: Count,
     pub(crate) segments: Count,
-    pub(crate) segments_decoded: Count,
+    /// Segments that were looked into, those that statistics answered for among them.
+    pub(crate) segments_opened: Count,
     pub(crate) segments_answered: Count,
     pub(crate) blocks: Count,
     pub(crate) blocks_decoded: Count,
@@ -69,15 +70,15 @@ impl Tally {
     /// What was counted so far.
     pub(crate) fn explanation(&self) -> Explanation {
         let (segments, blocks) = (self.segments.get(), self.blocks.get());
-        let (segments_decoded, blocks_decoded) =
-            (self.segments_decoded.get(), self.blocks_decoded.get());
+        let (opened, blocks_decoded) =
+            (self.segments_opened.get(), self.blocks_decoded.get());
         let segments_from_statistics = self.segments_answered.get();
         let blocks_from_statistics = self.blocks_answered.get();
         Explanation {
             rows: self.rows.get(),
             segments,
-            segments_skipped: segments.saturating_sub(segments_decoded + segments_from_statistics),
-            segments_decoded,
+            segments_skipped: segments.saturating_sub(opened),
+            segments_decoded: opened.saturating_sub(segments_from_statistics),
             segments_from_statistics,
             blocks,
             blocks_skipped: blocks.saturating_sub(blocks_decoded + blocks_from_statistics),

@@ -117,7 +117,9 @@ impl Column {
 impl Column {
     /// NumPy's scalars leave comparisons with a column to the column.
     #[classattr]
-    const __array_ufunc__: Option<bool> = None;
+    fn __array_ufunc__() -> Option<bool> {
+        None
+    }
 
     /// The column's name.
     #[getter]
