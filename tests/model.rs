@@ -7,7 +7,9 @@ mod common;
 
 use chronolite::{Db, Durability, Predicate, ScanSpec, Table};
 use common::work::Work;
-use common::{Cell, Row, TABLES, content, figures, full, inspect, open, rows_of, seed, size, value};
+use common::{
+    Cell, Row, TABLES, content, figures, full, inspect, open, rows_of, seed, size, value,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -133,7 +135,8 @@ fn filtered(
     rows: &[Row],
     limit: usize,
 ) -> Result<(), TestCaseError> {
-    let float = |cell: &Cell| if let Cell::F64(bits) = cell { Some(f64::from_bits(*bits)) } else { None };
+    let float =
+        |cell: &Cell| if let Cell::F64(bits) = cell { Some(f64::from_bits(*bits)) } else { None };
     let least = rows.get(rows.len() / 2).map_or(0, |row| row.ts);
     let texts = [
         format!("id > {} and id <= {}", limit, limit * 2),
@@ -153,7 +156,9 @@ fn filtered(
                 (0, _) => id > n && id <= n * 2,
                 (1, _) => row.ts >= least || id == 3,
                 (2, _) => ![1, 2, n].contains(&id),
-                (_, "plain") => row.cells[1] == Cell::Null || float(&row.cells[1]).is_some_and(|v| v >= 2.5),
+                (_, "plain") => {
+                    row.cells[1] == Cell::Null || float(&row.cells[1]).is_some_and(|v| v >= 2.5)
+                }
                 (_, "texts") => {
                     row.cells[1] == Cell::Text("on".into()) && row.cells[3] == Cell::Bool(false)
                 }
@@ -180,7 +185,8 @@ fn filtered(
             prop_assert_eq!(&rows_of(table, &few).unwrap()[..], first);
         }
     }
-    let mut backwards = rows_of(table, &table.scan(ScanSpec { reverse: true, ..spec.clone() }).unwrap()).unwrap();
+    let mut backwards =
+        rows_of(table, &table.scan(ScanSpec { reverse: true, ..spec.clone() }).unwrap()).unwrap();
     backwards.reverse();
     prop_assert_eq!(&backwards[..], rows);
     Ok(())

@@ -1091,19 +1091,23 @@ class Scan:
         3
         """
 
-    def explain(self) -> dict[str, Any]:
+    def explain(self, *, aggregates: _Aggregates | None = None) -> dict[str, Any]:
         """What the scan costs: it is read once, and counted what was looked at, skipped, decoded,
         answered from statistics and copied.
 
         It reads all that ``batches()`` would, and throws the rows away: what it tells is what
         happened, not what was meant to. It takes as long as that.
 
+        Args:
+            aggregates: Tell what ``aggregate`` of these costs instead; ``rows`` is 0 then.
+
         Returns:
             ``rows`` of the result and ``memory_rows`` that were not flushed yet; ``segments`` of
-            the table and ``blocks`` (stretches of about 16,384 rows of the segments that were looked
-            into), each a dict of ``looked_at``, ``skipped``, ``decoded`` and ``from_statistics``;
-            and ``bytes`` of values: ``decoded`` by codecs, ``viewed`` as they lie in the file,
-            ``copied`` once more after that: by a merge or a filter, or to put small pieces together.
+            the table and ``blocks`` (stretches of about 16,384 rows of the segments that were
+            looked into), each a dict of ``looked_at``, ``skipped``, ``decoded`` and
+            ``from_statistics``; and ``bytes`` of values: ``decoded`` by codecs, ``viewed`` as they
+            lie in the file, ``copied`` once more after that: by a merge or a filter, or to put
+            small pieces together.
 
         >>> found = t.scan(where="temp > 25.5").explain()
         >>> found["rows"], found["memory_rows"], found["segments"]["looked_at"]
@@ -1289,13 +1293,13 @@ def col(name: str) -> Column:
 
 @final
 class Column:
-    """A column in a predicate, as ``col`` makes it: compare it, with a value or with another column.
+    """A column in a predicate, as ``col`` makes it: compare it, with a value or another column.
 
-    ``==``, ``!=``, ``<``, ``<=``, ``>`` and ``>=`` make a predicate. Values are bools, numbers, text,
-    bytes and times. A column of bools is a predicate by itself.
+    ``==``, ``!=``, ``<``, ``<=``, ``>`` and ``>=`` make a predicate. Values are bools, numbers,
+    text, bytes and times. A column of bools is a predicate by itself.
 
-    >>> cl.col("temp") >= 25.5
-    <chronolite.Predicate temp >= 25.5>
+    >>> cl.col("temp") == 25.5
+    <chronolite.Predicate temp == 25.5>
     >>> t.scan(where=cl.col("temp") < cl.col("humidity")).count()
     2
     """
@@ -1354,8 +1358,8 @@ class Column:
 class Predicate:
     """Which rows are wanted: what ``where`` takes. ``&``, ``|`` and ``~`` put predicates together.
 
-    It has no truth value: ``and``, ``or`` and ``not`` of Python raise ``TypeError``. ``str()`` is the
-    text that ``where`` takes for the same.
+    It has no truth value: ``and``, ``or`` and ``not`` of Python raise ``TypeError``. ``str()`` is
+    the text that ``where`` takes for the same.
 
     >>> str((cl.col("temp") > 25.5) | ~cl.col("site").isin(["a", "it's"]))
     "temp > 25.5 or not site in ('a', 'it''s')"

@@ -15,14 +15,14 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
 
 from chronolite._core import Column, Predicate, col
 from chronolite._errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pyarrow as pa
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "equal": operator.eq,
@@ -44,6 +44,12 @@ _TURNED = {
 _MATCH, _SKIP, _EMIT_NULL = 0, 1, 2
 
 
+def _known(truth: bool | None) -> Predicate:
+    """The same for every row; None is unknown."""
+    made: Predicate = Predicate._known(truth)  # type: ignore[attr-defined]
+    return made
+
+
 class _Literal:
     """A value, which is no part of a predicate by itself."""
 
@@ -57,18 +63,17 @@ def convert(expression: Any) -> Predicate:
     Raises:
         InvalidInputError: It has a function that predicates do not have.
     """
-    import pyarrow as pa
-
     _, (buffer, *_) = expression.__reduce__()
     batch = pa.ipc.open_file(buffer).get_batch(0)
-    made = _read(iter(_metadata(batch.schema)), batch)
+    made: Any = _read(iter(_metadata(batch.schema)), batch)
     if isinstance(made, _Literal):
         if made.value is None or isinstance(made.value, bool):
-            return Predicate._known(made.value)  # type: ignore[attr-defined]
+            return _known(made.value)
         raise InvalidInputError(f"where: the value {made.value!r} alone is no comparison")
     if isinstance(made, Column):
         return ~~made
-    return made
+    predicate: Predicate = made
+    return predicate
 
 
 def _read(pairs: Iterator[tuple[str, str]], batch: pa.RecordBatch) -> Any:
@@ -118,7 +123,7 @@ def _call(name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
 def _compare(name: str, left: Any, right: Any) -> Any:
     values = [side.value if isinstance(side, _Literal) else side for side in (left, right)]
     if any(value is None for value in values):
-        return Predicate._known(None)  # type: ignore[attr-defined]
+        return _known(None)
     columns = [side for side in (left, right) if isinstance(side, Column)]
     if not columns or any(isinstance(side, Predicate) for side in values):
         raise InvalidInputError(f"where: {name} compares a column with a value or a column")
@@ -127,18 +132,16 @@ def _compare(name: str, left: Any, right: Any) -> Any:
     return _COMPARISONS[name](*values)
 
 
-def _truth(part: Any) -> Predicate | Column:
+def _truth(part: Predicate | Column | _Literal) -> Predicate | Column:
     if isinstance(part, _Literal):
         if part.value is None or isinstance(part.value, bool):
-            return Predicate._known(part.value)  # type: ignore[attr-defined]
+            return _known(part.value)
         raise InvalidInputError(f"where: the value {part.value!r} is neither true nor false")
     return part
 
 
 def _is_in(column: Column, options: dict[str, Any]) -> Predicate:
     """As Arrow means it: a null is in a list that has one, and so is NaN."""
-    import pyarrow as pa
-
     values = options.get("value_set")
     found = [_value(pa.scalar(value)) for value in values] if isinstance(values, list) else []
     behaviour = options.get("null_matching_behavior")
@@ -160,8 +163,6 @@ def _is_in(column: Column, options: dict[str, Any]) -> Predicate:
 
 def _value(scalar: Any) -> Any:
     """The value of an Arrow scalar as `col` compares with it."""
-    import pyarrow as pa
-
     if not scalar.is_valid:
         return None
     if pa.types.is_timestamp(scalar.type):
@@ -196,13 +197,15 @@ def _metadata(schema: pa.Schema) -> list[tuple[str, str]]:
 
     def number() -> int:
         nonlocal at
-        at, found = at + 4, struct.unpack("=i", ctypes.string_at(at, 4))[0]
+        found: int = struct.unpack("=i", ctypes.string_at(at, 4))[0]
+        at += 4
         return found
 
     def text() -> str:
         nonlocal at
         length = number()
-        at, found = at + length, ctypes.string_at(at, length)
+        found = ctypes.string_at(at, length)
+        at += length
         return found.decode()
 
     return [(text(), text()) for _ in range(number())]

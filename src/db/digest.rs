@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::base::batch::Column;
-use crate::base::schema::ColumnDef;
+use crate::base::schema::{ColumnDef, DataType};
 use crate::codec::VECTOR_ROWS;
 use crate::db::aggregate::{Aggregate, Input};
 use crate::db::decode::Mapped;
@@ -63,6 +63,10 @@ impl Ask {
         for asked in &self.columns {
             let id = asked.column.as_ref().map_or(TIME_ID, |def| def.id);
             let index = footer.column(id);
+            let ty = asked.column.as_ref().map_or(DataType::I64, |def| def.ty);
+            if index.is_some_and(|index| index.ty != ty) {
+                return Err(Malformed { what: "type of a column", at: 0 });
+            }
             let absent = index.is_none_or(|index| index.nulls == footer.rows);
             let nulls = index.map_or(0, |index| index.nulls);
             let nans = index.map_or(0, |index| index.nans);

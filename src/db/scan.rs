@@ -113,9 +113,7 @@ impl Scan {
         let tally = Arc::new(Tally::default());
         let rows = match &self.0 {
             Rows::Table(plan) => Rows::Table(Arc::new(plan.counted(&tally))),
-            Rows::Downsample(downsample) => {
-                Rows::Downsample(Arc::new(downsample.counted(&tally)))
-            }
+            Rows::Downsample(downsample) => Rows::Downsample(Arc::new(downsample.counted(&tally))),
         };
         (Self(rows), tally)
     }

@@ -29,6 +29,8 @@ use crate::index::merge::Head;
 
 /// Rows looked at in one go where only their number is wanted.
 const COUNT_ROWS: usize = 1 << 20;
+/// Values that may be decoded in one go for aggregates.
+const DIGEST_VALUES: usize = 1 << 23;
 
 /// Which columns a scan reads, the key among them, and which rows.
 #[derive(Debug, Clone)]
@@ -278,7 +280,9 @@ impl Source {
         same: &mut dyn FnMut(i64, i64) -> bool,
         at: &Place<'_>,
     ) -> Result<Option<(Digest, Part)>> {
-        let Some(rows) = self.next_rows(COUNT_ROWS) else { return Ok(None) };
+        // Where statistics do not answer, all of it is decoded.
+        let most = (DIGEST_VALUES / wanted.shown.max(1)).clamp(1 << 16, COUNT_ROWS);
+        let Some(rows) = self.next_rows(most) else { return Ok(None) };
         let Kind::Segment(segment, footer, extent) = &self.kind else { return Ok(None) };
         let mapped = Mapped { entry: &segment.entry, footer, extent };
         digested(mapped, wanted, ts, rows, ask, same)

@@ -70,8 +70,7 @@ impl Tally {
     /// What was counted so far.
     pub(crate) fn explanation(&self) -> Explanation {
         let (segments, blocks) = (self.segments.get(), self.blocks.get());
-        let (opened, blocks_decoded) =
-            (self.segments_opened.get(), self.blocks_decoded.get());
+        let (opened, blocks_decoded) = (self.segments_opened.get(), self.blocks_decoded.get());
         let segments_from_statistics = self.segments_answered.get();
         let blocks_from_statistics = self.blocks_answered.get();
         Explanation {

@@ -10,7 +10,7 @@ use super::{rows, timestamps};
 use crate::base::predicate::{Compare, Literal, Name, Operand, Predicate as Base};
 use crate::base::value::Value;
 
-/// A column in a predicate, as `col` makes it: compare it, with a value or with another column.
+/// A column in a predicate, as `col` makes it: compare it, with a value or another column.
 #[pyclass(frozen, module = "chronolite")]
 pub(super) struct Column {
     name: String,

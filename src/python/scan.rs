@@ -121,8 +121,18 @@ impl Scan {
 
     /// What the scan costs: it is read once, and counted what was looked at, skipped, decoded,
     /// answered from statistics and copied.
-    fn explain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let found = py.detach(|| self.scan.explain())?;
+    #[pyo3(signature = (*, aggregates=None))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        aggregates: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let wanted = aggregates.filter(|given| !given.is_none()).map(aggregate::wanted);
+        let wanted = wanted.transpose()?;
+        let found = py.detach(|| match &wanted {
+            Some(wanted) => self.scan.explain_aggregate(wanted),
+            None => self.scan.explain(),
+        })?;
         explained(py, &found)
     }
 
@@ -201,7 +211,7 @@ impl Scan {
     /// The whole result as raw memory: a list of what `memory::chunk` makes of each chunk.
     fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let out = PyList::empty(py);
-        for chunk in self.chunks(py, usize::MAX)? {
+        for chunk in self.chunks(py, WHOLE_ROWS)? {
             out.append(memory::chunk(py, chunk, self.schema.columns())?)?;
         }
         Ok(out)

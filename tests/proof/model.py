@@ -145,13 +145,16 @@ def predicates(draw, model, depth=2):
         listed = draw(st.lists(values, max_size=4))
         inside = [compared(value) for value in listed]
         # Not `in`, for which a NaN is equal to itself.
-        return column.isin(listed), lambda row: (
-            None if cell(row) is None else any(compared(cell(row)) == value for value in inside)
+        return (
+            column.isin(listed),
+            lambda row: (
+                None if cell(row) is None else any(compared(cell(row)) == value for value in inside)
+            ),
         )
     value, compare = draw(values), COMPARISONS[test]
-    return compare(column, value), lambda row: (
-        None if cell(row) is None else compare(compared(cell(row)), compared(value))
-    )
+    return compare(
+        column, value
+    ), lambda row: None if cell(row) is None else compare(compared(cell(row)), compared(value))
 
 
 class Model:
