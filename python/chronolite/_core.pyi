@@ -1004,7 +1004,9 @@ class Table:
 
                 - ``count``: how many values are not null (of the time column: how many rows); i64
                 - ``sum``: exact for integers (i64, or u64 of unsigned ones and of bools), f64 for
-                  floats, compensated: off by at most about 1.5e-14 times the sum of the magnitudes
+                  floats: up to 1,024 values in eight partial sums, these then with compensation, so
+                  that it is off by at most about 1.5e-14 times the sum of the magnitudes. How the
+                  rows are divided for it depends on how they are stored; the bound does not
                 - ``mean``: f64
                 - ``min``, ``max``: of the column's type; text and bytes compare by their bytes. NaN
                   is passed over; if there is nothing else the result is null

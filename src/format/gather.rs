@@ -239,3 +239,85 @@ pub fn bytes(
     let offsets = OffsetBuffer::new(ScalarBuffer::from(out.offsets));
     Ok(Data::Bytes { offsets, values: Buffer::from_vec(out.values) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::batch::Column;
+    use crate::base::schema::{StoragePolicy, TableSpec};
+    use crate::format::edit::Order;
+    use crate::format::footer::Role;
+    use crate::format::rows::{RowNumbers, SortedRows};
+    use crate::format::segment::{NewSegment, build, read_column, read_footer};
+    use crate::format::spec::TableDef;
+    use proptest::prelude::*;
+
+    const ROWS: usize = 20_000;
+
+    fn segment(storage: StoragePolicy) -> (Footer, Buffer) {
+        let kinds = [DataType::F64, DataType::I16, DataType::Bool, DataType::Utf8];
+        let names = ["f", "i", "b", "s"];
+        let spec = TableSpec::new(names.into_iter().zip(kinds)).storage(storage);
+        let def = TableDef { id: 1, name: "t".into(), spec: spec.into() };
+        let mix = |row: usize| row.wrapping_mul(0x9E37_79B9) >> 7;
+        let columns = vec![
+            Column::from_vec((0..ROWS).map(|row| (mix(row) % 1000) as f64 / 4.0).collect()),
+            Column::from_vec((0..ROWS).map(|row| (mix(row) % 300) as i16).collect::<Vec<i16>>()),
+            Column {
+                data: Data::Bool((0..ROWS).map(|row| mix(row).is_multiple_of(3)).collect()),
+                validity: None,
+            },
+            Column::from_texts((0..ROWS).map(|row| format!("row {}", mix(row) % 50))),
+        ];
+        let ts: Vec<i64> = (0..ROWS as i64).collect();
+        let rows = SortedRows { ts: ts.into(), seq: RowNumbers::Run(1), columns };
+        let new =
+            NewSegment { id: 1, def: &def, salt: 1, as_of_lsn: 1, level: 0, order: Order::Time };
+        let mut extent = vec![];
+        let entry = build(new, &rows, &mut extent);
+        let extent = Buffer::from_vec(extent);
+        (read_footer(&entry, 1, &extent).unwrap(), extent)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn some_rows_are_those_of_the_column(
+            picked in prop::collection::btree_set(0u32..ROWS as u32, 1..300),
+            from in 0usize..ROWS,
+            raw in any::<bool>(),
+        ) {
+            let (footer, extent) =
+                segment(if raw { StoragePolicy::Raw } else { StoragePolicy::Balanced });
+            let mut picked: Vec<u32> = picked.into_iter().collect();
+            picked.extend(from as u32..(from + 1500).min(ROWS) as u32);
+            picked.sort_unstable();
+            picked.dedup();
+            let rows = Rows::of(&footer, &picked);
+            prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), picked.clone());
+            for column in &footer.columns[2..] {
+                let all = read_column(&footer, column, &extent, 0..ROWS).unwrap();
+                let wanted = crate::base::builder::take(&all, column.ty, &picked);
+                let stream = column.stream(Role::Values).unwrap();
+                let data = match column.ty.width() {
+                    Some(width) => {
+                        let mut out = MutableBuffer::from_len_zeroed(picked.len() * width);
+                        let mut rest = out.as_slice_mut();
+                        for rows in &rows {
+                            let (now, later) = rest.split_at_mut(rows.len() * width);
+                            fixed(&footer, (column.ty, width), stream, &extent, rows, now).unwrap();
+                            rest = later;
+                        }
+                        Data::Fixed(out.into())
+                    }
+                    None if column.ty == DataType::Bool => {
+                        Data::Bool(bits(&footer, stream, &extent, &rows).unwrap())
+                    }
+                    None => bytes(&footer, column.ty, stream, &extent, &rows).unwrap(),
+                };
+                let found = Column { data, validity: None };
+                prop_assert!(found.same_as(&wanted, column.ty), "{}", column.ty);
+            }
+        }
+    }
+}

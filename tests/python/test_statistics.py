@@ -163,7 +163,7 @@ def test_little_is_decoded_for_them(table, request):
         hours = table.downsample("1h", asked).explain()
         assert hours["rows"] == 14
         assert hours["bytes"]["decoded"] <= 14 * 1024 * 16
-        assert hours["blocks"]["from_statistics"] == 0
+        assert hours["blocks"]["from_statistics"] <= 1
     if request.node.callspec.params["table"] == "overlapping":
         assert found["blocks"]["from_statistics"] == 0
     deviations = table.scan().explain(aggregates={"f": "std"})

@@ -35,6 +35,17 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_NODES: usize = 10_000;
 
 /// Which rows are wanted. [`Predicate::parse`] makes one of text.
+///
+/// ```
+/// use chronolite::{Compare, Literal, Predicate};
+///
+/// let warm = Predicate::parse("temp > 24.9 and site = 'a'")?;
+/// assert_eq!(warm.to_string(), "temp > 24.9 and site == 'a'");
+/// let same = Predicate::compare("temp", Compare::Greater, Literal::Float(24.9))
+///     .and(Predicate::compare("site", Compare::Equal, Literal::Text("a".into())));
+/// assert_eq!(warm, same);
+/// # Ok::<(), chronolite::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predicate {
     /// True, false or, if it is `None`, unknown for every row.
