@@ -208,7 +208,8 @@ impl Clustered<'_> {
     fn first_keys(&self, wanted: &Wanted) -> Result<&[Vec<u8>], Malformed> {
         let known = &self.landmarks.blocks;
         if known.get().is_none() {
-            let rows = (0..self.mapped.footer.rows as usize).step_by(self.mapped.footer.block_rows());
+            let rows =
+                (0..self.mapped.footer.rows as usize).step_by(self.mapped.footer.block_rows());
             let keys = self.keys_at(wanted, rows)?;
             return Ok(known.get_or_init(|| keys));
         }
@@ -237,7 +238,8 @@ impl Clustered<'_> {
         rows: impl Iterator<Item = usize>,
     ) -> Result<Vec<Vec<u8>>, Malformed> {
         let key = |row: usize| {
-            let columns = read_wanted(self.mapped.footer, self.mapped.extent, wanted, row..row + 1)?;
+            let columns =
+                read_wanted(self.mapped.footer, self.mapped.extent, wanted, row..row + 1)?;
             let mut bytes = Vec::new();
             wanted.key.encode(&columns, 0, &mut bytes);
             Ok(bytes)

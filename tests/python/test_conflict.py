@@ -441,7 +441,7 @@ def test_runs_that_overlap_backwards_and_filtered(db, rule, key):
     for where, keep in {
         "v < 3": lambda row: row[2] < 3,
         "v >= 10": lambda row: row[2] >= 10,
-        "site != 'b' and ts < 12.5e3": lambda row: row[1] != "b" and row[0] < 12_500,
+        "site != 'b' and ts < 12500": lambda row: row[1] != "b" and row[0] < 12_500,
     }.items():
         kept = [row for row in expected if keep(row)]
         assert rows(t.scan(where=where)) == kept, where
