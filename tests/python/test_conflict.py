@@ -428,7 +428,9 @@ def test_runs_that_overlap_backwards_and_filtered(db, rule, key):
         all_rows += zip(ts.tolist(), names.tolist(), v.tolist(), strict=True)
         if run < 3:
             db.flush()
-    order = sorted(range(len(all_rows)), key=lambda i: (all_rows[i][0], all_rows[i][1] if key else ""))
+    order = sorted(
+        range(len(all_rows)), key=lambda i: (all_rows[i][0], all_rows[i][1] if key else "")
+    )
     expected = [all_rows[i] for i in order]
     if rule != "all":
         one = {}
