@@ -138,7 +138,7 @@ impl Mapped<'_> {
                     _ => Job::Bytes { column, ty: *ty, stream },
                 }),
                 Target::Fixed(stream, width, pages) => {
-                    let mut rest = pages.as_mut();
+                    let mut rest = pages.bytes();
                     for rows in rows {
                         let (out, later) = rest.split_at_mut(rows.len() * *width);
                         let out = Mutex::new(out);

@@ -152,6 +152,9 @@ pub(crate) struct Digest {
     pub(crate) columns: Vec<Column>,
 }
 
+/// Stretches, what is known of vectors, and the rows to decode.
+pub(crate) type Divided = (Vec<Stretch>, Option<Vectors>, Vec<Rows>);
+
 /// Which of some rows of a segment are answered for by statistics, and which are to be decoded.
 /// `same` tells whether all times from the first to the second belong together.
 pub(crate) fn divide(
@@ -159,7 +162,7 @@ pub(crate) fn divide(
     picked: &[Rows],
     ask: &Ask,
     same: &mut dyn FnMut(i64, i64) -> bool,
-) -> Result<(Vec<Stretch>, Option<Vectors>, Vec<Rows>), Malformed> {
+) -> Result<Divided, Malformed> {
     let vectors = ask.known(segment.footer)?;
     let Some(known) = &vectors else {
         let rows = picked.iter().map(Rows::len).sum();
@@ -174,16 +177,14 @@ pub(crate) fn divide(
             _ => stretches.push(Stretch::Rows(from..decoded.len())),
         }
     };
-    for rows in picked {
-        for run in rows.ranges() {
-            for vector in run.start / VECTOR_ROWS..run.end.div_ceil(VECTOR_ROWS) {
-                let whole = vector * VECTOR_ROWS..((vector + 1) * VECTOR_ROWS).min(known.rows);
-                if known.answers(&whole, &run, vector, ask.ends, same) {
-                    stretches.push(Stretch::Vector(vector));
-                } else {
-                    let part = run.start.max(whole.start)..run.end.min(whole.end);
-                    decode(&mut (part.start as u32..part.end as u32), &mut stretches);
-                }
+    for run in Rows::ranges(picked) {
+        for vector in run.start / VECTOR_ROWS..run.end.div_ceil(VECTOR_ROWS) {
+            let whole = vector * VECTOR_ROWS..((vector + 1) * VECTOR_ROWS).min(known.rows);
+            if known.answers(&whole, &run, vector, ask.ends, same) {
+                stretches.push(Stretch::Vector(vector));
+            } else {
+                let part = run.start.max(whole.start)..run.end.min(whole.end);
+                decode(&mut (part.start as u32..part.end as u32), &mut stretches);
             }
         }
     }

@@ -100,15 +100,22 @@ impl Rows {
         Self::of_block(rows)
     }
 
-    /// The ranges that they are, as long as can be.
-    pub fn ranges(&self) -> Vec<Range<usize>> {
-        match self {
-            Self::Run(rows) => vec![rows.clone()],
-            Self::Some(rows) => {
-                let runs = rows.chunk_by(|a, b| a + 1 == *b);
-                runs.map(|run| Self::Some(run.to_vec()).span()).collect()
+    /// The ranges that rows of blocks are, which ascend: as long as can be, also across blocks.
+    pub fn ranges(all: &[Self]) -> Vec<Range<usize>> {
+        let mut ranges: Vec<Range<usize>> = vec![];
+        let mut add = |rows: Range<usize>| match ranges.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => ranges.push(rows),
+        };
+        for rows in all {
+            match rows {
+                Self::Run(rows) => add(rows.clone()),
+                Self::Some(rows) => {
+                    rows.iter().for_each(|&row| add(row as usize..row as usize + 1))
+                }
             }
         }
+        ranges
     }
 }
 
@@ -316,6 +323,40 @@ mod tests {
         let entry = build(new, &rows, &mut extent);
         let extent = Buffer::from_vec(extent);
         (read_footer(&entry, 1, &extent).unwrap(), extent)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn ranges_by_block_are_their_rows(
+            cuts in prop::collection::btree_set(0usize..ROWS, 0..40),
+            dense in any::<bool>(),
+        ) {
+            let (footer, _) = segment(StoragePolicy::Balanced);
+            let cuts: Vec<usize> = cuts.into_iter().collect();
+            let ranges: Vec<Range<usize>> = cuts
+                .windows(2)
+                .enumerate()
+                .filter(|(at, _)| dense || at % 2 == 0)
+                .map(|(_, ends)| ends[0]..ends[1])
+                .collect();
+            let all: Vec<u32> = ranges.iter().cloned().flatten().map(|row| row as u32).collect();
+            let rows = Rows::of_ranges(&footer, &ranges);
+            prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), all.clone());
+            prop_assert_eq!(&rows, &Rows::of(&footer, &all));
+            let again = Rows::ranges(&rows);
+            prop_assert!(again.windows(2).all(|two| two[0].end < two[1].start));
+            prop_assert_eq!(again.into_iter().flatten().collect::<Vec<_>>(),
+                all.iter().map(|row| *row as usize).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn rows_of_a_block_among_others(ours in prop::collection::btree_set(0u32..60, 0..60), others in prop::collection::btree_set(0u32..60, 0..60)) {
+            let both: Vec<u32> = ours.intersection(&others).copied().collect();
+            let of = |rows: std::collections::BTreeSet<u32>| Rows::of_block(rows.into_iter().collect());
+            let found = of(ours).among(&Rows::Some(others.into_iter().collect()));
+            prop_assert_eq!(found.each().collect::<Vec<_>>(), both);
+        }
     }
 
     proptest! {

@@ -42,7 +42,7 @@ impl Pages {
     }
 
     /// The bytes.
-    pub fn as_mut(&mut self) -> &mut [u8] {
+    pub fn bytes(&mut self) -> &mut [u8] {
         match &mut self.0 {
             Kind::Heap(buffer) => buffer.as_slice_mut(),
             Kind::Huge(huge) => &mut huge.map[huge.start..huge.start + huge.len],
@@ -78,10 +78,10 @@ mod tests {
     fn what_is_written_is_what_arrow_sees() {
         for len in [0, 1, 4096, LARGE, LARGE + 8] {
             let mut pages = Pages::new(len);
-            assert!(pages.as_mut().iter().all(|byte| *byte == 0));
-            assert_eq!(pages.as_mut().len(), len);
-            pages.as_mut().fill(7);
-            let at = pages.as_mut().as_ptr();
+            assert!(pages.bytes().iter().all(|byte| *byte == 0));
+            assert_eq!(pages.bytes().len(), len);
+            pages.bytes().fill(7);
+            let at = pages.bytes().as_ptr();
             let buffer = pages.into_buffer();
             assert_eq!((buffer.len(), buffer.as_ptr()), (len, at));
             assert!(buffer.iter().all(|byte| *byte == 7) && (at as usize).is_multiple_of(64));

@@ -428,7 +428,9 @@ def test_runs_that_overlap_backwards_and_filtered(db, rule, key):
         all_rows += zip(ts.tolist(), names.tolist(), v.tolist(), strict=True)
         if run < 3:
             db.flush()
-    order = sorted(range(len(all_rows)), key=lambda i: (all_rows[i][0], all_rows[i][1] if key else ""))
+    order = sorted(
+        range(len(all_rows)), key=lambda i: (all_rows[i][0], all_rows[i][1] if key else "")
+    )
     expected = [all_rows[i] for i in order]
     if rule != "all":
         one = {}
@@ -441,7 +443,7 @@ def test_runs_that_overlap_backwards_and_filtered(db, rule, key):
     for where, keep in {
         "v < 3": lambda row: row[2] < 3,
         "v >= 10": lambda row: row[2] >= 10,
-        "site != 'b' and ts < 12.5e3": lambda row: row[1] != "b" and row[0] < 12_500,
+        "site != 'b' and ts < 12500": lambda row: row[1] != "b" and row[0] < 12_500,
     }.items():
         kept = [row for row in expected if keep(row)]
         assert rows(t.scan(where=where)) == kept, where
