@@ -49,8 +49,9 @@ pub mod nanots;
 mod python;
 pub mod store;
 
-pub use base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};
-pub use db::{Aggregate, DownsampleSpec, Fill, Origin, Summary};
+pub use base::{Batch, Column, Compare, Data, DataType, Literal, Predicate};
+pub use base::{TableSpec, TimeUnit, Value};
+pub use db::{Aggregate, DownsampleSpec, Explanation, Fill, Origin, Summary};
 pub use db::{Db, DbOptions, Durability, Mode, SalvageReport, Scan, ScanSpec, Table, salvage};
 pub use db::{Interrupt, Tail, TailBatch};
 pub use error::{Error, ErrorKind, Result};

@@ -5,9 +5,11 @@
 
 mod common;
 
-use chronolite::{Db, Durability, ScanSpec};
+use chronolite::{Db, Durability, Predicate, ScanSpec, Table};
 use common::work::Work;
-use common::{TABLES, content, figures, full, inspect, is_keyed, open, rows_of, seed, size, value};
+use common::{
+    Cell, Row, TABLES, content, figures, full, inspect, is_keyed, open, rows_of, seed, size, value,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -117,10 +119,76 @@ fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCa
             prop_assert_eq!(scan.count().unwrap(), of_tag.len() as u64);
             prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &of_tag);
         }
-        let scan = table.scan(ScanSpec { limit: Some(limit as u64), ..spec }).unwrap();
+        let scan = table.scan(ScanSpec { limit: Some(limit as u64), ..spec.clone() }).unwrap();
         let least = within.len().min(limit);
         prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], &within[..least]);
+        filtered(&table, &spec, &within, limit)?;
     }
+    Ok(())
+}
+
+/// What filters keep of a range, both ways and not more than `limit` rows of it. The tables differ in
+/// the columns they have.
+fn filtered(
+    table: &Table,
+    spec: &ScanSpec,
+    rows: &[Row],
+    limit: usize,
+) -> Result<(), TestCaseError> {
+    let float =
+        |cell: &Cell| if let Cell::F64(bits) = cell { Some(f64::from_bits(*bits)) } else { None };
+    let least = rows.get(rows.len() / 2).map_or(0, |row| row.ts);
+    let texts = [
+        format!("id > {} and id <= {}", limit, limit * 2),
+        format!("ts >= {least} or id == 3"),
+        format!("not id in (1, 2, {limit})"),
+        match table.name() {
+            "plain" | "first" => "v >= 2.5 or v is null".into(),
+            "texts" => "s == 'on' and not \"on\"".into(),
+            _ => "tag != 'south' and (n < 2000000000 or v is nan)".into(),
+        },
+    ];
+    for (place, text) in texts.iter().enumerate() {
+        let keeps = |row: &&Row| {
+            let Cell::I64(id) = row.cells[0] else { return false };
+            let n = limit as i64;
+            match (place, table.name()) {
+                (0, _) => id > n && id <= n * 2,
+                (1, _) => row.ts >= least || id == 3,
+                (2, _) => ![1, 2, n].contains(&id),
+                (_, "plain" | "first") => {
+                    row.cells[1] == Cell::Null || float(&row.cells[1]).is_some_and(|v| v >= 2.5)
+                }
+                (_, "texts") => {
+                    row.cells[1] == Cell::Text("on".into()) && row.cells[3] == Cell::Bool(false)
+                }
+                _ => {
+                    let few = matches!(row.cells[2], Cell::U32(n) if n < 2_000_000_000);
+                    row.cells[1] != Cell::Text("south".into())
+                        && (few || float(&row.cells[3]).is_some_and(f64::is_nan))
+                }
+            }
+        };
+        let mut kept: Vec<Row> = rows.iter().filter(keeps).cloned().collect();
+        let filter = Some(Predicate::parse(text).unwrap());
+        for reverse in [false, true] {
+            if reverse {
+                kept.reverse();
+            }
+            let all = ScanSpec { filter: filter.clone(), reverse, ..spec.clone() };
+            let scan = table.scan(all.clone()).unwrap();
+            prop_assert_eq!(scan.count().unwrap(), kept.len() as u64, "{}", text);
+            prop_assert_eq!(&rows_of(table, &scan).unwrap(), &kept, "{} {}", text, reverse);
+            prop_assert_eq!(scan.explain().unwrap().rows, kept.len() as u64);
+            let few = table.scan(ScanSpec { limit: Some(limit as u64), ..all }).unwrap();
+            let first = &kept[..kept.len().min(limit)];
+            prop_assert_eq!(&rows_of(table, &few).unwrap()[..], first);
+        }
+    }
+    let mut backwards =
+        rows_of(table, &table.scan(ScanSpec { reverse: true, ..spec.clone() }).unwrap()).unwrap();
+    backwards.reverse();
+    prop_assert_eq!(&backwards[..], rows);
     Ok(())
 }
 

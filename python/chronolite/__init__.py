@@ -11,7 +11,9 @@
 
 from chronolite._core import (
     BatchIterator,
+    Column,
     Db,
+    Predicate,
     RecordBatch,
     Scan,
     Schema,
@@ -19,6 +21,7 @@ from chronolite._core import (
     Table,
     Tail,
     __version__,
+    col,
     salvage,
 )
 from chronolite._errors import (
@@ -43,6 +46,7 @@ __all__ = [
     "BatchIterator",
     "ChronoliteError",
     "ClosedError",
+    "Column",
     "ConflictError",
     "CorruptionError",
     "DatabaseLockedError",
@@ -51,6 +55,7 @@ __all__ = [
     "FormatError",
     "IndeterminateError",
     "InvalidInputError",
+    "Predicate",
     "ReadOnlyError",
     "RecordBatch",
     "ResultOverflowError",
@@ -65,5 +70,6 @@ __all__ = [
     "Tail",
     "VerifyReport",
     "__version__",
+    "col",
     "salvage",
 ]

@@ -25,7 +25,9 @@ from chronolite._report import SalvageReport, VerifyReport
 
 __all__ = [
     "BatchIterator",
+    "Column",
     "Db",
+    "Predicate",
     "RecordBatch",
     "Scan",
     "Schema",
@@ -33,6 +35,7 @@ __all__ = [
     "Table",
     "Tail",
     "__version__",
+    "col",
     "salvage",
 ]
 
@@ -49,6 +52,8 @@ _Aggregate: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "
 _Aggregates: TypeAlias = Mapping[str, _Aggregate | Sequence[_Aggregate]]
 # The value of the only column of a key, one for each column, or by name.
 _Key: TypeAlias = Any
+# Text, what `col` makes, or a pyarrow.compute.Expression.
+_Where: TypeAlias = Any
 _Row: TypeAlias = Sequence[Any] | Mapping[str, Any] | np.ndarray[Any, Any]
 
 class _ArrowSchema(Protocol):
@@ -927,8 +932,10 @@ class Table:
         end: _Time | None = None,
         *,
         columns: Iterable[str] | None = None,
+        where: _Where | None = None,
         key: _Key | None = None,
         limit: int | None = None,
+        reverse: bool = False,
     ) -> Scan:
         """The rows with ``start <= time < end``, in the order of time, as of now.
 
@@ -937,17 +944,38 @@ class Table:
             end: The time to stop before; None is open.
             columns: Names of the columns to read, in this order; None is all of them. The time is
                 always read: first, unless it is named elsewhere.
+            where: Only rows for which this is true: text, ``col("temp") > 24.9``, or an expression
+                of ``pyarrow.compute``. It may be about columns that are not read. Blocks are passed
+                over or taken as a whole where their least and greatest values tell; of the others
+                the columns of ``where`` are decoded first.
+
+                The text has comparisons (``==`` or ``=``, ``!=`` or ``<>``, ``<``, ``<=``, ``>``,
+                ``>=``) of a column with a value or a column, ``in (1, 2)``, ``between 1 and 2``,
+                ``is null``, ``is nan``, a column of bools by itself, ``and``, ``or``, ``not`` and
+                parentheses. Values are numbers, ``inf``, ``nan``, ``true``, ``false``, ``null``,
+                ``'text'`` (``''`` for a quote in it), ``x'00ff'`` for bytes, and ``timestamp
+                '2024-01-01T12:00Z'``; beside the time column a text is a time too. A name that is
+                no word stands in double quotes.
+
+                A comparison with a null is neither true nor false, as in SQL. NaN compares as in
+                IEEE 754 and Arrow: ``temp != 1`` and ``not temp > 1`` keep it. Integers and floats
+                compare exactly.
             key: Only rows of this key: the value of the key's column, a tuple of one for each
                 column of the key, or a dict by name. In a table that was packed, only the blocks
                 of that key are read.
             limit: The greatest number of rows.
+            reverse: The newest row first: exactly the other order. With a ``limit`` little is read.
 
         Raises:
-            InvalidInputError: The table has no key.
-            SchemaError: There is no such column, or the key is not one of the table's.
+            InvalidInputError: The table has no key, or ``where`` is no predicate; the message says
+                at which character of a text.
+            SchemaError: There is no such column, the key is not one of the table's, or ``where``
+                compares what does not compare.
 
         >>> t.scan("2024-01-01", "2024-01-02", columns=["temp"], limit=2).to_numpy()["temp"]
         array([25.5, 25.6])
+        >>> t.scan(where="temp > 25.5 or humidity == 61", reverse=True).to_numpy()["humidity"]
+        array([61., 59.])
         """
 
     def last(self, n: int = 1, *, key: _Key | None = None) -> Scan:
@@ -986,7 +1014,7 @@ class Table:
         end: _Time | None = None,
         *,
         by: str | Iterable[str] = (),
-        where: None = None,
+        where: _Where | None = None,
         origin: Literal["epoch", "start"] | _Time = "epoch",
         tz: str | tzinfo | None = None,
         fill: Literal["null", "previous", "linear"] | float | None = None,
@@ -1006,7 +1034,9 @@ class Table:
 
                 - ``count``: how many values are not null (of the time column: how many rows); i64
                 - ``sum``: exact for integers (i64, or u64 of unsigned ones and of bools), f64 for
-                  floats, compensated: off by at most about 1.5e-14 times the sum of the magnitudes
+                  floats: up to 1,024 values in eight partial sums, these then with compensation, so
+                  that it is off by at most about 1.5e-14 times the sum of the magnitudes. How the
+                  rows are divided for it depends on how they are stored; the bound does not
                 - ``mean``: f64
                 - ``min``, ``max``: of the column's type; text and bytes compare by their bytes. NaN
                   is passed over; if there is nothing else the result is null
@@ -1019,7 +1049,7 @@ class Table:
             end: The time to stop before; None is open.
             by: A column, or a list of them, of text, bytes, bools or integers: their values make
                 groups, each with a row of its own. Null is one of the values, and comes first.
-            where: Not there yet; None.
+            where: Only rows for which this is true count: see ``scan``.
             origin: A time at which a bucket begins, the others following both ways: ``"epoch"`` is
                 1970-01-01 or, for whole weeks, a Monday; ``"start"`` is ``start`` or, without one,
                 the first row's time; or any time.
@@ -1164,6 +1194,29 @@ class Scan:
 
         >>> t.scan().count()
         3
+        """
+
+    def explain(self, *, aggregates: _Aggregates | None = None) -> dict[str, Any]:
+        """What the scan costs: it is read once, and counted what was looked at, skipped, decoded,
+        answered from statistics and copied.
+
+        It reads all that ``batches()`` would, and throws the rows away: what it tells is what
+        happened, not what was meant to. It takes as long as that.
+
+        Args:
+            aggregates: Tell what ``aggregate`` of these costs instead; ``rows`` is 0 then.
+
+        Returns:
+            ``rows`` of the result and ``memory_rows`` that were not flushed yet; ``segments`` of
+            the table and ``blocks`` (stretches of about 16,384 rows of the segments that were
+            looked into), each a dict of ``looked_at``, ``skipped``, ``decoded`` and
+            ``from_statistics``; and ``bytes`` of values: ``decoded`` by codecs, ``viewed`` as they
+            lie in the file, ``copied`` once more after that: by a merge or a filter, or to put
+            small pieces together.
+
+        >>> found = t.scan(where="temp > 25.5").explain()
+        >>> found["rows"], found["memory_rows"], found["segments"]["looked_at"]
+        (1, 3, 0)
         """
 
     def aggregate(self, aggregates: _Aggregates) -> dict[str, dict[str, Any]]:
@@ -1375,3 +1428,91 @@ class Schema:
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
     def __arrow_c_schema__(self) -> object: ...
+
+def col(name: str) -> Column:
+    """The column of that name, to be compared in a ``where``.
+
+    >>> t.scan(where=(cl.col("temp") > 25.5) & ~cl.col("humidity").isin([60, 61])).count()
+    1
+    """
+
+@final
+class Column:
+    """A column in a predicate, as ``col`` makes it: compare it, with a value or another column.
+
+    ``==``, ``!=``, ``<``, ``<=``, ``>`` and ``>=`` make a predicate. Values are bools, numbers,
+    text, bytes and times. A column of bools is a predicate by itself.
+
+    >>> cl.col("temp") == 25.5
+    <chronolite.Predicate temp == 25.5>
+    >>> t.scan(where=cl.col("temp") < cl.col("humidity")).count()
+    2
+    """
+
+    __array_ufunc__: None
+    @property
+    def name(self) -> str:
+        """The column's name.
+
+        >>> cl.col("temp").name
+        'temp'
+        """
+
+    def isin(self, values: Iterable[Any]) -> Predicate:
+        """True where the column has one of these values; unknown where it is null.
+
+        >>> t.scan(where=cl.col("humidity").isin([59, 61])).count()
+        2
+        """
+
+    def between(self, low: Any, high: Any) -> Predicate:
+        """True where the column is from ``low`` to ``high``, both included.
+
+        >>> t.scan(where=cl.col("humidity").between(59, 60)).count()
+        2
+        """
+
+    def is_null(self) -> Predicate:
+        """True where the column is null; never unknown.
+
+        >>> t.scan(where=cl.col("temp").is_null()).count()
+        1
+        """
+
+    def is_nan(self) -> Predicate:
+        """True where the column, of floats, is NaN; unknown where it is null.
+
+        >>> t.scan(where=cl.col("temp").is_nan()).count()
+        0
+        """
+
+    def __eq__(self, other: object, /) -> Predicate: ...  # type: ignore[override]
+    def __ne__(self, other: object, /) -> Predicate: ...  # type: ignore[override]
+    def __lt__(self, other: Any, /) -> Predicate: ...
+    def __le__(self, other: Any, /) -> Predicate: ...
+    def __gt__(self, other: Any, /) -> Predicate: ...
+    def __ge__(self, other: Any, /) -> Predicate: ...
+    def __and__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __rand__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __or__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __ror__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __invert__(self) -> Predicate: ...
+    def __bool__(self) -> bool: ...
+
+@final
+class Predicate:
+    """Which rows are wanted: what ``where`` takes. ``&``, ``|`` and ``~`` put predicates together.
+
+    It has no truth value: ``and``, ``or`` and ``not`` of Python raise ``TypeError``. ``str()`` is
+    the text that ``where`` takes for the same.
+
+    >>> str((cl.col("temp") > 25.5) | ~cl.col("site").isin(["a", "it's"]))
+    "temp > 25.5 or not site in ('a', 'it''s')"
+    """
+
+    def __and__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __rand__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __or__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __ror__(self, other: Predicate | Column, /) -> Predicate: ...
+    def __invert__(self) -> Predicate: ...
+    def __bool__(self) -> bool: ...

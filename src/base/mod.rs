@@ -7,12 +7,14 @@ pub mod batch;
 pub mod builder;
 pub mod bytes;
 pub mod iso8601;
+pub mod predicate;
 pub mod schema;
 pub mod time;
 pub mod value;
 
 pub use batch::{Batch, Column, Data};
 pub use builder::{ColumnBuilder, concat, repeat, take};
+pub use predicate::{Compare, Literal, Predicate};
 pub use schema::{ColumnDef, ColumnId, DataType, OnConflict, StoragePolicy, TableSpec};
 pub use time::TimeUnit;
 pub use value::Value;

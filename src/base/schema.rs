@@ -156,6 +156,15 @@ impl OnConflict {
     pub const fn keeps_one(self) -> bool {
         !matches!(self, Self::All)
     }
+
+    /// What keeps the same rows where they come in the other order.
+    pub(crate) const fn backwards(self) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::First => Self::Last,
+            Self::Last | Self::Error => Self::First,
+        }
+    }
 }
 
 /// How hard a table's columns are compressed.

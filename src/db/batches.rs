@@ -11,8 +11,11 @@ use std::sync::Arc;
 use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
+use crate::codec::VECTOR_ROWS;
+use crate::db::digest::{Ask, Digest, Stretch};
 use crate::db::plan::Plan;
 use crate::db::source::{Besides, Part, Source};
+use crate::db::tally::count;
 use crate::error::Result;
 use crate::index::merge::Merge;
 
@@ -38,6 +41,8 @@ pub(crate) struct TableBatches {
     out_rows: usize,
     skip: u64,
     left: u64,
+    /// Rows to look at next for a few that a filter keeps.
+    reach: usize,
     failed: bool,
 }
 
@@ -45,9 +50,23 @@ impl TableBatches {
     pub(crate) fn new(plan: Arc<Plan>, rows: usize) -> Result<Self> {
         let pending = plan.sources();
         let (skip, left) = (plan.skip, plan.limit);
-        let (merge, open) = (Merge::new(Vec::new(), plan.rule()), Vec::new());
+        let (merge, open) = (Merge::new(Vec::new(), plan.rule_of_reading()), Vec::new());
         let (alone, out, out_rows, failed) = (None, Vec::new(), 0, false);
-        Ok(Self { plan, rows, pending, merge, open, alone, out, out_rows, skip, left, failed })
+        let reach = MERGE_ROWS;
+        Ok(Self {
+            plan,
+            rows,
+            pending,
+            merge,
+            open,
+            alone,
+            out,
+            out_rows,
+            skip,
+            left,
+            reach,
+            failed,
+        })
     }
 
     /// The next piece, or what is left of the last one.
@@ -65,8 +84,8 @@ impl TableBatches {
                 None => continue,
             };
             let rows = piece.0;
-            // Large pieces are handed on as they are, small ones put together.
-            if self.out_rows == 0 && rows >= self.rows / 4 {
+            // Large pieces are handed on as they are, and so is the last; small ones are put together.
+            if self.out_rows == 0 && (rows >= self.rows / 4 || self.is_last()) {
                 return Ok(Some(piece.1));
             }
             let types = self.plan.types();
@@ -76,6 +95,58 @@ impl TableBatches {
             }
         }
         Ok(self.flush_out())
+    }
+
+    /// True if nothing comes after the piece that was read last.
+    fn is_last(&self) -> bool {
+        let more = self.alone.as_ref().is_some_and(|source| !source.is_used_up());
+        !more && self.pending.is_empty() && self.merge.peek().is_none()
+    }
+
+    /// The next rows for aggregates, of whole vectors no more than what is known of them, if that
+    /// is all that is asked. `same` tells whether times from the first to the second belong
+    /// together. Rows alone come as one stretch.
+    pub(crate) fn next_digest(
+        &mut self,
+        ask: Option<&Ask>,
+        same: &mut dyn FnMut(i64, i64) -> bool,
+    ) -> Result<Option<Digest>> {
+        let all = self.skip == 0 && self.left == u64::MAX;
+        while let Some(ask) = ask.filter(|_| all && !self.failed)
+            && self.merge.peek().is_none()
+        {
+            self.plan.core.check_open()?;
+            if self.out_rows > 0 {
+                return Ok(self.flush_out().map(|columns| self.as_digest(columns)));
+            }
+            if self.alone.is_none() {
+                let Some(source) = self.pending.pop_front_if(|source| !source.overlaps) else {
+                    break;
+                };
+                self.alone = Some(source);
+            }
+            let (plan, Some(source)) = (&self.plan, &mut self.alone) else { break };
+            let place = plan.place();
+            if !source.may_be_digested(&plan.wanted, &place)? {
+                break;
+            }
+            let ts = plan.besides().ts;
+            match source.digest(&plan.wanted, ts, ask, same, &place)? {
+                None => self.alone = None,
+                Some((digest, part)) => {
+                    let columns = plan.project(&part, 0, part.rows);
+                    return Ok(Some(Digest { columns, ..digest }));
+                }
+            }
+        }
+        Ok(self.next().transpose()?.map(|columns| self.as_digest(columns)))
+    }
+
+    fn as_digest(&self, columns: Vec<Column>) -> Digest {
+        let types = self.plan.types();
+        let first = columns.first().zip(types.first());
+        let rows = first.map_or(0, |(column, ty)| column.len(*ty));
+        Digest { stretches: vec![Stretch::Rows(0..rows)], vectors: None, columns }
     }
 
     fn is_full(&self) -> bool {
@@ -104,6 +175,12 @@ impl TableBatches {
             let Some(source) = &mut self.alone else { return Ok(None) };
             let besides = self.plan.besides();
             let most = self.rows - self.out_rows.min(self.rows - 1);
+            let most = most.min(match self.plan.wanted.picker {
+                _ if self.left == u64::MAX => usize::MAX,
+                None => in_all(self.skip, self.left),
+                Some(_) => self.reach,
+            });
+            self.reach = self.reach.saturating_mul(2);
             let Some(part) = source.next(most, &self.plan.wanted, besides, &self.plan.place())?
             else {
                 self.alone = None;
@@ -134,9 +211,19 @@ impl TableBatches {
             (Some((part, row)), None) => part.rows - row,
         };
         let Some(stretch) = self.merge.next(most.min(room)) else { return Ok(true) };
-        if let Some((skipped, len)) = self.count_in(stretch.len) {
-            let part = self.merge.head(stretch.head);
-            let piece = self.plan.project(part, stretch.start + skipped, len);
+        let part = self.merge.head(stretch.head);
+        let kept = part.kept_of(stretch.start, stretch.len);
+        let taken = kept.filter(|kept| kept.len() < stretch.len);
+        let taken = taken.map(|kept| part.take(kept, &self.plan.merged));
+        let rows = taken.as_ref().map_or(stretch.len, |taken| taken.rows);
+        if let Some((skipped, len)) = self.count_in(rows) {
+            let piece = match &taken {
+                Some(taken) => self.plan.project(taken, skipped, len),
+                None => {
+                    let part = self.merge.head(stretch.head);
+                    self.plan.project(part, stretch.start + skipped, len)
+                }
+            };
             let types = self.plan.types();
             self.collect(&piece, &types, 0, len);
         }
@@ -148,9 +235,9 @@ impl TableBatches {
 
     /// Hands the merge the next rows of a run, or lets go of all that it held.
     fn go_on(&mut self, head: usize) -> Result<()> {
-        let place = self.plan.place();
+        let most = self.merge_rows();
         let next = match &mut self.open[head] {
-            Some(source) => source.next(MERGE_ROWS, &self.plan.wanted, MERGED, &place)?,
+            Some(source) => to_merge(&self.plan, source, most)?,
             None => None,
         };
         match next {
@@ -163,27 +250,32 @@ impl TableBatches {
         Ok(())
     }
 
+    /// Rows to decode of each run of a merge: no more than are wanted, but a vector.
+    fn merge_rows(&self) -> usize {
+        in_all(self.skip, self.left).clamp(VECTOR_ROWS, MERGE_ROWS)
+    }
+
     /// Lets all runs into the merge whose time has come. `None` if there is nothing to merge;
     /// else the time at which the next run is due.
     fn open_due(&mut self) -> Result<Option<Option<i64>>> {
         loop {
-            let due = self.pending.front().map(|source| (source.min_ts, source.overlaps));
-            let now = self.merge.peek().map(|(part, row)| part.ts.as_ref().map_or(0, |ts| ts[row]));
+            let due = self.pending.front().map(|source| (source.begin, source.overlaps));
+            let now = self.merge.peek().map(|(part, row)| part.when(row));
             let enter = match (due, now) {
                 (None, None) => return Ok(None),
                 (None, Some(_)) => return Ok(Some(None)),
                 (Some((_, overlaps)), None) if !overlaps => return Ok(None),
                 (Some(_), None) => true,
-                (Some((min_ts, _)), Some(now)) if min_ts > now => return Ok(Some(Some(min_ts))),
+                (Some((begin, _)), Some(now)) if begin > now => return Ok(Some(Some(begin))),
                 (Some(_), Some(_)) => true,
             };
             if enter && let Some(mut source) = self.pending.pop_front() {
                 if self.merge.peek().is_none() {
-                    self.merge = Merge::new(Vec::new(), self.plan.rule());
+                    self.merge = Merge::new(Vec::new(), self.plan.rule_of_reading());
                     self.open.clear();
                 }
-                let place = self.plan.place();
-                if let Some(part) = source.next(MERGE_ROWS, &self.plan.wanted, MERGED, &place)? {
+                let most = self.merge_rows();
+                if let Some(part) = to_merge(&self.plan, &mut source, most)? {
                     self.merge.add(part);
                     self.open.push(Some(source));
                 }
@@ -199,8 +291,28 @@ impl TableBatches {
         for (out, column) in self.out.iter_mut().zip(columns) {
             out.extend(column, start, len);
         }
+        count(&self.plan.wanted.tally, |tally| {
+            let sizes = columns.iter().zip(types).map(|(column, ty)| column.byte_size(*ty));
+            tally.bytes_copied.add(sizes.sum());
+        });
         self.out_rows += len;
     }
+}
+
+/// The next rows of a run for a merge. Where rows of other runs may take the place of some of them,
+/// all are there, and it is told which of them the filter keeps.
+fn to_merge(plan: &Plan, source: &mut Source, most: usize) -> Result<Option<Part>> {
+    let Some(mut part) = source.next(most, &plan.merged, MERGED, &plan.place())? else {
+        return Ok(None);
+    };
+    if plan.merged.picker.is_none() {
+        part.kept = plan.wanted.picked(&part);
+    }
+    Ok(Some(part))
+}
+
+fn in_all(skip: u64, left: u64) -> usize {
+    usize::try_from(skip.saturating_add(left)).unwrap_or(usize::MAX)
 }
 
 impl Iterator for TableBatches {

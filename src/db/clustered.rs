@@ -7,27 +7,26 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use arrow_buffer::Buffer;
-
 use crate::base::batch::Column;
-use crate::base::builder::{ColumnBuilder, take};
-use crate::base::schema::{ColumnDef, DataType};
+use crate::base::builder::take;
+use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
-use crate::db::segment::Segment;
+use crate::db::decode::Mapped;
 use crate::db::source::{Wanted, read_wanted};
+use crate::db::tally::count;
 use crate::format::Malformed;
-use crate::format::footer::{Footer, TIME_ID};
+use crate::format::footer::TIME_ID;
+use crate::format::gather::Rows;
 use crate::format::key::{KeyColumns, KeyValue};
 use crate::format::rows::{RowNumbers, SortedRows};
-use crate::format::segment::{read_seq, read_ts};
+use crate::format::segment::read_ts;
 use crate::format::stats::{Lane, decode_vectors};
 use crate::index::Cover;
 
 /// A mapped segment in key order.
 pub(crate) struct Clustered<'a> {
-    pub(crate) segment: &'a Segment,
-    pub(crate) footer: &'a Footer,
-    pub(crate) extent: &'a Buffer,
+    pub(crate) mapped: Mapped<'a>,
+    pub(crate) landmarks: &'a Landmarks,
 }
 
 /// What is known of a segment in key order once it was looked into, so that the next look is short.
@@ -41,8 +40,8 @@ pub(crate) struct Landmarks {
 }
 
 impl Clustered<'_> {
-    /// The rows with times in `[start, end)`, of one key if there is one, without what stands in
-    /// holes, in the order of time.
+    /// The rows with times in `[start, end)`, of one key if there is one, that the filter keeps,
+    /// without what stands in holes, in the order of time.
     pub(crate) fn read(
         &self,
         wanted: &Wanted,
@@ -50,56 +49,41 @@ impl Clustered<'_> {
         key: Option<&KeyValue>,
         holes: &Cover,
     ) -> Result<SortedRows, Malformed> {
+        let (segment, tally) = (self.mapped, &wanted.tally);
         let rows = match key {
             Some(key) => self.rows_of(wanted, key)?,
-            None => 0..self.footer.rows as usize,
+            None => 0..segment.footer.rows as usize,
+        };
+        let rows = self.stretches(rows, start, end)?;
+        let rows = match &wanted.picker {
+            Some(picker) => picker.rows(segment, &rows, tally)?,
+            None => Rows::of_ranges(segment.footer, &rows),
         };
         let mut near = 0;
         let mut inside =
             |ts: i64| ts >= start && end.is_none_or(|end| ts < end) && holes.at(ts, &mut near) == 0;
-        // Rows that stand between those that are read are not counted from here on.
-        let (mut times, mut order) = (Vec::new(), Vec::<u32>::new());
-        let mut stretches = Vec::new();
-        for stretch in self.stretches(rows, start, end)? {
-            let ts = read_ts(self.footer, self.extent, stretch.clone())?;
-            let found: Vec<usize> = (0..ts.len()).filter(|&row| inside(ts[row])).collect();
-            let Some((first, last)) = found.first().zip(found.last()) else { continue };
-            let before = times.len();
-            times.extend_from_slice(&ts[*first..=*last]);
-            order.extend(found.iter().map(|row| (before + row - first) as u32));
-            stretches.push(stretch.start + first..stretch.start + last + 1);
-        }
+        let ts = segment.times(&rows, tally)?;
+        let each = rows.iter().flat_map(Rows::each).zip(ts.iter());
+        let (kept, ts): (Vec<u32>, Vec<i64>) = each.filter(|(_, ts)| inside(**ts)).unzip();
+        let rows = Rows::of(segment.footer, &kept);
+        count(tally, |tally| tally.blocks_decoded.add(rows.len()));
         // Rows of equal times come in the order of keys and then of arrival, as they stand.
-        order.sort_by_key(|&row| times[row as usize]);
-        let mut seq = Vec::with_capacity(times.len());
-        for rows in &stretches {
-            let entry = &self.segment.entry;
-            seq.extend_from_slice(&read_seq(entry, self.footer, self.extent, rows.clone())?);
-        }
-        let columns = self.read_all(wanted, &stretches)?;
+        let mut order: Vec<u32> = (0..ts.len() as u32).collect();
+        order.sort_by_key(|&row| ts[row as usize]);
+        let seq = segment.numbers(&rows, tally)?;
+        let columns = segment.columns(wanted.columns.iter(), &rows, tally)?;
         let columns = columns.iter().zip(&wanted.columns);
+        let columns: Vec<Column> =
+            columns.map(|(column, def)| take(column, def.ty, &order)).collect();
+        count(tally, |tally| {
+            let sizes = columns.iter().zip(&wanted.columns).map(|(c, def)| c.byte_size(def.ty));
+            tally.bytes_copied.add(sizes.sum());
+        });
         Ok(SortedRows {
-            ts: order.iter().map(|&row| times[row as usize]).collect(),
+            ts: order.iter().map(|&row| ts[row as usize]).collect(),
             seq: RowNumbers::Each(order.iter().map(|&row| seq[row as usize]).collect()),
-            columns: columns.map(|(column, def)| take(column, def.ty, &order)).collect(),
+            columns,
         })
-    }
-
-    /// The wanted columns of these stretches, one behind the other.
-    fn read_all(&self, wanted: &Wanted, rows: &[Range<usize>]) -> Result<Vec<Column>, Malformed> {
-        if let [rows] = rows {
-            return read_wanted(self.footer, self.extent, wanted, rows.clone());
-        }
-        let len = rows.iter().map(ExactSizeIterator::len).sum();
-        let builder = |def: &ColumnDef| ColumnBuilder::new(def.ty, len);
-        let mut all: Vec<ColumnBuilder> = wanted.columns.iter().map(builder).collect();
-        for rows in rows {
-            let columns = read_wanted(self.footer, self.extent, wanted, rows.clone())?;
-            for (out, column) in all.iter_mut().zip(&columns) {
-                out.extend(column, 0, rows.len());
-            }
-        }
-        Ok(all.into_iter().map(ColumnBuilder::finish).collect())
     }
 
     /// The `n` greatest times before `end`, or some more; of one key, if there is one.
@@ -111,7 +95,7 @@ impl Clustered<'_> {
     ) -> Result<Vec<i64>, Malformed> {
         let rows = match key {
             Some((key, wanted)) => self.rows_of(wanted, key)?,
-            None => 0..self.footer.rows as usize,
+            None => 0..self.mapped.footer.rows as usize,
         };
         let bounds = self.times()?;
         let mut vectors: Vec<_> = self.stretches_of_vectors(rows, i64::MIN, end)?.collect();
@@ -126,7 +110,7 @@ impl Clustered<'_> {
                     break;
                 }
             }
-            let times = read_ts(self.footer, self.extent, rows)?;
+            let times = read_ts(self.mapped.footer, self.mapped.extent, rows)?;
             found.extend(times.iter().copied().filter(|&ts| end.is_none_or(|end| ts < end)));
         }
         Ok(found)
@@ -170,13 +154,13 @@ impl Clustered<'_> {
 
     /// Least and greatest time of each vector.
     fn times(&self) -> Result<&[(i64, i64)], Malformed> {
-        let known = &self.segment.landmarks.times;
+        let known = &self.landmarks.times;
         if let Some(times) = known.get() {
             return Ok(times);
         }
-        let entry = &self.segment.entry;
-        let count = (self.footer.rows as usize).div_ceil(VECTOR_ROWS);
-        let times = match self.footer.column(TIME_ID).and_then(|c| c.vectors.as_ref()) {
+        let entry = self.mapped.entry;
+        let count = (self.mapped.footer.rows as usize).div_ceil(VECTOR_ROWS);
+        let times = match self.mapped.footer.column(TIME_ID).and_then(|c| c.vectors.as_ref()) {
             Some(bytes) => {
                 let vectors = decode_vectors(Lane::Signed, count, bytes)?;
                 vectors.iter().map(|vector| (vector.min as i64, vector.max as i64)).collect()
@@ -206,11 +190,11 @@ impl Clustered<'_> {
         };
         let Some(block) = later(self.first_keys(wanted)?).checked_sub(1) else { return Ok(0) };
         let Some(vector) = later(self.first_keys_in(wanted, block)?).checked_sub(1) else {
-            return Ok(block * self.footer.block_rows());
+            return Ok(block * self.mapped.footer.block_rows());
         };
-        let from = block * self.footer.block_rows() + vector * VECTOR_ROWS;
-        let to = (from + VECTOR_ROWS).min(self.footer.rows as usize);
-        let keys = read_wanted(self.footer, self.extent, wanted, from..to)?;
+        let from = block * self.mapped.footer.block_rows() + vector * VECTOR_ROWS;
+        let to = (from + VECTOR_ROWS).min(self.mapped.footer.rows as usize);
+        let keys = read_wanted(self.mapped.footer, self.mapped.extent, wanted, from..to)?;
         let is_before = |row: usize| before(wanted.key.compare_with(&keys, row, key));
         let (mut low, mut high) = (0, to - from);
         while low < high {
@@ -222,9 +206,10 @@ impl Clustered<'_> {
 
     /// The keys of the blocks' first rows.
     fn first_keys(&self, wanted: &Wanted) -> Result<&[Vec<u8>], Malformed> {
-        let known = &self.segment.landmarks.blocks;
+        let known = &self.landmarks.blocks;
         if known.get().is_none() {
-            let rows = (0..self.footer.rows as usize).step_by(self.footer.block_rows());
+            let rows =
+                (0..self.mapped.footer.rows as usize).step_by(self.mapped.footer.block_rows());
             let keys = self.keys_at(wanted, rows)?;
             return Ok(known.get_or_init(|| keys));
         }
@@ -234,14 +219,13 @@ impl Clustered<'_> {
     /// The keys of the first rows of a block's vectors.
     fn first_keys_in(&self, wanted: &Wanted, block: usize) -> Result<&[Vec<u8>], Malformed> {
         let blocks = self
-            .segment
             .landmarks
             .vectors
-            .get_or_init(|| (0..self.footer.blocks()).map(|_| OnceLock::new()).collect());
+            .get_or_init(|| (0..self.mapped.footer.blocks()).map(|_| OnceLock::new()).collect());
         let Some(known) = blocks.get(block) else { return Ok(&[]) };
         if known.get().is_none() {
-            let first = block * self.footer.block_rows();
-            let rows = (first..first + self.footer.rows_of(block)).step_by(VECTOR_ROWS);
+            let first = block * self.mapped.footer.block_rows();
+            let rows = (first..first + self.mapped.footer.rows_of(block)).step_by(VECTOR_ROWS);
             let keys = self.keys_at(wanted, rows)?;
             return Ok(known.get_or_init(|| keys));
         }
@@ -254,7 +238,8 @@ impl Clustered<'_> {
         rows: impl Iterator<Item = usize>,
     ) -> Result<Vec<Vec<u8>>, Malformed> {
         let key = |row: usize| {
-            let columns = read_wanted(self.footer, self.extent, wanted, row..row + 1)?;
+            let columns =
+                read_wanted(self.mapped.footer, self.mapped.extent, wanted, row..row + 1)?;
             let mut bytes = Vec::new();
             wanted.key.encode(&columns, 0, &mut bytes);
             Ok(bytes)

@@ -301,6 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init)] // one range is what is meant
     fn holes_leave_what_is_around_them() {
         let left = |rows: Range<usize>, holes: &[Range<usize>]| {
             let holes = holes.iter().cloned().map(Ok::<_, ()>);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::db::catalog::TableView;
 use crate::db::clustered::Clustered;
 use crate::db::core::Core;
+use crate::db::decode::Mapped;
 use crate::db::deletes::may_hold;
 use crate::db::plan::{Plan, ScanSpec};
 use crate::db::scan::Scan;
@@ -136,7 +137,8 @@ fn last_times(
     let damage = |bad| segment.damage(at.path, bad);
     if segment.entry.order == Order::Key {
         // Where rows stand by key, the newest may be anywhere.
-        let clustered = Clustered { segment, footer: &footer, extent: &extent };
+        let mapped = Mapped { entry: &segment.entry, footer: &footer, extent: &extent };
+        let clustered = Clustered { mapped, landmarks: &segment.landmarks };
         return clustered.last_times(n, end, key).map_err(damage);
     }
     let rows = rows_between(&segment.entry, &footer, &extent, i64::MIN, end).map_err(damage)?;

@@ -16,8 +16,9 @@
 //! - `alter`: columns that are added, tables that are dropped
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
-//! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `aggregate` and
-//!   `downsample`: what rows come to
+//! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `pick`: the rows that a
+//!   filter keeps; `decode`: of segments to columns; `digest`: what statistics answer for; `tally`:
+//!   what it cost; `aggregate` and `downsample`: what rows come to
 //! - `tail`: rows as they arrive, from `arrivals`; `feed`: waking those who wait for them
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
@@ -38,8 +39,10 @@ mod compact;
 pub(crate) mod core;
 mod counters;
 mod counting;
+mod decode;
 mod deletes;
 mod diagnosis;
+mod digest;
 pub mod downsample;
 mod extent;
 mod feed;
@@ -53,6 +56,7 @@ mod open;
 pub mod options;
 mod pack;
 mod parallel;
+mod pick;
 pub mod plan;
 mod ranked;
 mod recent;
@@ -68,6 +72,7 @@ pub mod stats;
 mod syncer;
 pub mod table;
 mod tail;
+mod tally;
 mod unique;
 pub(crate) mod validate;
 pub mod verify;
@@ -88,5 +93,6 @@ pub use scan::{Batches, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats};
 pub use table::{Db, PACKED_ROWS, Snapshot, Table};
 pub use tail::{Interrupt, Tail, TailBatch};
+pub use tally::Explanation;
 pub use verify::{Progress, VerifyReport};
 pub use write::Receipt;

@@ -5,21 +5,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::batch::{Column, Data};
+use crate::base::predicate::{Filter, Input, Predicate};
 use crate::base::schema::{ColumnDef, DataType, OnConflict};
 use crate::base::time::TimeUnit;
 use crate::db::catalog::TableView;
 use crate::db::cells::Cells;
 use crate::db::core::Core;
 use crate::db::deletes::{Delete, RowFilter, may_hold, memtable_rows};
+use crate::db::pick::Picker;
 use crate::db::segment::{Place, Segment};
 use crate::db::sorted::{Pieces, sort_pieces};
 use crate::db::source::{Besides, Part, Source, Wanted};
+use crate::db::tally::{Counting, Tally, count};
 use crate::error::{Error, Result};
 use crate::format::key::{KeyColumns, KeyValue};
 use crate::index::{Chunk, Span};
 
 /// Which rows and columns to read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScanSpec {
     /// Least time, in the table's unit.
     pub start: Option<i64>,
@@ -32,6 +35,10 @@ pub struct ScanSpec {
     pub limit: Option<u64>,
     /// Only rows of this key, as [`Table::key`](crate::Table::key) makes it.
     pub key: Option<Key>,
+    /// Only rows for which this is true. It may be about columns that are not in the result.
+    pub filter: Option<Predicate>,
+    /// The newest row first: the rows of the other direction, the last of them first.
+    pub reverse: bool,
 }
 
 /// One key of a table: a value for each of its key columns, as bytes that sort like keys.
@@ -46,9 +53,6 @@ impl ScanSpec {
         Self { start: Some(start), end: end.checked_add(1), ..Self::default() }
     }
 }
-
-/// Rows decoded at a time where only their number is wanted.
-const COUNT_ROWS: usize = 65_536;
 
 /// A column of a scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,11 +104,17 @@ pub(crate) struct Plan {
     start: i64,
     end: Option<i64>,
     key: Option<Arc<KeyValue>>,
+    filter: Option<Arc<Filter>>,
+    reverse: bool,
+    tally: Counting,
     /// Rows to leave out at the front, and rows to give then.
     pub(crate) skip: u64,
     pub(crate) limit: u64,
     pub(crate) columns: Vec<ScanColumn>,
     pub(crate) wanted: Arc<Wanted>,
+    /// What runs that are merged are read for: where rows may take the place of others, the filter
+    /// comes after that.
+    pub(crate) merged: Arc<Wanted>,
     /// What each column of a piece is: those of the result, and what was asked for besides.
     pub(crate) fields: Vec<Field>,
 }
@@ -117,20 +127,31 @@ impl Plan {
         spec: &ScanSpec,
     ) -> Result<Self> {
         let columns = result_columns(&table, spec.columns.as_deref())?;
-        let (wanted, fields) = wanted_columns(&table, &columns);
+        let filter = spec.filter.as_ref().map(|filter| Filter::new(filter, &table.def.spec));
+        let filter = filter.transpose()?.map(Arc::new);
+        let (first, last) = filter.as_ref().map_or((i64::MIN, i64::MAX), |filter| filter.times());
+        let (start, end) = (spec.start.unwrap_or(i64::MIN).max(first), last.checked_add(1));
+        let end = spec.end.map_or(end, |given| Some(end.map_or(given, |end| end.min(given))));
+        let (wanted, fields) = wanted_columns(&table, &columns, filter.as_ref(), &None);
+        let wanted = Arc::new(wanted);
+        let merged = merged_of(&table, &wanted);
         let key = spec.key.as_ref().map(|key| KeyColumns::of(&table.def.spec).decode(&key.0));
         let key = key.transpose().map_err(|_| Error::invalid("the key is of another table"))?;
         Ok(Self {
             table,
             visible,
             core,
-            start: spec.start.unwrap_or(i64::MIN),
-            end: spec.end,
+            start,
+            end,
             key: key.map(Arc::new),
+            filter,
+            reverse: spec.reverse,
+            tally: None,
             skip: 0,
             limit: spec.limit.unwrap_or(u64::MAX),
             columns,
-            wanted: Arc::new(wanted),
+            wanted,
+            merged,
             fields,
         })
     }
@@ -166,14 +187,29 @@ impl Plan {
 
     /// The same rows, with these columns of the table.
     pub(crate) fn reading(&self, columns: Vec<ScanColumn>) -> Self {
-        let (wanted, fields) = wanted_columns(&self.table, &columns);
-        Self { columns, wanted: Arc::new(wanted), fields, ..self.clone() }
+        let (wanted, fields) = self.wanted_of(&columns);
+        let wanted = Arc::new(wanted);
+        let merged = merged_of(&self.table, &wanted);
+        Self { columns, wanted, merged, fields, ..self.clone() }
     }
 
-    /// The same rows, with their times alone.
+    fn wanted_of(&self, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
+        wanted_columns(&self.table, columns, self.filter.as_ref(), &self.tally)
+    }
+
+    /// The same, counting what it does.
+    pub(crate) fn counted(&self, tally: &Arc<Tally>) -> Self {
+        let tally = Some(Arc::clone(tally));
+        let wanted = Arc::new(Wanted { tally: tally.clone(), ..(*self.wanted).clone() });
+        let merged = merged_of(&self.table, &wanted);
+        Self { tally, wanted, merged, ..self.clone() }
+    }
+
+    /// The same rows in the order of time, with their times alone.
     pub(crate) fn times(&self) -> Self {
         let spec = &self.table.def.spec;
-        self.reading(vec![ScanColumn::Time { name: spec.time_column.clone(), unit: spec.unit }])
+        let time = ScanColumn::Time { name: spec.time_column.clone(), unit: spec.unit };
+        Self { reverse: false, ..self.reading(vec![time]) }
     }
 
     pub(crate) fn place(&self) -> Place<'_> {
@@ -194,6 +230,14 @@ impl Plan {
         self.table.def.spec.on_conflict
     }
 
+    /// Which of them stay in the order of reading: backwards, the first is the last.
+    pub(crate) fn rule_of_reading(&self) -> OnConflict {
+        match self.reverse {
+            true => self.rule().backwards(),
+            false => self.rule(),
+        }
+    }
+
     /// The same columns of all rows of the table with times in `[start, end)` and, if the plan has
     /// one, of its key.
     pub(crate) fn between(&self, start: i64, end: Option<i64>) -> Self {
@@ -205,28 +249,15 @@ impl Plan {
     pub(crate) fn count_runs(&self, start: i64) -> Result<u64> {
         let pieces = self.memtable_pieces(start);
         let (mut count, mut sources) = (0, self.segment_sources(start));
-        match self.key {
-            None if !self.rule().keeps_one() || distinct(&pieces) => {
+        let wanted = self.keys_alone();
+        match (&self.key, &self.filter) {
+            (None, None) if !self.rule().keeps_one() || distinct(&pieces) => {
                 count += pieces.iter().map(|(_, rows)| rows.len() as u64).sum::<u64>();
             }
-            _ => sources.extend(self.memtable_source(&pieces, &self.keys_alone())),
+            _ => sources.extend(self.memtable_source(&pieces, &wanted)),
         }
-        let wanted = self.keys_alone();
         for mut source in sources {
-            count += match source.remaining(&wanted, &self.place())? {
-                Some(rows) => rows as u64,
-                None => self.count_decoded(source)?,
-            };
-        }
-        Ok(count)
-    }
-
-    fn count_decoded(&self, mut source: Source) -> Result<u64> {
-        let (mut count, wanted) = (0, self.keys_alone());
-        while let Some(part) =
-            source.next(COUNT_ROWS, &wanted, Besides::default(), &self.place())?
-        {
-            count += part.rows as u64;
+            count += source.count(&wanted, &self.place())?;
         }
         Ok(count)
     }
@@ -236,9 +267,9 @@ impl Plan {
         self.key.as_ref().map(|key| (Arc::clone(key), self.keys_alone()))
     }
 
-    /// What counting has to read.
+    /// What counting has to read: nothing but the columns that rows are told apart by.
     fn keys_alone(&self) -> Wanted {
-        wanted_columns(&self.table, &[]).0
+        self.wanted_of(&[]).0
     }
 
     /// Segments with rows in the range that may be wanted, and the deletes that concern each.
@@ -278,6 +309,9 @@ impl Plan {
             return None;
         }
         let types = self.table.types();
+        count(&self.tally, |tally| {
+            tally.memory_rows.add(pieces.iter().map(|(_, rows)| rows.len()).sum());
+        });
         let rows = sort_pieces(pieces, &types, &wanted.positions, &wanted.key, self.rule());
         Some(Source::memtable(rows, self.filter()))
     }
@@ -286,24 +320,35 @@ impl Plan {
         RowFilter { key: self.key.clone(), ..RowFilter::default() }
     }
 
-    /// All runs with rows in the range, by least time, and which of them overlap.
+    /// All runs with rows in the range, in the order of reading, and which of them overlap.
     pub(crate) fn sources(&self) -> VecDeque<Source> {
+        count(&self.tally, |tally| tally.segments.add(self.table.segments.len()));
         let mut sources = self.segment_sources(self.start);
         sources.extend(self.memtable_source(&self.memtable_pieces(self.start), &self.wanted));
-        sources.sort_by_key(|source| source.min_ts);
+        if self.reverse {
+            sources = sources.into_iter().map(Source::backwards).collect();
+        }
+        sources.sort_by_key(|source| source.begin);
         let mut reach: Option<(usize, i64)> = None;
         for index in 0..sources.len() {
-            let (min_ts, max_ts) = (sources[index].min_ts, sources[index].max_ts);
+            let (begin, end) = (sources[index].begin, sources[index].end);
             reach = match reach {
-                Some((widest, max)) if min_ts <= max => {
+                Some((widest, last)) if begin <= last => {
                     sources[index].overlaps = true;
                     sources[widest].overlaps = true;
-                    Some(if max_ts > max { (index, max_ts) } else { (widest, max) })
+                    Some(if end > last { (index, end) } else { (widest, last) })
                 }
-                _ => Some((index, max_ts)),
+                _ => Some((index, end)),
             };
         }
         sources.into()
+    }
+}
+
+fn merged_of(table: &TableView, wanted: &Arc<Wanted>) -> Arc<Wanted> {
+    match wanted.picker.is_some() && table.def.spec.on_conflict.keeps_one() {
+        true => Arc::new(wanted.unfiltered()),
+        false => Arc::clone(wanted),
     }
 }
 
@@ -348,7 +393,12 @@ pub(crate) fn result_columns(
     Ok(columns)
 }
 
-pub(crate) fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Wanted, Vec<Field>) {
+pub(crate) fn wanted_columns(
+    table: &TableView,
+    columns: &[ScanColumn],
+    filter: Option<&Arc<Filter>>,
+    tally: &Counting,
+) -> (Wanted, Vec<Field>) {
     let spec = &table.def.spec;
     let (mut positions, mut fields) = (Vec::new(), Vec::new());
     for column in columns {
@@ -360,15 +410,25 @@ pub(crate) fn wanted_columns(table: &TableView, columns: &[ScanColumn]) -> (Want
             }
         });
     }
-    let key = KeyColumns::of(spec);
-    for position in key.positions() {
-        if !positions.contains(&position) {
-            positions.push(position);
+    let (key, shown) = (KeyColumns::of(spec), positions.len());
+    let mut also = |more: &mut dyn Iterator<Item = usize>| {
+        for position in more {
+            if !positions.contains(&position) {
+                positions.push(position);
+            }
         }
-    }
+        positions.len()
+    };
+    let keyed = also(&mut key.positions());
+    let picker = filter.map(|filter| Picker::new(Arc::clone(filter), &spec.columns));
+    also(&mut filter.iter().flat_map(|filter| filter.inputs()).filter_map(|input| match input {
+        Input::Time => None,
+        Input::Value(position, _) => Some(*position),
+    }));
     let key = key.among(&positions);
     let columns = positions.iter().map(|&position| spec.columns[position].clone()).collect();
-    (Wanted { columns, positions, key }, fields)
+    let tally = tally.clone();
+    (Wanted { columns, positions, key, shown, keyed, picker, tally }, fields)
 }
 
 impl Plan {

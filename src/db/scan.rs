@@ -7,12 +7,16 @@ use crate::db::aggregate::{self, Aggregate, Summary};
 use crate::db::batches::TableBatches;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
+use crate::db::digest::{Ask, Digest, Stretch};
 use crate::db::downsample::{Downsample, DownsampleBatches, DownsampleSpec};
 use crate::db::plan::{Plan, ScanColumn};
+use crate::db::tally::{Explanation, Tally};
 use crate::error::Result;
 
 /// Rows of a piece that is reduced to aggregates.
 const AGGREGATE_ROWS: usize = 65_536;
+/// Rows of a piece that is read to be counted.
+const EXPLAIN_ROWS: usize = 1 << 20;
 
 /// Rows of a table, or buckets of them, as of the moment the scan was made. It can be read many
 /// times, until the database is closed; it keeps the database open as its handles do.
@@ -79,6 +83,41 @@ impl Scan {
         }
     }
 
+    /// What reading it costs: reads all of it once, as [`Scan::batches`] would, throws the rows
+    /// away, and tells what was looked at, skipped, decoded, answered from statistics and copied.
+    pub fn explain(&self) -> Result<Explanation> {
+        self.check_open()?;
+        let tally = Arc::new(Tally::default());
+        let counted = match &self.0 {
+            Rows::Table(plan) => Rows::Table(Arc::new(plan.counted(&tally))),
+            Rows::Downsample(downsample) => Rows::Downsample(Arc::new(downsample.counted(&tally))),
+        };
+        let scan = Self(counted);
+        for piece in scan.batches(EXPLAIN_ROWS)? {
+            let first = scan.columns().first().map(ScanColumn::stored);
+            tally.rows.add(first.map_or(0, |ty| piece.as_ref().map_or(0, |p| p[0].len(ty))));
+            piece?;
+        }
+        Ok(tally.explanation())
+    }
+
+    /// The same of [`Scan::aggregate`].
+    pub fn explain_aggregate(&self, wanted: &[(String, Vec<Aggregate>)]) -> Result<Explanation> {
+        self.check_open()?;
+        let (scan, tally) = self.counted();
+        scan.aggregate(wanted)?;
+        Ok(tally.explanation())
+    }
+
+    fn counted(&self) -> (Self, Arc<Tally>) {
+        let tally = Arc::new(Tally::default());
+        let rows = match &self.0 {
+            Rows::Table(plan) => Rows::Table(Arc::new(plan.counted(&tally))),
+            Rows::Downsample(downsample) => Rows::Downsample(Arc::new(downsample.counted(&tally))),
+        };
+        (Self(rows), tally)
+    }
+
     /// What the values of columns come to, over all rows of the scan. Reads these columns only.
     ///
     /// ```
@@ -112,11 +151,25 @@ impl Scan {
         if inputs.is_empty() {
             return Summary::of(&inputs, std::iter::empty());
         }
-        let scan = match &self.0 {
-            Rows::Table(plan) => Self(Rows::Table(Arc::new(plan.reading(read)))),
-            Rows::Downsample(_) => self.clone(),
-        };
-        Summary::of(&inputs, scan.batches(AGGREGATE_ROWS)?)
+        match &self.0 {
+            Rows::Table(plan) => {
+                let ask = Ask::new(&inputs, &read);
+                let plan = Arc::new(plan.reading(read));
+                let mut pieces = TableBatches::new(plan, AGGREGATE_ROWS)?;
+                let next = || pieces.next_digest(ask.as_ref(), &mut |_, _| true).transpose();
+                Summary::of(&inputs, std::iter::from_fn(next))
+            }
+            Rows::Downsample(downsample) => {
+                let first = downsample.columns.first().map(ScanColumn::stored);
+                let whole = |columns: Vec<Column>| {
+                    let rows = columns.first().zip(first).map_or(0, |(c, ty)| c.len(ty));
+                    let stretches = vec![Stretch::Rows(0..rows)];
+                    Digest { stretches, vectors: None, columns }
+                };
+                let pieces = self.batches(AGGREGATE_ROWS)?.map(|piece| piece.map(whole));
+                Summary::of(&inputs, pieces)
+            }
+        }
     }
 }
 

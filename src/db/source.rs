@@ -7,43 +7,87 @@ use std::sync::Arc;
 
 use arrow_buffer::{Buffer, ScalarBuffer};
 
-use crate::base::batch::Column;
+use crate::base::batch::{Column, Data};
 use crate::base::builder::take;
 use crate::base::schema::ColumnDef;
 use crate::db::clustered::Clustered;
+use crate::db::decode::Mapped;
 use crate::db::deletes::{Delete, Hidden, RowFilter, without};
+use crate::db::digest::{Ask, Digest, divide};
+use crate::db::pick::Picker;
 use crate::db::segment::{Place, Segment};
+use crate::db::tally::{Counting, count};
 use crate::error::Result;
 use crate::format::Malformed;
 use crate::format::edit::{Order, SegmentEntry};
 use crate::format::footer::Footer;
+use crate::format::gather::Rows;
 use crate::format::key::KeyColumns;
 use crate::format::rows::SortedRows;
-use crate::format::segment::{read_column, read_seq, read_ts, rows_between};
+use crate::format::segment::{read_column, read_ts, rows_between};
 use crate::index::Cover;
 use crate::index::merge::Head;
 use crate::store::bus::is_cut;
 
-/// Which columns a scan reads, and the key among them.
-#[derive(Debug)]
+/// Rows looked at in one go where only their number is wanted.
+const COUNT_ROWS: usize = 1 << 20;
+/// Values that may be decoded in one go for aggregates.
+const DIGEST_VALUES: usize = 1 << 23;
+
+/// Which columns a scan reads, the key among them, and which rows.
+#[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    /// The columns: those of the result, and those of the key behind them if they are not.
+    /// The columns: those of the result, behind them those of the key and of the filter if they
+    /// are not among these.
     pub(crate) columns: Vec<ColumnDef>,
     /// Positions of the same among the table's columns.
     pub(crate) positions: Vec<usize>,
     /// The table's key among `columns`.
     pub(crate) key: KeyColumns,
+    /// How many of them the result has, and how many it and the key have.
+    pub(crate) shown: usize,
+    pub(crate) keyed: usize,
+    /// Rows that it does not keep are left out.
+    pub(crate) picker: Option<Picker>,
+    pub(crate) tally: Counting,
 }
 
 impl Wanted {
-    /// The key's columns and nothing else.
+    /// The key's columns and nothing else, of all rows.
     pub(crate) fn key_alone(&self) -> Self {
         let places: Vec<usize> = self.key.positions().collect();
         Self {
             columns: places.iter().map(|&place| self.columns[place].clone()).collect(),
             positions: places.iter().map(|&place| self.positions[place]).collect(),
             key: self.key.among(&places),
+            shown: places.len(),
+            keyed: places.len(),
+            picker: None,
+            tally: self.tally.clone(),
         }
+    }
+
+    /// The same of all rows: for a merge in which a row that the filter does not keep may take the
+    /// place of one that it would.
+    pub(crate) fn unfiltered(&self) -> Self {
+        Self { keyed: self.columns.len(), picker: None, ..self.clone() }
+    }
+
+    /// The rows of a part, with all columns, that the filter keeps; `None` if that is all of them.
+    pub(crate) fn picked(&self, part: &Part) -> Option<Vec<u32>> {
+        let column = |def: Option<&ColumnDef>| match def {
+            None => {
+                let ts = part.ts.as_ref().map(|ts| ts.inner().clone());
+                let data = Data::Fixed(ts.unwrap_or_else(|| Buffer::from_vec(Vec::<i64>::new())));
+                Column { data, validity: None }
+            }
+            Some(def) => {
+                let place = self.columns.iter().position(|known| known.id == def.id);
+                let column = place.and_then(|place| part.columns.get(place));
+                column.cloned().unwrap_or_else(|| Column::nulls(def.ty, part.rows))
+            }
+        };
+        self.picker.as_ref()?.of_memory(part.rows, column)
     }
 }
 
@@ -64,26 +108,60 @@ pub(crate) struct Part {
     pub(crate) seq: Option<ScalarBuffer<u64>>,
     pub(crate) columns: Vec<Column>,
     key: KeyColumns,
+    /// The rows descend: the last one of the run comes first.
+    reverse: bool,
+    /// Those of its rows that are given once a merge has told which rows stay; `None` for all.
+    pub(crate) kept: Option<Vec<u32>>,
 }
 
 impl Part {
+    /// How the time of a row stands to those of others: it never descends.
+    pub(crate) fn when(&self, row: usize) -> i64 {
+        order_of(self.ts.as_ref().map_or(0, |ts| ts[row]), self.reverse)
+    }
+
+    /// The same rows, the last one first.
+    fn reversed(&self, wanted: &Wanted) -> Self {
+        let rows: Vec<u32> = (0..self.rows as u32).rev().collect();
+        Self { reverse: true, ..self.take(&rows, wanted) }
+    }
+
     /// Its rows at `rows` alone.
-    fn take(&self, rows: &[u32], wanted: &Wanted) -> Self {
+    pub(crate) fn take(&self, rows: &[u32], wanted: &Wanted) -> Self {
         let pick = |row: &u32| *row as usize;
         let columns = self.columns.iter().zip(&wanted.columns);
-        Self {
+        let part = Self {
             rows: rows.len(),
             ts: self.ts.as_ref().map(|ts| rows.iter().map(|row| ts[pick(row)]).collect()),
             seq: self.seq.as_ref().map(|seq| rows.iter().map(|row| seq[pick(row)]).collect()),
             columns: columns.map(|(column, def)| take(column, def.ty, rows)).collect(),
             key: self.key.clone(),
-        }
+            reverse: self.reverse,
+            kept: None,
+        };
+        count(&wanted.tally, |tally| tally.bytes_copied.add(part.bytes(wanted)));
+        part
     }
 
-    /// The first row at or past `ts`, which is at or past row `from`.
-    pub(crate) fn first_at(&self, from: usize, ts: i64) -> usize {
+    /// Of so many rows from `start` on those that are given; `None` for all.
+    pub(crate) fn kept_of(&self, start: usize, len: usize) -> Option<&[u32]> {
+        let kept = self.kept.as_ref()?;
+        let place = |row: usize| kept.partition_point(|kept| (*kept as usize) < row);
+        Some(&kept[place(start)..place(start + len)])
+    }
+
+    /// Bytes of its values.
+    pub(crate) fn bytes(&self, wanted: &Wanted) -> usize {
+        let columns = self.columns.iter().zip(&wanted.columns);
+        let besides = usize::from(self.ts.is_some()) + usize::from(self.seq.is_some());
+        columns.map(|(column, def)| column.byte_size(def.ty)).sum::<usize>()
+            + besides * 8 * self.rows
+    }
+
+    /// The first row whose time comes at or past `when`, which is at or past row `from`.
+    pub(crate) fn first_at(&self, from: usize, when: i64) -> usize {
         let times = self.ts.as_ref().map_or(&[][..], |times| &times[from..]);
-        from + times.partition_point(|t| *t < ts)
+        from + times.partition_point(|t| order_of(*t, self.reverse) < when)
     }
 }
 
@@ -93,26 +171,33 @@ impl Head for Part {
     }
 
     fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
-        let time = |part: &Self, row: usize| part.ts.as_ref().map_or(0, |ts| ts[row]);
         let seq = |part: &Self, row: usize| part.seq.as_ref().map_or(0, |seq| seq[row]);
-        time(self, row)
-            .cmp(&time(other, other_row))
-            .then_with(|| self.key.compare(&self.columns, row, &other.columns, other_row))
-            .then_with(|| seq(self, row).cmp(&seq(other, other_row)))
+        self.when(row).cmp(&other.when(other_row)).then_with(|| {
+            let by_key = self.key.compare(&self.columns, row, &other.columns, other_row);
+            let order = by_key.then_with(|| seq(self, row).cmp(&seq(other, other_row)));
+            if self.reverse { order.reverse() } else { order }
+        })
     }
 
     fn same(&self, row: usize, other: &Self, other_row: usize) -> bool {
-        let time = |part: &Self, row: usize| part.ts.as_ref().map_or(0, |ts| ts[row]);
-        time(self, row) == time(other, other_row)
+        self.when(row) == other.when(other_row)
             && self.key.compare(&self.columns, row, &other.columns, other_row).is_eq()
     }
+}
+
+/// A time as a number that ascends in the order of reading: backwards, the latest is the least.
+fn order_of(ts: i64, reverse: bool) -> i64 {
+    if reverse { !ts } else { ts }
 }
 
 /// A sorted run.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pub(crate) min_ts: i64,
-    pub(crate) max_ts: i64,
+    /// Where in the order of reading it begins and ends: its least and greatest time or, backwards,
+    /// what stands for these.
+    pub(crate) begin: i64,
+    pub(crate) end: i64,
+    reverse: bool,
     /// Another run has rows in the same stretch of time.
     pub(crate) overlaps: bool,
     kind: Kind,
@@ -142,16 +227,23 @@ impl Source {
         filter: RowFilter,
     ) -> Self {
         let entry = &segment.entry;
-        let (min_ts, max_ts) = (entry.min_ts, entry.max_ts);
+        let (begin, last) = (entry.min_ts, entry.max_ts);
         let kind = Kind::Closed(segment, start, end, deletes);
-        Self { min_ts, max_ts, overlaps: false, kind, rest: VecDeque::new(), filter }
+        let rest = VecDeque::new();
+        Self { begin, end: last, reverse: false, overlaps: false, kind, rest, filter }
     }
 
     /// The rows of a memtable, of which there is at least one; of the columns, only those wanted.
     pub(crate) fn memtable(rows: SortedRows, filter: RowFilter) -> Self {
-        let (min_ts, max_ts) = (rows.ts[0], rows.ts[rows.rows() - 1]);
+        let (begin, end) = (rows.ts[0], rows.ts[rows.rows() - 1]);
         let rest = std::iter::once(0..rows.rows()).collect();
-        Self { min_ts, max_ts, overlaps: false, kind: Kind::Memory(rows), rest, filter }
+        let kind = Kind::Memory(rows);
+        Self { begin, end, reverse: false, overlaps: false, kind, rest, filter }
+    }
+
+    /// The same, read from its end.
+    pub(crate) fn backwards(self) -> Self {
+        Self { begin: !self.end, end: !self.begin, reverse: true, ..self }
     }
 
     /// Decodes the next rows, at most `most`; `None` at the end.
@@ -163,100 +255,200 @@ impl Source {
         at: &Place<'_>,
     ) -> Result<Option<Part>> {
         self.open(wanted, at)?;
-        while let Some((rows, picked)) = self.next_rows(most) {
-            let mut part = match &self.kind {
+        while let Some(rows) = self.next_rows(most) {
+            let part = match &self.kind {
                 Kind::Closed(..) => return Ok(None),
-                Kind::Memory(all) => memory_part(all, wanted, rows),
+                Kind::Memory(all) => memory_part(all, wanted, span(&rows)),
                 Kind::Segment(segment, footer, extent) => {
+                    let filtered = !self.filter.is_empty();
                     let besides = Besides {
-                        ts: besides.ts || self.overlaps || !self.filter.is_empty(),
+                        ts: besides.ts || self.overlaps || filtered,
                         seq: besides.seq || self.overlaps,
                     };
-                    segment_part(segment, footer, extent, wanted, rows, besides)
+                    // The key is there for those who compare by it.
+                    let columns =
+                        if self.overlaps || filtered { wanted.keyed } else { wanted.shown };
+                    let mapped = Mapped { entry: &segment.entry, footer, extent };
+                    segment_part(mapped, wanted, columns, &rows, besides)
                         .map_err(|bad| segment.damage(at.path, bad))?
                 }
             };
-            if let Some(picked) = picked {
-                part = part.take(&picked, wanted);
-            }
-            let kept = match (&part.ts, self.filter.is_empty()) {
-                (Some(ts), false) => self.filter.keep(ts, &part.columns, &wanted.key),
-                _ => None,
-            };
-            match kept {
-                None => return Ok(Some(part)),
-                Some(rows) if rows.is_empty() => {}
-                Some(rows) => return Ok(Some(part.take(&rows, wanted))),
+            if let Some(part) = self.kept(part, wanted) {
+                return Ok(Some(if self.reverse { part.reversed(wanted) } else { part }));
             }
         }
         Ok(None)
     }
 
-    /// How many rows are left, if none has to be decoded to tell. Of a segment of which all is
-    /// wanted, its entry says so.
-    pub(crate) fn remaining(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<Option<usize>> {
+    /// True if statistics may answer for its rows: they stand in one segment, in order, and nothing
+    /// but the filter of the scan leaves any out.
+    pub(crate) fn may_be_digested(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<bool> {
+        if self.overlaps || self.reverse {
+            return Ok(false);
+        }
+        self.open(wanted, at)?;
+        Ok(self.filter.is_empty() && matches!(self.kind, Kind::Segment(..)))
+    }
+
+    /// The next rows, as far as statistics do not answer for them; `None` at the end.
+    pub(crate) fn digest(
+        &mut self,
+        wanted: &Wanted,
+        ts: bool,
+        ask: &Ask,
+        same: &mut dyn FnMut(i64, i64) -> bool,
+        at: &Place<'_>,
+    ) -> Result<Option<(Digest, Part)>> {
+        // Where statistics do not answer, all of it is decoded.
+        let most = (DIGEST_VALUES / wanted.shown.max(1)).clamp(1 << 16, COUNT_ROWS);
+        let Some(rows) = self.next_rows(most) else { return Ok(None) };
+        let Kind::Segment(segment, footer, extent) = &self.kind else { return Ok(None) };
+        let mapped = Mapped { entry: &segment.entry, footer, extent };
+        digested(mapped, wanted, ts, &rows, ask, same)
+            .map(Some)
+            .map_err(|bad| segment.damage(at.path, bad))
+    }
+
+    /// True once all rows were read.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.rest.is_empty() && !matches!(self.kind, Kind::Closed(..))
+    }
+
+    /// What the filters leave of a part; `None` if that is nothing.
+    fn kept(&self, part: Part, wanted: &Wanted) -> Option<Part> {
+        // Of what was decoded of a segment it keeps all: the rest was not decoded.
+        let picked = match self.kind {
+            Kind::Segment(..) => None,
+            _ => wanted.picked(&part),
+        };
+        let part = match picked {
+            None => part,
+            Some(rows) if rows.is_empty() => return None,
+            Some(rows) => part.take(&rows, wanted),
+        };
+        let kept = match (&part.ts, self.filter.is_empty()) {
+            (Some(ts), false) => self.filter.keep(ts, &part.columns, &wanted.key),
+            _ => None,
+        };
+        match kept {
+            Some(rows) if rows.is_empty() => None,
+            Some(rows) => Some(part.take(&rows, wanted)),
+            None => Some(part).filter(|part| part.rows > 0),
+        }
+    }
+
+    /// How many rows are left. Of a segment, no more than the columns of the filters are decoded; of
+    /// one of which all is wanted, its entry says so.
+    pub(crate) fn count(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<u64> {
         if let Kind::Closed(segment, start, end, deletes) = &self.kind
             && deletes.is_empty()
             && self.filter.is_empty()
-            && *start <= self.min_ts
-            && end.is_none_or(|end| end > self.max_ts)
+            && wanted.picker.is_none()
+            && *start <= segment.entry.min_ts
+            && end.is_none_or(|end| end > segment.entry.max_ts)
         {
-            return Ok(Some(segment.entry.rows as usize));
+            return Ok(u64::from(segment.entry.rows));
         }
         self.open(wanted, at)?;
-        let rows = self.rest.iter().map(ExactSizeIterator::len).sum();
-        Ok(self.filter.is_empty().then_some(rows))
+        if self.filter.is_empty() && wanted.picker.is_none() {
+            return Ok(self.rest.iter().map(|rows| rows.len() as u64).sum());
+        }
+        let mut count = 0;
+        loop {
+            match (&self.kind, &wanted.picker) {
+                (Kind::Segment(segment, footer, extent), Some(picker))
+                    if self.filter.is_empty() =>
+                {
+                    let (segment, footer) = (Arc::clone(segment), Arc::clone(footer));
+                    let extent = extent.clone();
+                    let Some(rows) = self.next_rows(COUNT_ROWS) else { return Ok(count) };
+                    let mapped = Mapped { entry: &segment.entry, footer: &footer, extent: &extent };
+                    let picked = picker.rows(mapped, &rows, &wanted.tally);
+                    let picked = picked.and_then(|rows| refuse_cut(&extent).map(|()| rows));
+                    let picked = picked.map_err(|bad| segment.damage(at.path, bad))?;
+                    count += picked.iter().map(|rows| rows.len() as u64).sum::<u64>();
+                }
+                _ => match self.next(COUNT_ROWS, wanted, Besides::default(), at)? {
+                    Some(part) => count += part.rows as u64,
+                    None => return Ok(count),
+                },
+            }
+        }
     }
 
-    /// The rows to decode next: at most `most`, or fewer up to the end of a block, so that none is
-    /// checked and decoded twice. Where other rows lie between them, which they are, by their place
-    /// among those decoded.
-    fn next_rows(&mut self, most: usize) -> Option<(Range<usize>, Option<Vec<u32>>)> {
-        let first = self.rest.front_mut()?;
+    /// The rows to decode next, which ascend: at most `most`, or fewer up to the end of a block, so
+    /// that none is checked and decoded twice. What is left of a block in pieces comes together.
+    fn next_rows(&mut self, most: usize) -> Option<Vec<Range<usize>>> {
         let block = match &self.kind {
-            Kind::Segment(_, footer, _) => footer.block_rows(),
-            _ => usize::MAX,
+            Kind::Segment(_, footer, _) => Some(footer.block_rows()),
+            _ => None,
         };
-        let mut end = first.end.min(first.start.saturating_add(most));
-        if end < first.end {
-            let aligned = end / block * block;
-            end = if aligned > first.start { aligned } else { end };
-        }
-        let mut rows = first.start..end;
-        first.start = end;
-        if first.start < first.end {
-            return Some((rows, None));
-        }
-        self.rest.pop_front();
-        // What follows in the same block comes along: the block is checked as a whole.
-        let until = rows.start.saturating_add(most).min(end.next_multiple_of(block.max(1)));
-        let mut picked: Option<Vec<u32>> = None;
-        while block < usize::MAX
-            && let Some(next) = self.rest.front_mut().filter(|next| next.start < until)
-        {
-            let (from, to) = (next.start, next.end.min(until));
-            next.start = to;
-            if next.start == next.end {
-                self.rest.pop_front();
+        let next = if self.reverse { Self::last_range } else { Self::first_range };
+        let first = next(self, most, block.unwrap_or(1))?;
+        let Some(block) = block else { return Some(vec![first]) };
+        let mut rows = vec![first.clone()];
+        if self.reverse {
+            let from = first.end.saturating_sub(most).max(first.start / block * block);
+            while let Some(last) = self.rest.back_mut().filter(|last| last.end > from) {
+                let start = last.start.max(from);
+                rows.push(start..last.end);
+                last.end = start;
+                self.rest.pop_back_if(|last| Range::is_empty(last));
             }
-            let so_far = || (0..rows.len() as u32).collect();
-            let first = rows.start;
-            picked.get_or_insert_with(so_far).extend((from..to).map(|row| (row - first) as u32));
-            rows.end = to;
+            rows.reverse();
+        } else {
+            let to = first.start.saturating_add(most).min(first.end.next_multiple_of(block));
+            while let Some(next) = self.rest.front_mut().filter(|next| next.start < to) {
+                let end = next.end.min(to);
+                rows.push(next.start..end);
+                next.start = end;
+                self.rest.pop_front_if(|next| Range::is_empty(next));
+            }
         }
-        Some((rows, picked))
+        Some(rows)
+    }
+
+    fn first_range(&mut self, most: usize, block: usize) -> Option<Range<usize>> {
+        let first = self.rest.front_mut()?;
+        let mut end = first.end.min(first.start.saturating_add(most));
+        let aligned = end / block * block;
+        end = if end < first.end && aligned > first.start { aligned } else { end };
+        let rows = first.start..end;
+        first.start = end;
+        self.rest.pop_front_if(|first| Range::is_empty(first));
+        Some(rows)
+    }
+
+    fn last_range(&mut self, most: usize, block: usize) -> Option<Range<usize>> {
+        let last = self.rest.back_mut()?;
+        let mut start = last.start.max(last.end.saturating_sub(most));
+        let aligned = start.next_multiple_of(block);
+        start = if start > last.start && aligned < last.end { aligned } else { start };
+        let rows = start..last.end;
+        last.end = start;
+        self.rest.pop_back_if(|last| Range::is_empty(last));
+        Some(rows)
     }
 
     fn open(&mut self, wanted: &Wanted, at: &Place<'_>) -> Result<()> {
         let Kind::Closed(segment, start, end, deletes) = &self.kind else { return Ok(()) };
         let (footer, extent) = segment.map(at)?;
+        if wanted.picker.as_ref().is_some_and(|picker| picker.outcomes(&footer).none()) {
+            self.kind = Kind::Segment(Arc::clone(segment), footer, extent);
+            return Ok(());
+        }
+        count(&wanted.tally, |tally| {
+            tally.segments_opened.add(1);
+            tally.blocks.add(footer.blocks());
+        });
         let of_a_key = deletes.iter().filter(|delete| delete.key.is_some());
         self.filter.hidden = Arc::new(Hidden::of_older(of_a_key));
         let holes = deletes.iter().filter(|delete| delete.key.is_none());
         let holes = Cover::new(holes.map(|d| (d.entry.start, d.entry.end, u64::MAX)).collect());
         if segment.entry.order == Order::Key {
             let key = self.filter.key.take();
-            let clustered = Clustered { segment, footer: &footer, extent: &extent };
+            let mapped = Mapped { entry: &segment.entry, footer: &footer, extent: &extent };
+            let clustered = Clustered { mapped, landmarks: &segment.landmarks };
             let rows = clustered.read(wanted, (*start, *end), key.as_deref(), &holes);
             let rows = rows.and_then(|rows| refuse_cut(&extent).map(|()| rows));
             let rows = rows.map_err(|bad| segment.damage(at.path, bad))?;
@@ -265,6 +457,7 @@ impl Source {
             return Ok(());
         }
         let rest = rows_left(&segment.entry, &footer, &extent, (*start, *end), &holes);
+        let rest = rest.and_then(|rest| refuse_cut(&extent).map(|()| rest));
         self.rest = rest.map_err(|bad| segment.damage(at.path, bad))?;
         self.kind = Kind::Segment(Arc::clone(segment), footer, extent);
         Ok(())
@@ -292,6 +485,11 @@ fn rows_left(
     without(rows.clone(), holes.stretches().map(hole))
 }
 
+/// From the first of some ranges to the last.
+fn span(rows: &[Range<usize>]) -> Range<usize> {
+    rows.first().zip(rows.last()).map_or(0..0, |(first, last)| first.start..last.end)
+}
+
 fn memory_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part {
     let columns = all.columns.iter().zip(&wanted.columns);
     Part {
@@ -300,28 +498,66 @@ fn memory_part(all: &SortedRows, wanted: &Wanted, rows: Range<usize>) -> Part {
         seq: Some(all.seq.relative(0, rows.clone())),
         columns: columns.map(|(c, def)| c.slice(def.ty, rows.start, rows.len())).collect(),
         key: wanted.key.clone(),
+        reverse: false,
+        kept: None,
     }
 }
 
-fn segment_part(
-    segment: &Segment,
-    footer: &Footer,
-    extent: &Buffer,
+fn digested(
+    segment: Mapped<'_>,
     wanted: &Wanted,
-    rows: Range<usize>,
+    ts: bool,
+    rows: &[Range<usize>],
+    ask: &Ask,
+    same: &mut dyn FnMut(i64, i64) -> bool,
+) -> Result<(Digest, Part), Malformed> {
+    let tally = &wanted.tally;
+    let picked = match &wanted.picker {
+        Some(picker) => picker.rows(segment, rows, tally)?,
+        None => Rows::of_ranges(segment.footer, rows),
+    };
+    let (stretches, vectors, rows) = divide(segment, &picked, ask, same)?;
+    count(tally, |tally| {
+        tally.blocks_decoded.add(rows.len());
+        tally.blocks_answered.add(picked.len().saturating_sub(rows.len()));
+        tally.segments_answered.add(usize::from(rows.is_empty() && !picked.is_empty()));
+    });
+    let len = rows.iter().map(Rows::len).sum();
+    let ts = ts.then(|| segment.times(&rows, tally)).transpose()?;
+    let columns = segment.columns(wanted.columns[..wanted.shown].iter(), &rows, tally)?;
+    let (key, seq) = (wanted.key.clone(), None);
+    refuse_cut(segment.extent)?;
+    let part = Part { rows: len, ts, seq, columns, key, reverse: false, kept: None };
+    Ok((Digest { stretches, vectors, columns: vec![] }, part))
+}
+
+/// The first `columns` of those wanted, of the rows that the filter keeps.
+fn segment_part(
+    segment: Mapped<'_>,
+    wanted: &Wanted,
+    columns: usize,
+    rows: &[Range<usize>],
     besides: Besides,
 ) -> Result<Part, Malformed> {
-    let ts = match besides.ts {
-        true => Some(read_ts(footer, extent, rows.clone())?),
-        false => None,
+    let tally = &wanted.tally;
+    let rows = match &wanted.picker {
+        Some(picker) => picker.rows(segment, rows, tally)?,
+        None => Rows::of_ranges(segment.footer, rows),
     };
-    let seq = match besides.seq {
-        true => Some(read_seq(&segment.entry, footer, extent, rows.clone())?),
-        false => None,
-    };
-    let columns = read_wanted(footer, extent, wanted, rows.clone())?;
-    refuse_cut(extent)?;
-    Ok(Part { rows: rows.len(), ts, seq, columns, key: wanted.key.clone() })
+    let len = rows.iter().map(Rows::len).sum();
+    count(tally, |tally| {
+        tally.blocks_decoded.add(rows.len());
+        let picked = rows.iter().filter(|rows| matches!(rows, Rows::Some(_)));
+        let width = wanted.columns[..columns].iter().map(|def| def.ty.width().unwrap_or(8));
+        let width = width.sum::<usize>();
+        tally.bytes_copied.add(picked.map(Rows::len).sum::<usize>() * width);
+    });
+    let ts = besides.ts.then(|| segment.times(&rows, tally)).transpose()?;
+    let seq = besides.seq.then(|| segment.numbers(&rows, tally)).transpose()?;
+    let columns = segment.columns(wanted.columns[..columns].iter(), &rows, tally)?;
+    refuse_cut(segment.extent)?;
+    let key = wanted.key.clone();
+    Ok(Part { rows: len, ts, seq, columns, key, reverse: false, kept: None })
 }
 
 /// Fails if somebody cut the file while it was read: what was decoded then may be zeros.

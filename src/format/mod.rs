@@ -10,6 +10,7 @@
 //! - `edit`, `spec`: the manifest's records
 //! - `rows`, `segment`, `footer`, `stats`: what goes into a segment, its blocks, its index of them, its
 //!   statistics
+//! - `gather`: some rows of a column, decoded
 //! - `check`: whether a segment's statistics, order and ranges are those of its rows
 //! - `key`: keys as bytes that sort like the keys
 
@@ -17,6 +18,7 @@ pub mod check;
 pub mod edit;
 pub mod footer;
 pub mod frame;
+pub mod gather;
 pub mod key;
 pub mod log;
 pub mod rows;

@@ -412,7 +412,7 @@ fn parts<'a>(
 }
 
 /// A block's bytes, checked against its checksum.
-fn checked<'a>(block: &BlockRef, extent: &'a [u8]) -> Result<&'a [u8], Malformed> {
+pub(super) fn checked<'a>(block: &BlockRef, extent: &'a [u8]) -> Result<&'a [u8], Malformed> {
     let at = block.at as usize;
     let bytes = extent.get(at..).and_then(|rest| rest.get(..block.len as usize));
     match bytes {
@@ -423,7 +423,7 @@ fn checked<'a>(block: &BlockRef, extent: &'a [u8]) -> Result<&'a [u8], Malformed
 }
 
 /// A view of the mapped values where all wanted blocks are raw and lie as Arrow needs them.
-fn raw_view(
+pub fn raw_view(
     footer: &Footer,
     stream: &Stream,
     extent: &Buffer,

@@ -24,6 +24,7 @@ mod key;
 mod lists;
 mod memory;
 mod nanots;
+mod predicate;
 mod report;
 mod rows;
 mod salvage;
@@ -43,6 +44,8 @@ mod _core {
     use super::batch::{BatchIterator, RecordBatch};
     #[pymodule_export]
     use super::db::Db;
+    #[pymodule_export]
+    use super::predicate::{Column, Predicate, col};
     #[pymodule_export]
     use super::salvage::salvage;
     #[pymodule_export]

@@ -60,6 +60,42 @@ impl Scan {
     }
 }
 
+fn explained<'py>(py: Python<'py>, found: &db::Explanation) -> PyResult<Bound<'py, PyDict>> {
+    let dict = |items: &[(&str, u64)]| {
+        let dict = PyDict::new(py);
+        items.iter().try_for_each(|(name, count)| dict.set_item(name, count))?;
+        PyResult::Ok(dict)
+    };
+    let all = dict(&[("rows", found.rows), ("memory_rows", found.memory_rows)])?;
+    all.set_item(
+        "segments",
+        dict(&[
+            ("looked_at", found.segments),
+            ("skipped", found.segments_skipped),
+            ("decoded", found.segments_decoded),
+            ("from_statistics", found.segments_from_statistics),
+        ])?,
+    )?;
+    all.set_item(
+        "blocks",
+        dict(&[
+            ("looked_at", found.blocks),
+            ("skipped", found.blocks_skipped),
+            ("decoded", found.blocks_decoded),
+            ("from_statistics", found.blocks_from_statistics),
+        ])?,
+    )?;
+    all.set_item(
+        "bytes",
+        dict(&[
+            ("decoded", found.bytes_decoded),
+            ("viewed", found.bytes_viewed),
+            ("copied", found.bytes_copied),
+        ])?,
+    )?;
+    Ok(all)
+}
+
 #[pymethods]
 impl Scan {
     /// Names and types of the columns of the result.
@@ -81,6 +117,23 @@ impl Scan {
         };
         let batches = py.detach(|| self.scan.batches(rows))?;
         Ok(BatchIterator::new(batches, self.schema.clone()))
+    }
+
+    /// What the scan costs: it is read once, and counted what was looked at, skipped, decoded,
+    /// answered from statistics and copied.
+    #[pyo3(signature = (*, aggregates=None))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        aggregates: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let wanted = aggregates.filter(|given| !given.is_none()).map(aggregate::wanted);
+        let wanted = wanted.transpose()?;
+        let found = py.detach(|| match &wanted {
+            Some(wanted) => self.scan.explain_aggregate(wanted),
+            None => self.scan.explain(),
+        })?;
+        explained(py, &found)
     }
 
     /// What the values of columns come to over all rows of the scan. It returns
@@ -158,7 +211,7 @@ impl Scan {
     /// The whole result as raw memory: a list of what `memory::chunk` makes of each chunk.
     fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let out = PyList::empty(py);
-        for chunk in self.chunks(py, usize::MAX)? {
+        for chunk in self.chunks(py, WHOLE_ROWS)? {
             out.append(memory::chunk(py, chunk, self.schema.columns())?)?;
         }
         Ok(out)

@@ -9,7 +9,7 @@ use super::ingest::{self, Rows};
 use super::scan::Scan;
 use super::schema::Schema;
 use super::tail::{self, Tail};
-use super::{aggregate, create, describe, durations, key, rows, timestamps};
+use super::{aggregate, create, describe, durations, key, predicate, rows, timestamps};
 use crate::arrow::import;
 use crate::base::{TimeUnit, Value};
 use crate::db::{self, DownsampleSpec, Origin, Receipt, ScanSpec};
@@ -132,22 +132,28 @@ impl Table {
     }
 
     /// The rows with `start <= time < end`, in the order of time, as of now.
-    #[pyo3(signature = (start=None, end=None, *, columns=None, key=None, limit=None))]
+    #[pyo3(signature = (
+        start=None, end=None, *, columns=None, r#where=None, key=None, limit=None, reverse=false
+    ))]
+    #[allow(clippy::too_many_arguments)]
     fn scan(
         &self,
         py: Python<'_>,
         start: Option<&Bound<'_, PyAny>>,
         end: Option<&Bound<'_, PyAny>>,
         columns: Option<&Bound<'_, PyAny>>,
+        r#where: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         limit: Option<i64>,
+        reverse: bool,
     ) -> PyResult<Scan> {
         let start = timestamps::bound(start, self.unit)?;
         let end = timestamps::bound(end, self.unit)?;
         let columns = columns.map(names).transpose()?;
         let limit = limit.map(|limit| count("limit", limit)).transpose()?;
         let key = self.key(key)?;
-        self.range(py, ScanSpec { start, end, columns, limit, key })
+        let filter = predicate::filter(r#where)?;
+        self.range(py, ScanSpec { start, end, columns, limit, key, filter, reverse })
     }
 
     /// The newest `n` rows, in the order of time.
@@ -193,9 +199,6 @@ impl Table {
         tz: Option<&Bound<'_, PyAny>>,
         fill: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Scan> {
-        if r#where.is_some() {
-            return Err(invalid("where is not there yet: downsample takes all rows of the range"));
-        }
         let origin = origin.map(|origin| aggregate::origin(origin, self.unit)).transpose()?;
         let spec = DownsampleSpec {
             every: durations::duration("every", every, self.unit)?,
@@ -206,6 +209,7 @@ impl Table {
             origin: origin.unwrap_or(Origin::Epoch),
             tz: aggregate::tz(tz)?,
             fill: aggregate::fill(fill)?,
+            filter: predicate::filter(r#where)?,
         };
         Ok(Scan::new(py.detach(|| self.table().downsample(spec))?))
     }

@@ -59,6 +59,22 @@ fn other(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
     Err(unfit(value))
 }
 
+/// A datetime, `datetime64` or `pandas.Timestamp` in nanoseconds since 1970; `None` for anything
+/// else, integers and text among it.
+pub(super) fn nanos(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
+    let py = value.py();
+    if let Some(precise) = value.getattr_opt(intern!(py, "asm8"))? {
+        return datetime64(&precise, TimeUnit::Nanosecond).map(|nanos| Some(nanos.into()));
+    }
+    if let Ok(datetime) = value.cast::<PyDateTime>() {
+        return nanos_of(datetime).map(Some);
+    }
+    if value.get_type().name()?.to_str()? == "datetime64" {
+        return datetime64(value, TimeUnit::Nanosecond).map(|nanos| Some(nanos.into()));
+    }
+    Ok(None)
+}
+
 fn nanos_of(datetime: &Bound<'_, PyDateTime>) -> PyResult<i128> {
     let py = datetime.py();
     let ordinal: i64 = datetime.call_method0(intern!(py, "toordinal"))?.extract()?;

@@ -12,6 +12,7 @@
 //! - `log_file`, `group_sync`: appending to the log, and one sync for many
 //! - `recovery`, `replay`: which state is in force, and which records of the log count
 //! - `search`: what is left where damage leaves no state in force
+//! - `pages`: memory for results
 //! - `health`: whether the writer may still write
 //! - `sim`: a disk in memory, with faults and images of what a power loss leaves
 
@@ -24,6 +25,7 @@ pub mod lock;
 pub mod log_file;
 pub mod main_file;
 mod map;
+pub mod pages;
 pub mod readers;
 pub mod real;
 pub mod recovery;

@@ -6,6 +6,7 @@ table's rule keeps. Floats are compared by their bits.
 """
 
 import math
+import operator
 import struct
 from itertools import zip_longest
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from hypothesis import strategies as st
+
+import chronolite as cl
 
 INT64 = (-(2**63), 2**63 - 1)
 ARROW = {
@@ -95,6 +98,68 @@ SERIES = {
     "columns": {"value": "f64"}, "key": (), "time_unit": "ms", "storage": "balanced",
     "on_conflict": "all",
 }  # fmt: skip
+
+
+COMPARISONS = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
+    ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
+def _not(truth):
+    return None if truth is None else not truth
+
+
+def _or(parts):
+    parts = list(parts)
+    return True if True in parts else None if None in parts else False
+
+
+@st.composite
+def predicates(draw, model, depth=2):
+    """A predicate over a model's columns, and what it is of a row: true, false or None, unknown."""
+    if depth and draw(st.integers(0, 3)) == 0:
+        kind = draw(st.sampled_from(["and", "or", "not"]))
+        one, of_one = draw(predicates(model, depth - 1))
+        if kind == "not":
+            return ~one, lambda row: _not(of_one(row))
+        two, of_two = draw(predicates(model, depth - 1))
+        if kind == "or":
+            return one | two, lambda row: _or([of_one(row), of_two(row)])
+        both = lambda row: _not(_or([_not(of_one(row)), _not(of_two(row))]))  # noqa: E731
+        return one & two, both
+    names = list(model.columns)
+    place = draw(st.integers(-1, len(names) - 1))
+    column = cl.col("ts" if place < 0 else names[place])
+    # Mostly values that are there.
+    few = [row[0] if place < 0 else row[1][place] for row in model.rows[:20]]
+    few = [value for value in few if value is not None]
+    drawn = VALUES[model.columns[names[place]]] if place >= 0 else TIMES
+    values = (st.sampled_from(few) | drawn) if few else drawn
+
+    def cell(row):
+        return row[0] if place < 0 else row[1][place]
+
+    def compared(value):
+        return value.encode() if isinstance(value, str) else value
+
+    test = draw(st.sampled_from([*COMPARISONS, "in", "null"]))
+    if test == "null":
+        return column.is_null(), lambda row: cell(row) is None
+    if test == "in":
+        listed = draw(st.lists(values, max_size=4))
+        inside = [compared(value) for value in listed]
+        # Not `in`, for which a NaN is equal to itself.
+        return (
+            column.isin(listed),
+            lambda row: (
+                None if cell(row) is None else any(compared(cell(row)) == value for value in inside)
+            ),
+        )
+    value, compare = draw(values), COMPARISONS[test]
+    return compare(
+        column, value
+    ), lambda row: None if cell(row) is None else compare(compared(cell(row)), compared(value))
 
 
 class Model:

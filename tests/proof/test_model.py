@@ -37,6 +37,7 @@ from tests.proof.model import (
     assert_same,
     bit_rows,
     found,
+    predicates,
     schemas,
     wanted,
     without_nan,
@@ -299,6 +300,29 @@ class Machine(RuleBasedStateMachine):
         names = list(self.models[name].columns)
         columns = data.draw(st.none() | st.lists(st.sampled_from(names), unique=True), "columns")
         self.compare(name, start, end, columns, limit)
+
+    @precondition(lambda self: self.models)
+    @rule(
+        data=st.data(), start=st.none() | TIMES, limit=st.none() | st.integers(0, 10),
+        reverse=st.booleans(), as_text=st.booleans(),
+    )  # fmt: skip
+    def scan_where(self, data, start, limit, reverse, as_text):
+        """Filters and the other direction, of some columns, and what they count and come to."""
+        name = self.draw_table(data)
+        model = self.models[name]
+        predicate, keeps = data.draw(predicates(model), "where")
+        names = list(model.columns)
+        columns = data.draw(st.lists(st.sampled_from(names), unique=True), "columns")
+        rows = [row for row in model.scan(start) if keeps(row)]
+        rows = (rows[::-1] if reverse else rows)[:limit]
+        scan = self.db[name].scan(
+            start, columns=columns, where=str(predicate) if as_text else predicate,
+            limit=limit, reverse=reverse,
+        )  # fmt: skip
+        assert_same(found(scan, columns), wanted(model, rows, columns))
+        assert scan.count() == len(rows) == scan.explain()["rows"]
+        assert scan.aggregate({"ts": "count"})["ts"]["count"] == len(rows)
+        Machine.rows_compared += len(rows)
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), start=TIMES, end=TIMES)

@@ -53,6 +53,9 @@ def test_ranges(run: Run) -> None:
     assert times("--from", "1970-01-01T00:01:00Z", "--to", "1970-01-01T00:02:00") == ["01:00"]
     assert times("--limit", "1") == ["00:00"]
     assert times("--last", "2") == ["01:00", "02:00"]
+    assert times("--reverse") == ["02:00", "01:00", "00:00"]
+    assert times("--where", "n >= 1", "--reverse", "--limit", "1") == ["02:00"]
+    assert times("--where", "x is nan or s = 'a,b'") == ["00:00", "01:00"]
 
 
 def test_table_says_that_there_is_more(run: Run, tmp_path: Path) -> None:
@@ -79,6 +82,9 @@ def test_table_says_that_there_is_more(run: Run, tmp_path: Path) -> None:
         (["q.chl", "t", "--every", "1x"], 2, "not a length of time"),
         (["q.chl", "t", "--by", "s"], 2, "--by needs --every"),
         (["q.chl", "t", "--last", "1", "--from", "0"], 2, "--last goes with"),
+        (["q.chl", "t", "--where", "x >"], 2, "character 4"),
+        (["q.chl", "t", "--where", "y > 1"], 6, "no column"),
+        (["q.chl", "t", "--every", "1h", "--reverse"], 2, "--reverse is for rows"),
     ],
 )
 def test_errors(run: Run, args: list[str], code: int, message: str) -> None:

@@ -365,3 +365,91 @@ def test_salvage_keeps_one_row_of_each(path, rule):
         db.pack()
         assert rows(db["t"].scan()) == wanted
         assert db.verify().ok
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("rule", KEEPING)
+def test_a_filter_sees_the_rows_that_stay(db, rule, how):
+    """A row that gave way to another does not come back because that one fails the filter."""
+    t = keyed(db, rule)
+    for ts, site, v in [(1, "a", 10), (1, "b", 20), (2, "a", 30), (3, "a", 5)]:
+        t.append_row(ts, [site, v])
+    settle(db, how)
+    for ts, site, v in [(1, "a", 99), (2, "a", 1), (3, "b", 40)]:
+        t.append_row(ts, [site, v])
+    settle(db, "memtable" if how == "memtable" else "flushed")
+    if how == "packed":
+        db.pack()
+    left = {
+        "last": [(1, "a", 99), (1, "b", 20), (2, "a", 1), (3, "a", 5), (3, "b", 40)],
+        "first": [(1, "a", 10), (1, "b", 20), (2, "a", 30), (3, "a", 5), (3, "b", 40)],
+    }[rule]
+    filters = {
+        "v < 50": lambda row: row[2] < 50,
+        "v >= 30": lambda row: row[2] >= 30,
+        "v == 10 or v == 30": lambda row: row[2] in (10, 30),
+        "v > 1000": lambda row: row[2] > 1000,
+        "site == 'a' and v < 20": lambda row: row[1] == "a" and row[2] < 20,
+        "ts >= 2 and v <= 5": lambda row: row[0] >= 2 and row[2] <= 5,
+    }
+    for where, keep in filters.items():
+        kept = [row for row in left if keep(row)]
+        scan = t.scan(where=where)
+        assert rows(scan) == kept, where
+        assert scan.count() == len(kept), where
+        assert rows(t.scan(where=where, reverse=True)) == kept[::-1], where
+        assert t.scan(where=where, reverse=True).count() == len(kept), where
+        assert rows(t.scan(where=where, limit=1)) == kept[:1], where
+        assert rows(t.scan(where=where, limit=1, reverse=True)) == kept[::-1][:1], where
+        # Of columns that the filter is not about.
+        sites = t.scan(where=where, columns=["site"])
+        assert [row[1] for row in rows(sites)] == [row[1] for row in kept], where
+        of_key = [row for row in kept if row[1] == "a"]
+        assert rows(t.scan(where=where, key="a")) == of_key, where
+        summary = t.scan(where=where).aggregate({"v": ["count", "sum"]})["v"]
+        assert summary["count"] == len(kept), where
+        buckets = t.downsample("1s", {"v": "count"}, where=where)
+        assert sum(row[1] for row in rows(buckets)) == len(kept), where
+
+
+@pytest.mark.parametrize("rule", ["all", *KEEPING])
+@pytest.mark.parametrize("key", [None, "site"])
+def test_runs_that_overlap_backwards_and_filtered(db, rule, key):
+    """Many rows of several runs, against a dict."""
+    t = db.create_table("t", {"site": "utf8", "v": "i64"}, key=key, on_conflict=rule)
+    random = np.random.default_rng(3)
+    all_rows = []
+    for run in range(4):
+        ts = np.sort(random.integers(0, 30_000, 20_000))
+        site = random.integers(0, 3, 20_000)
+        v = random.integers(0, 1000, 20_000)
+        names = np.array(["a", "b", "c"])[site]
+        t.append({"ts": ts, "site": names.tolist(), "v": v})
+        all_rows += zip(ts.tolist(), names.tolist(), v.tolist(), strict=True)
+        if run < 3:
+            db.flush()
+    order = sorted(
+        range(len(all_rows)), key=lambda i: (all_rows[i][0], all_rows[i][1] if key else "")
+    )
+    expected = [all_rows[i] for i in order]
+    if rule != "all":
+        one = {}
+        for row in all_rows:
+            place = row[:2] if key else row[0]
+            if rule == "last" or place not in one:
+                one[place] = row
+        expected = [one[place] for place in sorted(one)]
+    assert rows(t.scan(reverse=True)) == expected[::-1]
+    for where, keep in {
+        "v < 3": lambda row: row[2] < 3,
+        "v >= 10": lambda row: row[2] >= 10,
+        "site != 'b' and ts < 12500": lambda row: row[1] != "b" and row[0] < 12_500,
+    }.items():
+        kept = [row for row in expected if keep(row)]
+        assert rows(t.scan(where=where)) == kept, where
+        assert rows(t.scan(where=where, reverse=True)) == kept[::-1], where
+        assert t.scan(where=where).count() == len(kept), where
+        assert t.scan(where=where).explain()["rows"] == len(kept), where
+        assert rows(t.scan(5000, 6000, where=where)) == [r for r in kept if 5000 <= r[0] < 6000]
+        total = t.scan(where=where).aggregate({"v": "sum"})["v"]["sum"]
+        assert total == sum(row[2] for row in kept), where

@@ -256,10 +256,13 @@ def test_what_is_no_aggregate_is_refused(db, aggregates, error, word):
         table.downsample(10, aggregates)
 
 
-def test_where_is_not_there_yet(db):
-    table = table_of(db, {"ts": [0], "x": [1.0]})
-    with pytest.raises(ValueError, match="where"):
-        table.downsample(10, {"x": "mean"}, where="x > 1")
+def test_where_leaves_rows_out(db):
+    table = table_of(db, {"ts": range(100), "x": np.arange(100.0)})
+    found = table.downsample(10, {"x": ["count", "max"]}, where="x > 44.5 and ts < 58").to_numpy()
+    assert found["x_count"].tolist() == [5, 8]
+    assert found["x_max"].tolist() == [49, 57]
+    with pytest.raises(cl.SchemaError, match='"y"'):
+        table.downsample(10, {"x": "mean"}, where="y > 1")
 
 
 def test_a_result_comes_out_as_a_scan_does(db):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chronolite.cli.exits import Code, Failure, needs
-from chronolite.cli.options import Columns, Database, From, Quiet, TableName, To, names
+from chronolite.cli.options import Columns, Database, From, Quiet, TableName, To, Where, names
 
 FORMATS = ("csv", "parquet", "arrow", "ndjson")
 _ENDINGS = {
@@ -37,6 +37,7 @@ def export(
     start: From = None,
     end: To = None,
     columns: Columns = None,
+    where: Where = None,
     file_format: Annotated[
         str | None,
         typer.Option(
@@ -64,7 +65,10 @@ def export(
         if (error.name or "").split(".")[0] != "pyarrow":
             raise
         raise needs("pyarrow", "arrow", "export") from None
-    writing.run(database, table, path, form, start, end, names(columns), force=force, quiet=quiet)
+    writing.run(
+        database, table, path, form, start, end, names(columns), where=where,
+        force=force, quiet=quiet,
+    )  # fmt: skip
 
 
 def _format(file: str, given: str | None) -> str:

@@ -16,6 +16,7 @@ from chronolite.cli.options import (
     From,
     TableName,
     To,
+    Where,
     check_columns,
     is_number,
     names,
@@ -37,6 +38,7 @@ def plot(
     start: From = None,
     end: To = None,
     columns: Columns = None,
+    where: Where = None,
     every: Every = None,
     aggregates: Aggregates = None,
     by: Annotated[
@@ -58,8 +60,9 @@ def plot(
         check_columns([*(wanted or ()), *([by] if by else ())], source.schema)
         read = wanted and list(dict.fromkeys([*wanted, *([by] if by and not every else ())]))
         found = selection(
-            source, start, end, read, every=every, aggregates=aggregates, by=[by] if by else None
-        )
+            source, start, end, read, every=every, aggregates=aggregates,
+            by=[by] if by else None, where=where,
+        )  # fmt: skip
         lines = _lines(found, by)
     if png is None:
         _to_terminal(lines, height)

@@ -16,6 +16,7 @@ from chronolite.cli.options import (
     From,
     TableName,
     To,
+    Where,
     check_columns,
     names,
     open_to_read,
@@ -33,11 +34,13 @@ def query(
     start: From = None,
     end: To = None,
     columns: Columns = None,
+    where: Where = None,
     limit: Annotated[
         int | None,
         typer.Option(min=0, help=f"At most so many rows. Without it: {_SHOWN} of --format table."),
     ] = None,
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest rows.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="The newest row first.")] = False,
     follow: Annotated[
         bool,
         typer.Option(
@@ -70,11 +73,14 @@ def query(
     form = output or ("table" if sys.stdout.isatty() and not follow else "csv")
     if form not in _FORMATS:
         raise Failure(f"--format is one of {', '.join(_FORMATS)}, not {output!r}", Code.USAGE)
-    if follow and (start or end or every or form == "table"):
+    if follow and (start or end or every or where or reverse or form == "table"):
         options = "--last, --limit, --columns and --format csv or json"
         raise Failure(f"--follow goes with {options} only", Code.USAGE)
-    if last is not None and (start or end or every or (limit is not None and not follow)):
+    narrowed = start or end or every or where or reverse
+    if last is not None and (narrowed or (limit is not None and not follow)):
         raise Failure("--last goes with --columns, --format and --follow only", Code.USAGE)
+    if reverse and every:
+        raise Failure("--reverse is for rows, not for --every", Code.USAGE)
     if by and not every:
         raise Failure("--by needs --every, as in --every 1h", Code.USAGE)
     from chronolite.cli import rows
@@ -100,7 +106,7 @@ def query(
             asked = None if most is None or every else most + 1
             found = selection(
                 source, start, end, wanted, every=every, aggregates=aggregates, by=names(by),
-                limit=asked,
+                limit=asked, where=where, reverse=reverse,
             )  # fmt: skip
         kept = None if last is None or wanted is None else [source.schema.time_column, *wanted]
         rows.write(found, form, sys.stdout, most=most, columns=kept, told=limit is not None)

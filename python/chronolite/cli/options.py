@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,14 @@ To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The time t
 Columns = Annotated[
     list[str] | None,
     typer.Option("--columns", metavar="A,B", help="Only these columns; may be repeated."),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="PREDICATE",
+        help="Only rows for which this is true: \"temp > 24.9 and site == 'a'\".",
+    ),
 ]
 Every = Annotated[
     str | None, typer.Option("--every", metavar="1h", help="Downsample into buckets this long.")
@@ -118,6 +126,8 @@ def selection(
     aggregates: list[str] | None = None,
     by: list[str] | None = None,
     limit: int | None = None,
+    where: str | None = None,
+    reverse: bool = False,
 ) -> cl.Scan:
     """The rows that the options ask for, downsampled if there is an `every`."""
     check_columns([*(columns or ()), *(by or ())], table.schema)
@@ -125,11 +135,11 @@ def selection(
     if every is None:
         if aggregates:
             raise Failure("--agg needs --every, as in --every 1h", Code.USAGE)
-        return table.scan(begin, stop, columns=columns, limit=limit)
+        return table.scan(begin, stop, columns=columns, where=where, limit=limit, reverse=reverse)
     wanted = aggregates_of(aggregates, table.schema)
     if columns:
         wanted = {name: of for name, of in wanted.items() if name in columns}
         if not wanted:
             raise Failure("none of --columns has an aggregate in --agg", Code.USAGE)
-    # The names were checked above.
-    return table.downsample(every, wanted, begin, stop, by=by or ())  # type: ignore[arg-type]
+    chosen: Any = wanted  # the names were checked above
+    return table.downsample(every, chosen, begin, stop, by=by or (), where=where)

@@ -35,6 +35,7 @@ def run(
     end: str | None,
     columns: list[str] | None,
     *,
+    where: str | None = None,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -42,7 +43,7 @@ def run(
     begun = time.perf_counter()
     rows = 0
     with open_to_read(database) as db, _target(path, force=force) as out:
-        found = selection(db[table], start, end, columns)
+        found = selection(db[table], start, end, columns, where=where)
         schema = _schema(pa.schema(found.schema), form)
         with _writer(out, schema, form, stream=path is None) as write:
             for batch in found.batches(_ROWS):

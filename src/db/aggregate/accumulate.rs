@@ -8,6 +8,7 @@ use crate::db::aggregate::number::{Number, Sum};
 use crate::db::aggregate::state::{Needs, State};
 use crate::db::aggregate::text::Texts;
 use crate::db::aggregate::{Aggregate, Input};
+use crate::db::digest::Known;
 
 /// Rows of a piece that follow each other and belong to one row of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub(crate) struct Run {
 pub(crate) trait Accumulate: std::fmt::Debug + Send {
     /// Takes in the rows of a piece of the column. Those of a slot come in order, over all calls.
     fn reduce(&mut self, column: &Column, runs: &[Run]);
+    /// Takes in a vector of which no more is known than its statistics. What they do not tell was not
+    /// asked for (see `db::digest`).
+    fn reduce_known(&mut self, slot: usize, known: &Known);
     /// The results of these slots, in this order; `None` if one does not fit its type.
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column>;
     /// Gives up the first slots; the others are counted from 0 again.
@@ -75,10 +79,14 @@ impl<T: Number> Numbers<T> {
                 _ => all,
             };
             let state = State::of(valid, self.needs);
-            match self.states.get_mut(run.slot) {
-                Some(known) => known.merge(&state),
-                None => self.states.push(state),
-            }
+            self.merge(run.slot, state);
+        }
+    }
+
+    fn merge(&mut self, slot: usize, state: State<T>) {
+        match self.states.get_mut(slot) {
+            Some(known) => known.merge(&state),
+            None => self.states.push(state),
         }
     }
 }
@@ -86,6 +94,10 @@ impl<T: Number> Numbers<T> {
 impl<T: Number> Accumulate for Numbers<T> {
     fn reduce(&mut self, column: &Column, runs: &[Run]) {
         self.reduce_values(column.values(), column.validity.as_ref(), runs);
+    }
+
+    fn reduce_known(&mut self, slot: usize, known: &Known) {
+        self.merge(slot, State::of_known(known));
     }
 
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column> {
@@ -122,6 +134,10 @@ impl Accumulate for Bools {
         let Data::Bool(bits) = &column.data else { return };
         let bytes: Vec<u8> = bits.iter().map(u8::from).collect();
         self.0.reduce_values(&bytes, column.validity.as_ref(), runs);
+    }
+
+    fn reduce_known(&mut self, slot: usize, known: &Known) {
+        self.0.reduce_known(slot, known);
     }
 
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column> {

@@ -10,7 +10,8 @@
 //! `count` is 0 then. Integers are summed exactly. Floats are summed as the statistics of a segment
 //! are: up to 1,024 values in eight partial sums, these then with compensation (Neumaier 1974), so
 //! that the error is at most about 131 * 2^-53 times the sum of the magnitudes, however many values
-//! there are. The standard deviation is that of a sample (n - 1): each run in two passes, runs merged
+//! there are. So the sum that statistics have of a vector takes the place of one that was added up
+//! here. The standard deviation is that of a sample (n - 1): each run in two passes, runs merged
 //! as in Chan, Golub and LeVeque 1979.
 
 mod accumulate;

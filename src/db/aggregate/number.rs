@@ -16,6 +16,8 @@ pub(super) trait Number: ArrowNativeType {
     fn least(values: &[Self]) -> Option<Self>;
     /// The greatest value but NaN.
     fn greatest(values: &[Self]) -> Option<Self>;
+    /// The value that statistics have in a lane.
+    fn from_lane(bits: u64) -> Self;
     /// How far this is from `pivot`.
     fn distance(self, pivot: Self) -> f64;
 }
@@ -24,6 +26,8 @@ pub(super) trait Number: ArrowNativeType {
 pub(super) trait Sum: Copy + Default + std::fmt::Debug + Send + 'static {
     /// The type of the result.
     type Total: ArrowNativeType;
+    /// The sum that statistics have.
+    fn from_lane(bits: u128) -> Self;
     /// Adds the sum of other values.
     fn merge(&mut self, other: Self);
     /// The result; `None` if its type cannot hold it.
@@ -39,9 +43,13 @@ pub(super) struct Exact<T>(i128, std::marker::PhantomData<T>);
 impl<T: ArrowNativeType + TryFrom<i128>> Sum for Exact<T> {
     type Total = T;
 
+    fn from_lane(bits: u128) -> Self {
+        Self(bits as i128, std::marker::PhantomData)
+    }
+
     fn merge(&mut self, other: Self) {
-        // 2^64 values of 64 bits, at most.
-        self.0 += other.0;
+        // 2^64 values of 64 bits, at most; statistics that are wrong do no more than count wrong.
+        self.0 = self.0.wrapping_add(other.0);
     }
 
     fn total(self) -> Option<T> {
@@ -69,6 +77,10 @@ impl Default for Compensated {
 
 impl Sum for Compensated {
     type Total = f64;
+
+    fn from_lane(bits: u128) -> Self {
+        Self { sum: f64::from_bits(bits as u64), lost: 0.0 }
+    }
 
     fn merge(&mut self, other: Self) {
         let sum = self.sum + other.sum;
@@ -115,6 +127,10 @@ macro_rules! integers {
                 values.iter().copied().max()
             }
 
+            fn from_lane(bits: u64) -> Self {
+                bits as $t
+            }
+
             fn distance(self, pivot: Self) -> f64 {
                 match self >= pivot {
                     true => self.abs_diff(pivot) as f64,
@@ -154,6 +170,10 @@ macro_rules! floats {
                 let more = |a: $t, b: $t| if b > a { b } else { a };
                 let greatest = fold(lanes(values, <$t>::NEG_INFINITY, more), more);
                 (greatest != <$t>::NEG_INFINITY || values.contains(&greatest)).then_some(greatest)
+            }
+
+            fn from_lane(bits: u64) -> Self {
+                f64::from_bits(bits) as $t
             }
 
             fn distance(self, pivot: Self) -> f64 {

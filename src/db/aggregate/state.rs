@@ -2,6 +2,7 @@
 
 use crate::db::aggregate::Aggregate;
 use crate::db::aggregate::number::{Moments, Number, Sum};
+use crate::db::digest::Known;
 
 /// Which parts of a state are wanted. A part that is not is left at its default.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,19 @@ impl<T: Number> State<T> {
             state.moments = Moments::of(values);
         }
         state
+    }
+
+    /// The state of a vector by its statistics; without its ends and moments.
+    pub(super) fn of_known(known: &Known) -> Self {
+        let (count, summary) = (known.count, &known.summary);
+        if count == 0 {
+            return Self::default();
+        }
+        let (min, max) = match summary.count {
+            0 => (None, None),
+            _ => (Some(T::from_lane(summary.min)), Some(T::from_lane(summary.max))),
+        };
+        Self { count, sum: T::Sum::from_lane(summary.sum), min, max, ..Self::default() }
     }
 
     /// Takes in the state of the run that follows.

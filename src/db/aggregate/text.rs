@@ -2,6 +2,7 @@
 
 use crate::base::batch::Column;
 use crate::db::aggregate::{Accumulate, Aggregate, Run};
+use crate::db::digest::Known;
 
 /// The states of a column of text or bytes.
 #[derive(Debug, Default)]
@@ -62,6 +63,13 @@ impl Accumulate for Texts {
             let rows = (run.start..run.start + run.len).filter(|&row| column.is_valid(row));
             self.states[run.slot].reduce(rows.map(|row| column.bytes_at(row)));
         }
+    }
+
+    fn reduce_known(&mut self, slot: usize, known: &Known) {
+        if slot >= self.states.len() {
+            self.states.resize_with(slot + 1, State::default);
+        }
+        self.states[slot].count += known.count;
     }
 
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column> {

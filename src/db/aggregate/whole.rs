@@ -3,6 +3,7 @@
 use crate::base::batch::Column;
 use crate::base::value::Value;
 use crate::db::aggregate::{Accumulate, Aggregate, Input, Run, accumulator};
+use crate::db::digest::{Digest, Stretch};
 use crate::db::plan::ScanColumn;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,7 +31,7 @@ impl Summary {
     /// The summary of `pieces`.
     pub(crate) fn of(
         inputs: &[Input],
-        pieces: impl Iterator<Item = Result<Vec<Column>>>,
+        pieces: impl Iterator<Item = Result<Digest>>,
     ) -> Result<Self> {
         let mut states: Vec<Box<dyn Accumulate>> = inputs.iter().map(accumulator).collect();
         for (state, input) in states.iter_mut().zip(inputs) {
@@ -38,11 +39,20 @@ impl Summary {
             state.reduce(&Column::nulls(input.ty, 0), &[Run { slot: 0, start: 0, len: 0 }]);
         }
         for piece in pieces {
-            let piece = piece?;
-            for (state, input) in states.iter_mut().zip(inputs) {
-                let column = &piece[input.place];
-                let len = column.len(input.ty);
-                state.reduce(column, &[Run { slot: 0, start: 0, len }]);
+            let Digest { stretches, vectors, columns } = piece?;
+            for (place, (state, input)) in states.iter_mut().zip(inputs).enumerate() {
+                for stretch in &stretches {
+                    match (stretch, &vectors) {
+                        (Stretch::Rows(rows), _) => {
+                            let run = Run { slot: 0, start: rows.start, len: rows.len() };
+                            state.reduce(&columns[input.place], &[run]);
+                        }
+                        (Stretch::Vector(vector), Some(vectors)) => {
+                            state.reduce_known(0, &vectors.known(place, *vector));
+                        }
+                        (Stretch::Vector(_), None) => {}
+                    }
+                }
             }
         }
         let outputs = inputs.iter().flat_map(|input| &input.outputs);

@@ -94,7 +94,7 @@ impl Arrivals {
     /// The rows of `table` with numbers above `after`, up to `visible`, that nothing hides.
     pub(crate) fn new(table: Arc<TableView>, visible: u64, after: u64) -> Result<Self> {
         let columns = result_columns(&table, None)?;
-        let (wanted, _) = wanted_columns(&table, &columns);
+        let (wanted, _) = wanted_columns(&table, &columns, None, &None);
         let mut pending = Vec::new();
         for segment in table.segments.numbered_after(after) {
             if !is_hidden(&table, &segment.entry) {

@@ -14,9 +14,11 @@ mod zone;
 use std::sync::Arc;
 
 use crate::base::batch::Column;
+use crate::base::predicate::Predicate;
 use crate::base::schema::DataType;
 use crate::db::aggregate::{Aggregate, Input, inputs, unknown};
 use crate::db::plan::{Plan, ScanColumn, ScanSpec};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use buckets::Buckets;
 use fill::Filled;
@@ -65,6 +67,8 @@ pub struct DownsampleSpec {
     pub tz: Option<String>,
     /// What to do about buckets without rows. `None` leaves them out.
     pub fill: Option<Fill>,
+    /// Only rows for which this is true count.
+    pub filter: Option<Predicate>,
 }
 
 impl DownsampleSpec {
@@ -109,7 +113,7 @@ pub enum Fill {
 }
 
 /// A downsampled range, made up but not read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Downsample {
     /// The rows: their time, the columns of `by`, what is aggregated.
     pub(crate) scan: Arc<Plan>,
@@ -153,7 +157,13 @@ impl Downsample {
 
     /// The rows that a scan of the table has for this.
     pub(crate) fn range(spec: &DownsampleSpec) -> ScanSpec {
-        ScanSpec { start: spec.start, end: spec.end, ..ScanSpec::default() }
+        let (start, end, filter) = (spec.start, spec.end, spec.filter.clone());
+        ScanSpec { start, end, filter, ..ScanSpec::default() }
+    }
+
+    /// The same, counting what it does.
+    pub(crate) fn counted(&self, tally: &Arc<Tally>) -> Self {
+        Self { scan: Arc::new(self.scan.counted(tally)), ..self.clone() }
     }
 
     /// The same buckets, with nothing made of them: to be counted.

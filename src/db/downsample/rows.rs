@@ -1,12 +1,14 @@
 //! The rows of a downsampled range that have rows behind them: a bucket at a time, in memory the
 //! states of the open bucket and of what one piece of the scan closed.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::base::batch::Column;
 use crate::base::builder::take;
 use crate::db::aggregate::{Accumulate, Input, Run, accumulator, results};
 use crate::db::batches::TableBatches;
+use crate::db::digest::{Ask, Digest, Stretch};
 use crate::db::downsample::Downsample;
 use crate::db::downsample::buckets::{Bucket, Buckets};
 use crate::db::downsample::groups::Groups;
@@ -44,6 +46,8 @@ pub(super) struct Rows {
     /// The slot of each group in the open bucket: one before `first_open` is of another bucket.
     slots: Vec<u32>,
     states: Vec<Box<dyn Accumulate>>,
+    /// What statistics may be asked for.
+    ask: Option<Ask>,
     ended: bool,
 }
 
@@ -52,6 +56,7 @@ impl Rows {
         let pieces = TableBatches::new(Arc::clone(&plan.scan), PIECE_ROWS)?;
         let groups = Groups::new(plan.by.clone());
         let states = plan.inputs.iter().map(accumulator).collect();
+        let ask = Ask::new(&plan.inputs, &plan.scan.columns).filter(|_| plan.by.is_empty());
         let (starts, slot_groups, slots) = (vec![], vec![], vec![NO_SLOT; groups.len()]);
         let (buckets, open, first_open, ended) = (plan.buckets(None)?, None, 0, false);
         Ok(Self {
@@ -65,6 +70,7 @@ impl Rows {
             first_open,
             slots,
             states,
+            ask,
             ended,
         })
     }
@@ -72,8 +78,8 @@ impl Rows {
     /// The next rows; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>> {
         while !self.ended && self.first_open < CHUNK_ROWS {
-            match self.pieces.next().transpose()? {
-                Some(piece) => self.take_in(&piece)?,
+            match self.next_digest()? {
+                Some(digest) => self.take_in_digest(&digest)?,
                 None => {
                     self.ended = true;
                     self.first_open = self.starts.len();
@@ -106,6 +112,46 @@ impl Rows {
         }
         self.first_open = 0;
         Ok(chunk)
+    }
+
+    /// The next rows. Of a vector that is in one bucket as a whole, its statistics will do; groups
+    /// they do not tell apart.
+    fn next_digest(&mut self) -> Result<Option<Digest>> {
+        let buckets = self.buckets.clone().map(RefCell::new);
+        let mut same = |first: i64, last: i64| {
+            buckets.as_ref().is_some_and(|buckets| buckets.borrow_mut().at(first).holds(last))
+        };
+        let ask = self.ask.as_ref().filter(|_| buckets.is_some());
+        self.pieces.next_digest(ask, &mut same)
+    }
+
+    fn take_in_digest(&mut self, digest: &Digest) -> Result<()> {
+        let Digest { stretches, vectors, columns } = digest;
+        for stretch in stretches {
+            match (stretch, vectors) {
+                (Stretch::Rows(rows), None) if stretches.len() == 1 => {
+                    debug_assert!(rows.start == 0);
+                    self.take_in(columns)?;
+                }
+                (Stretch::Rows(rows), _) => {
+                    let types = self.plan.scan.types();
+                    let part = columns.iter().zip(&types);
+                    let part = part.map(|(column, ty)| column.slice(*ty, rows.start, rows.len()));
+                    self.take_in(&part.collect::<Vec<_>>())?;
+                }
+                (Stretch::Vector(vector), Some(vectors)) => {
+                    let first = vectors.times[*vector].0;
+                    self.each_bucket(&[first], |rows, _, _| {
+                        let slot = rows.slot(0);
+                        for (place, state) in rows.states.iter_mut().enumerate() {
+                            state.reduce_known(slot, &vectors.known(place, *vector));
+                        }
+                    });
+                }
+                (Stretch::Vector(_), None) => {}
+            }
+        }
+        Ok(())
     }
 
     fn take_in(&mut self, piece: &[Column]) -> Result<()> {

@@ -1,0 +1,221 @@
+//! Rows for aggregates: of whole vectors no more than their statistics, wherever these are exact.
+//!
+//! That is so for runs of rows of one segment that no other run overlaps, that no delete of a key
+//! and no filter tears apart, and for columns of which statistics tell what is asked: counts, sums,
+//! least and greatest, but no deviations. The rest is decoded.
+
+use std::ops::Range;
+
+use crate::base::batch::Column;
+use crate::base::schema::{ColumnDef, DataType};
+use crate::codec::VECTOR_ROWS;
+use crate::db::aggregate::{Aggregate, Input};
+use crate::db::decode::Mapped;
+use crate::db::plan::ScanColumn;
+use crate::format::Malformed;
+use crate::format::footer::{ColumnIndex, Footer, TIME_ID};
+use crate::format::gather::Rows;
+use crate::format::stats::{Lane, Summary, decode_vectors};
+
+/// What is asked of each column.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    columns: Vec<Asked>,
+    /// First and last values, which statistics of vectors do not tell: those at the ends of a run
+    /// of vectors are decoded.
+    ends: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Asked {
+    /// `None` is the time.
+    column: Option<ColumnDef>,
+    /// How many values there are.
+    count: bool,
+    ends: bool,
+}
+
+impl Ask {
+    /// What these inputs ask of the columns that are read; `None` if statistics cannot tell it.
+    pub(crate) fn new(inputs: &[Input], read: &[ScanColumn]) -> Option<Self> {
+        let asked = |input: &Input| {
+            let any = |wanted: &[Aggregate]| input.outputs.iter().any(|(a, _)| wanted.contains(a));
+            let column = match read.get(input.place)? {
+                ScanColumn::Time { .. } => None,
+                ScanColumn::Value(def) => Some(def.clone()),
+            };
+            // Text has no statistics, and nothing has deviations.
+            (!input.ty.is_bytes() && !any(&[Aggregate::Std])).then(|| Asked {
+                column,
+                count: any(&[Aggregate::Count, Aggregate::Mean]),
+                ends: any(&[Aggregate::First, Aggregate::Last]),
+            })
+        };
+        let columns = inputs.iter().map(asked).collect::<Option<Vec<_>>>()?;
+        Some(Self { ends: columns.iter().any(|asked| asked.ends), columns })
+    }
+
+    /// What the statistics of a segment tell; `None` if that is not enough.
+    fn known(&self, footer: &Footer) -> Result<Option<Vectors>, Malformed> {
+        let rows = footer.rows as usize;
+        let Some(times) = vectors(footer, footer.column(TIME_ID))? else { return Ok(None) };
+        let mut columns = vec![];
+        for asked in &self.columns {
+            let id = asked.column.as_ref().map_or(TIME_ID, |def| def.id);
+            let index = footer.column(id);
+            let ty = asked.column.as_ref().map_or(DataType::I64, |def| def.ty);
+            if index.is_some_and(|index| index.ty != ty) {
+                return Err(Malformed { what: "type of a column", at: 0 });
+            }
+            let absent = index.is_none_or(|index| index.nulls == footer.rows);
+            let nulls = index.map_or(0, |index| index.nulls);
+            let nans = index.map_or(0, |index| index.nans);
+            columns.push(match vectors(footer, index)? {
+                _ if absent => OfColumn::Nulls,
+                _ if asked.ends && nulls > 0 => return Ok(None),
+                // A vector counts what is neither null nor NaN: which of them the others are is known
+                // if the column has but one kind.
+                _ if asked.count && nulls > 0 && nans > 0 => return Ok(None),
+                None => return Ok(None),
+                Some(vectors) => OfColumn::Vectors { vectors, nulls: nulls > 0 },
+            });
+        }
+        let times = times.iter().map(|vector| (vector.min as i64, vector.max as i64)).collect();
+        Ok(Some(Vectors { rows, times, columns }))
+    }
+}
+
+fn vectors(
+    footer: &Footer,
+    index: Option<&ColumnIndex>,
+) -> Result<Option<Vec<Summary>>, Malformed> {
+    let count = (footer.rows as usize).div_ceil(VECTOR_ROWS);
+    let packed = index.and_then(|index| index.vectors.as_ref().zip(Lane::of(index.ty)));
+    packed.map(|(bytes, lane)| decode_vectors(lane, count, bytes)).transpose()
+}
+
+/// What is known of a column's values in a vector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// Values that are not null.
+    pub(crate) count: u64,
+    /// Least, greatest and sum, if there is such a value.
+    pub(crate) summary: Summary,
+}
+
+/// What is known of the vectors of a segment.
+#[derive(Debug)]
+pub(crate) struct Vectors {
+    rows: usize,
+    /// The first and the last time of each.
+    pub(crate) times: Vec<(i64, i64)>,
+    columns: Vec<OfColumn>,
+}
+
+/// What is known of a column.
+#[derive(Debug)]
+enum OfColumn {
+    Nulls,
+    Vectors { vectors: Vec<Summary>, nulls: bool },
+}
+
+impl Vectors {
+    /// What is known of a vector's column, by its place among those asked.
+    pub(crate) fn known(&self, column: usize, vector: usize) -> Known {
+        let len = (self.rows - vector * VECTOR_ROWS).min(VECTOR_ROWS) as u64;
+        let nothing = Known { count: 0, summary: Summary::default() };
+        match &self.columns[column] {
+            OfColumn::Nulls => nothing,
+            OfColumn::Vectors { vectors, nulls } => {
+                let summary = vectors[vector];
+                Known { count: if *nulls { summary.count } else { len }, summary }
+            }
+        }
+    }
+}
+
+/// A stretch of rows, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    /// Decoded rows.
+    Rows(Range<usize>),
+    /// A vector that is known.
+    Vector(usize),
+}
+
+/// Some rows of a segment: stretches in order, what is known of vectors, and the decoded rows.
+#[derive(Debug)]
+pub(crate) struct Digest {
+    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) vectors: Option<Vectors>,
+    /// The columns of the plan.
+    pub(crate) columns: Vec<Column>,
+}
+
+/// Stretches, what is known of vectors, and the rows to decode.
+pub(crate) type Divided = (Vec<Stretch>, Option<Vectors>, Vec<Rows>);
+
+/// Which of some rows of a segment are answered for by statistics, and which are to be decoded.
+/// `same` tells whether all times from the first to the second belong together.
+pub(crate) fn divide(
+    segment: Mapped<'_>,
+    picked: &[Rows],
+    ask: &Ask,
+    same: &mut dyn FnMut(i64, i64) -> bool,
+) -> Result<Divided, Malformed> {
+    let vectors = ask.known(segment.footer)?;
+    let Some(known) = &vectors else {
+        let rows = picked.iter().map(Rows::len).sum();
+        return Ok((vec![Stretch::Rows(0..rows)], None, picked.to_vec()));
+    };
+    let (mut stretches, mut decoded) = (vec![], vec![]);
+    let mut decode = |rows: &mut dyn Iterator<Item = u32>, stretches: &mut Vec<Stretch>| {
+        let from = decoded.len();
+        decoded.extend(rows);
+        match stretches.last_mut() {
+            Some(Stretch::Rows(last)) => last.end = decoded.len(),
+            _ => stretches.push(Stretch::Rows(from..decoded.len())),
+        }
+    };
+    for run in Rows::ranges(picked) {
+        for vector in run.start / VECTOR_ROWS..run.end.div_ceil(VECTOR_ROWS) {
+            let whole = vector * VECTOR_ROWS..((vector + 1) * VECTOR_ROWS).min(known.rows);
+            if known.answers(&whole, &run, vector, ask.ends, same) {
+                stretches.push(Stretch::Vector(vector));
+            } else {
+                let part = run.start.max(whole.start)..run.end.min(whole.end);
+                decode(&mut (part.start as u32..part.end as u32), &mut stretches);
+            }
+        }
+    }
+    let decoded = Rows::of(segment.footer, &decoded);
+    Ok((stretches, vectors, decoded))
+}
+
+impl Vectors {
+    /// True if a vector, of rows `whole`, is all in `run` and its times belong together; if its ends
+    /// may matter, with those of the vectors beside it.
+    fn answers(
+        &self,
+        whole: &Range<usize>,
+        run: &Range<usize>,
+        vector: usize,
+        ends: bool,
+        same: &mut dyn FnMut(i64, i64) -> bool,
+    ) -> bool {
+        if whole.start < run.start || whole.end > run.end {
+            return false;
+        }
+        let (mut first, mut last) = self.times[vector];
+        if ends {
+            let inner = whole.start > run.start && whole.end < run.end;
+            let beside = vector.checked_sub(1).and_then(|at| self.times.get(at));
+            let (true, Some(before), Some(after)) = (inner, beside, self.times.get(vector + 1))
+            else {
+                return false;
+            };
+            (first, last) = (before.1, after.0);
+        }
+        same(first, last)
+    }
+}

@@ -1,0 +1,403 @@
+//! Decoding some rows of a column: those of a block at a time, into room that the caller has.
+//!
+//! A block is checked against its checksum once for each call that reads of it, and of a block only
+//! the vectors that hold wanted rows are decoded, where its codec can do that.
+
+use std::ops::Range;
+
+use arrow_buffer::{
+    BooleanBuffer, BooleanBufferBuilder, Buffer, MutableBuffer, OffsetBuffer, ScalarBuffer,
+};
+
+use crate::base::batch::Data;
+use crate::base::bytes::Malformed;
+use crate::base::schema::DataType;
+use crate::codec::{self, BytesBuilder, Codec, VECTOR_ROWS};
+use crate::format::footer::{BlockRef, Footer, Stream};
+use crate::format::segment::checked;
+
+/// Rows of one block, at least one, numbered as in their segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// All of these.
+    Run(Range<usize>),
+    /// These, ascending.
+    Some(Vec<u32>),
+}
+
+impl Rows {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Run(rows) => rows.len(),
+            Self::Some(rows) => rows.len(),
+        }
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// From the first to the last of them.
+    pub fn span(&self) -> Range<usize> {
+        match self {
+            Self::Run(rows) => rows.clone(),
+            Self::Some(rows) => {
+                let ends = rows.first().zip(rows.last());
+                ends.map_or(0..0, |(first, last)| *first as usize..*last as usize + 1)
+            }
+        }
+    }
+
+    /// Them one by one.
+    pub fn each(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match self {
+            Self::Run(rows) => Box::new(rows.start as u32..rows.end as u32),
+            Self::Some(rows) => Box::new(rows.iter().copied()),
+        }
+    }
+
+    /// Ascending rows, by block.
+    pub fn of(footer: &Footer, rows: &[u32]) -> Vec<Self> {
+        let shift = footer.block_shift;
+        let blocks = rows.chunk_by(|a, b| a >> shift == b >> shift);
+        blocks.map(|rows| Self::of_block(rows.to_vec())).collect()
+    }
+
+    /// Ascending rows of one block.
+    pub fn of_block(rows: Vec<u32>) -> Self {
+        let span = Self::Some(rows.clone()).span();
+        if span.len() == rows.len() { Self::Run(span) } else { Self::Some(rows) }
+    }
+
+    /// All rows of ranges, which ascend, by block.
+    pub fn of_ranges(footer: &Footer, ranges: &[Range<usize>]) -> Vec<Self> {
+        let size = footer.block_rows();
+        let mut pieces: Vec<Range<usize>> = vec![];
+        for rows in ranges.iter().filter(|rows| !rows.is_empty()) {
+            for block in rows.start / size..rows.end.div_ceil(size) {
+                pieces.push(rows.start.max(block * size)..rows.end.min((block + 1) * size));
+            }
+        }
+        let blocks = pieces.chunk_by(|a, b| a.start / size == b.start / size);
+        let of_block = |pieces: &[Range<usize>]| match pieces {
+            [run] => Self::Run(run.clone()),
+            many => Self::of_block(many.iter().cloned().flatten().map(|row| row as u32).collect()),
+        };
+        blocks.map(of_block).collect()
+    }
+
+    /// Those that are among `others` too.
+    pub fn among(self, others: &Self) -> Self {
+        let Self::Some(others) = others else { return self };
+        let mut others = others.iter().copied().peekable();
+        let mut is_there = |row: u32| {
+            while others.next_if(|other| *other < row).is_some() {}
+            others.next_if_eq(&row).is_some()
+        };
+        let rows = self.each().filter(|row| is_there(*row)).collect();
+        Self::of_block(rows)
+    }
+
+    /// The ranges that rows of blocks are, which ascend: as long as can be, also across blocks.
+    pub fn ranges(all: &[Self]) -> Vec<Range<usize>> {
+        let mut ranges: Vec<Range<usize>> = vec![];
+        let mut add = |rows: Range<usize>| match ranges.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => ranges.push(rows),
+        };
+        for rows in all {
+            match rows {
+                Self::Run(rows) => add(rows.clone()),
+                Self::Some(rows) => {
+                    rows.iter().for_each(|&row| add(row as usize..row as usize + 1))
+                }
+            }
+        }
+        ranges
+    }
+}
+
+/// A block, where it begins in the segment, and its bytes.
+struct Block<'a> {
+    reference: &'a BlockRef,
+    first: usize,
+    rows: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    fn of(
+        footer: &Footer,
+        stream: &'a Stream,
+        extent: &'a [u8],
+        rows: &Rows,
+    ) -> Result<Self, Malformed> {
+        let span = rows.span();
+        let index = span.start / footer.block_rows();
+        let reference = stream.blocks.get(index);
+        let reference = reference.ok_or(Malformed { what: "block that is not there", at: 0 })?;
+        let (first, bytes) = (index * footer.block_rows(), checked(reference, extent)?);
+        Ok(Self { reference, first, rows: footer.rows_of(index), bytes })
+    }
+
+    fn malformed(&self, bad: codec::DecodeError) -> Malformed {
+        Malformed { what: bad.what, at: self.reference.at as usize }
+    }
+
+    /// Stretches to decode for these rows, within the segment.
+    fn stretches(&self, rows: &[u32]) -> Vec<Range<usize>> {
+        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return vec![] };
+        let vector = |row: u32| (row as usize - self.first) / VECTOR_ROWS;
+        let bounds = |from: usize, to: usize| {
+            let end = (to + 1) * VECTOR_ROWS;
+            self.first + from * VECTOR_ROWS..self.first + end.min(self.rows)
+        };
+        let alone = matches!(
+            self.reference.codec,
+            Codec::Raw
+                | Codec::Constant
+                | Codec::FrameOfReference
+                | Codec::Delta
+                | Codec::Scaled
+                | Codec::Gorilla
+                | Codec::Alp
+                | Codec::AlpRd
+        );
+        if !alone {
+            return vec![bounds(vector(first), vector(last))];
+        }
+        let vectors = rows.chunk_by(|a, b| vector(*a) == vector(*b));
+        vectors.filter_map(|v| v.first()).map(|&row| bounds(vector(row), vector(row))).collect()
+    }
+}
+
+/// Decodes rows of fixed width into `out`, which has room for exactly these, aligned.
+pub fn fixed(
+    footer: &Footer,
+    (ty, width): (DataType, usize),
+    stream: &Stream,
+    extent: &[u8],
+    rows: &Rows,
+    out: &mut [u8],
+) -> Result<(), Malformed> {
+    let block = Block::of(footer, stream, extent, rows)?;
+    let decode = |stretch: Range<usize>, out: &mut [u8]| {
+        let within = stretch.start - block.first..stretch.end - block.first;
+        codec::decode_fixed(block.reference.codec, ty, block.bytes, block.rows, within, out)
+            .map_err(|bad| block.malformed(bad))
+    };
+    let some = match rows {
+        Rows::Run(run) => return decode(run.clone(), out),
+        Rows::Some(some) => some,
+    };
+    let mut scratch = MutableBuffer::new(0);
+    let (mut left, mut out) = (&some[..], out);
+    for stretch in block.stretches(some) {
+        scratch.resize(stretch.len() * width, 0);
+        decode(stretch.clone(), scratch.as_slice_mut())?;
+        let (now, later) = left.split_at(left.partition_point(|row| (*row as usize) < stretch.end));
+        let (room, rest) = out.split_at_mut((now.len() * width).min(out.len()));
+        match width {
+            1 => pick::<1>(now, stretch.start, scratch.as_slice(), room),
+            2 => pick::<2>(now, stretch.start, scratch.as_slice(), room),
+            4 => pick::<4>(now, stretch.start, scratch.as_slice(), room),
+            _ => pick::<8>(now, stretch.start, scratch.as_slice(), room),
+        }
+        (left, out) = (later, rest);
+    }
+    Ok(())
+}
+
+/// Copies the values at `rows`, of which the first is `first`.
+fn pick<const W: usize>(rows: &[u32], first: usize, values: &[u8], out: &mut [u8]) {
+    let (values, out) = (values.as_chunks::<W>().0, out.as_chunks_mut::<W>().0);
+    for (out, row) in out.iter_mut().zip(rows) {
+        *out = values[*row as usize - first];
+    }
+}
+
+/// Decodes rows of a bool column, or of validity.
+pub fn bits(
+    footer: &Footer,
+    stream: &Stream,
+    extent: &[u8],
+    rows: &[Rows],
+) -> Result<BooleanBuffer, Malformed> {
+    let mut out = BooleanBufferBuilder::new(rows.iter().map(Rows::len).sum());
+    for rows in rows {
+        let block = Block::of(footer, stream, extent, rows)?;
+        let decode = |stretch: Range<usize>, out: &mut BooleanBufferBuilder| {
+            let within = stretch.start - block.first..stretch.end - block.first;
+            codec::decode_bits(block.reference.codec, block.bytes, block.rows, within, out)
+                .map_err(|bad| block.malformed(bad))
+        };
+        let span = rows.span();
+        match rows {
+            Rows::Run(run) => decode(run.clone(), &mut out)?,
+            Rows::Some(some) => {
+                let mut all = BooleanBufferBuilder::new(span.len());
+                decode(span.clone(), &mut all)?;
+                for row in some {
+                    out.append(all.get_bit(*row as usize - span.start));
+                }
+            }
+        }
+    }
+    Ok(out.finish())
+}
+
+/// Decodes rows of text or bytes.
+pub fn bytes(
+    footer: &Footer,
+    ty: DataType,
+    stream: &Stream,
+    extent: &[u8],
+    rows: &[Rows],
+) -> Result<Data, Malformed> {
+    let count = rows.iter().map(Rows::len).sum::<usize>();
+    let mut out = BytesBuilder { offsets: Vec::with_capacity(count + 1), values: vec![] };
+    out.offsets.push(0);
+    for rows in rows {
+        let block = Block::of(footer, stream, extent, rows)?;
+        let decode = |stretch: Range<usize>, out: &mut BytesBuilder| {
+            let within = stretch.start - block.first..stretch.end - block.first;
+            codec::decode_bytes(block.reference.codec, ty, block.bytes, block.rows, within, out)
+                .map_err(|bad| block.malformed(bad))
+        };
+        let span = rows.span();
+        match rows {
+            Rows::Run(run) => decode(run.clone(), &mut out)?,
+            Rows::Some(some) => {
+                let mut all = BytesBuilder { offsets: vec![0], values: vec![] };
+                decode(span.clone(), &mut all)?;
+                for row in some {
+                    let at = *row as usize - span.start;
+                    let value = all.offsets[at] as usize..all.offsets[at + 1] as usize;
+                    out.values.extend_from_slice(&all.values[value]);
+                    let end = i32::try_from(out.values.len());
+                    out.offsets.push(end.map_err(|_| Malformed { what: "2 GiB of text", at: 0 })?);
+                }
+            }
+        }
+    }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(out.offsets));
+    Ok(Data::Bytes { offsets, values: Buffer::from_vec(out.values) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::batch::Column;
+    use crate::base::schema::{StoragePolicy, TableSpec};
+    use crate::format::edit::Order;
+    use crate::format::footer::Role;
+    use crate::format::rows::{RowNumbers, SortedRows};
+    use crate::format::segment::{NewSegment, build, read_column, read_footer};
+    use crate::format::spec::TableDef;
+    use proptest::prelude::*;
+
+    const ROWS: usize = 20_000;
+
+    fn segment(storage: StoragePolicy) -> (Footer, Buffer) {
+        let kinds = [DataType::F64, DataType::I16, DataType::Bool, DataType::Utf8];
+        let names = ["f", "i", "b", "s"];
+        let spec = TableSpec::new(names.into_iter().zip(kinds)).storage(storage);
+        let def = TableDef { id: 1, name: "t".into(), spec: spec.into() };
+        let mix = |row: usize| row.wrapping_mul(0x9E37_79B9) >> 7;
+        let columns = vec![
+            Column::from_vec((0..ROWS).map(|row| (mix(row) % 1000) as f64 / 4.0).collect()),
+            Column::from_vec((0..ROWS).map(|row| (mix(row) % 300) as i16).collect::<Vec<i16>>()),
+            Column {
+                data: Data::Bool((0..ROWS).map(|row| mix(row).is_multiple_of(3)).collect()),
+                validity: None,
+            },
+            Column::from_texts((0..ROWS).map(|row| format!("row {}", mix(row) % 50))),
+        ];
+        let ts: Vec<i64> = (0..ROWS as i64).collect();
+        let rows = SortedRows { ts: ts.into(), seq: RowNumbers::Run(1), columns };
+        let new =
+            NewSegment { id: 1, def: &def, salt: 1, as_of_lsn: 1, level: 0, order: Order::Time };
+        let mut extent = vec![];
+        let entry = build(new, &rows, &mut extent);
+        let extent = Buffer::from_vec(extent);
+        (read_footer(&entry, 1, &extent).unwrap(), extent)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn ranges_by_block_are_their_rows(
+            cuts in prop::collection::btree_set(0usize..ROWS, 0..40),
+            dense in any::<bool>(),
+        ) {
+            let (footer, _) = segment(StoragePolicy::Balanced);
+            let cuts: Vec<usize> = cuts.into_iter().collect();
+            let ranges: Vec<Range<usize>> = cuts
+                .windows(2)
+                .enumerate()
+                .filter(|(at, _)| dense || at % 2 == 0)
+                .map(|(_, ends)| ends[0]..ends[1])
+                .collect();
+            let all: Vec<u32> = ranges.iter().cloned().flatten().map(|row| row as u32).collect();
+            let rows = Rows::of_ranges(&footer, &ranges);
+            prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), all.clone());
+            prop_assert_eq!(&rows, &Rows::of(&footer, &all));
+            let again = Rows::ranges(&rows);
+            prop_assert!(again.windows(2).all(|two| two[0].end < two[1].start));
+            prop_assert_eq!(again.into_iter().flatten().collect::<Vec<_>>(),
+                all.iter().map(|row| *row as usize).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn rows_of_a_block_among_others(ours in prop::collection::btree_set(0u32..60, 0..60), others in prop::collection::btree_set(0u32..60, 0..60)) {
+            let both: Vec<u32> = ours.intersection(&others).copied().collect();
+            let of = |rows: std::collections::BTreeSet<u32>| Rows::of_block(rows.into_iter().collect());
+            let found = of(ours).among(&Rows::Some(others.into_iter().collect()));
+            prop_assert_eq!(found.each().collect::<Vec<_>>(), both);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn some_rows_are_those_of_the_column(
+            picked in prop::collection::btree_set(0u32..ROWS as u32, 1..300),
+            from in 0usize..ROWS,
+            raw in any::<bool>(),
+        ) {
+            let (footer, extent) =
+                segment(if raw { StoragePolicy::Raw } else { StoragePolicy::Balanced });
+            let mut picked: Vec<u32> = picked.into_iter().collect();
+            picked.extend(from as u32..(from + 1500).min(ROWS) as u32);
+            picked.sort_unstable();
+            picked.dedup();
+            let rows = Rows::of(&footer, &picked);
+            prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), picked.clone());
+            for column in &footer.columns[2..] {
+                let all = read_column(&footer, column, &extent, 0..ROWS).unwrap();
+                let wanted = crate::base::builder::take(&all, column.ty, &picked);
+                let stream = column.stream(Role::Values).unwrap();
+                let data = match column.ty.width() {
+                    Some(width) => {
+                        let mut out = MutableBuffer::from_len_zeroed(picked.len() * width);
+                        let mut rest = out.as_slice_mut();
+                        for rows in &rows {
+                            let (now, later) = rest.split_at_mut(rows.len() * width);
+                            fixed(&footer, (column.ty, width), stream, &extent, rows, now).unwrap();
+                            rest = later;
+                        }
+                        Data::Fixed(out.into())
+                    }
+                    None if column.ty == DataType::Bool => {
+                        Data::Bool(bits(&footer, stream, &extent, &rows).unwrap())
+                    }
+                    None => bytes(&footer, column.ty, stream, &extent, &rows).unwrap(),
+                };
+                let found = Column { data, validity: None };
+                prop_assert!(found.same_as(&wanted, column.ty), "{}", column.ty);
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Memory for results. Large ones lie on huge pages of their own: the first touch of 4 KiB pages
+//! costs more than decoding into them.
+
+use arrow_buffer::{Buffer, MutableBuffer};
+use bytes::Bytes;
+use memmap2::{MmapMut, MmapOptions};
+
+/// From here on huge pages pay.
+const LARGE: usize = 4 << 20;
+/// The size of a huge page.
+const HUGE: usize = 2 << 20;
+
+/// Memory to write a result to, zeros at first, aligned as Arrow wants it.
+#[derive(Debug)]
+pub struct Pages(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Heap(MutableBuffer),
+    Huge(Huge),
+}
+
+/// A mapping, of which what is used begins where a huge page may.
+#[derive(Debug)]
+struct Huge {
+    map: MmapMut,
+    start: usize,
+    len: usize,
+}
+
+impl AsRef<[u8]> for Huge {
+    fn as_ref(&self) -> &[u8] {
+        &self.map[self.start..self.start + self.len]
+    }
+}
+
+impl Pages {
+    /// `len` bytes.
+    pub fn new(len: usize) -> Self {
+        let huge = (len >= LARGE).then(|| Huge::new(len)).flatten();
+        Self(huge.map_or_else(|| Kind::Heap(MutableBuffer::from_len_zeroed(len)), Kind::Huge))
+    }
+
+    /// The bytes.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Kind::Heap(buffer) => buffer.as_slice_mut(),
+            Kind::Huge(huge) => &mut huge.map[huge.start..huge.start + huge.len],
+        }
+    }
+
+    /// The bytes for Arrow, where they are.
+    pub fn into_buffer(self) -> Buffer {
+        match self.0 {
+            Kind::Heap(buffer) => buffer.into(),
+            Kind::Huge(huge) => Buffer::from(Bytes::from_owner(huge)),
+        }
+    }
+}
+
+impl Huge {
+    /// `None` where the system does not give it: the heap will do.
+    fn new(len: usize) -> Option<Self> {
+        let map = MmapOptions::new().len(len.checked_add(HUGE)?).map_anon().ok()?;
+        // Without huge pages it is as slow as the heap, and no worse.
+        #[cfg(target_os = "linux")]
+        map.advise(memmap2::Advice::HugePage).ok();
+        let start = (map.as_ptr() as usize).next_multiple_of(HUGE) - map.as_ptr() as usize;
+        Some(Self { map, start, len })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_arrow_sees() {
+        for len in [0, 1, 4096, LARGE, LARGE + 8] {
+            let mut pages = Pages::new(len);
+            assert!(pages.bytes().iter().all(|byte| *byte == 0));
+            assert_eq!(pages.bytes().len(), len);
+            pages.bytes().fill(7);
+            let at = pages.bytes().as_ptr();
+            let buffer = pages.into_buffer();
+            assert_eq!((buffer.len(), buffer.as_ptr()), (len, at));
+            assert!(buffer.iter().all(|byte| *byte == 7) && (at as usize).is_multiple_of(64));
+        }
+    }
+}
