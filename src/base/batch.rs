@@ -182,6 +182,14 @@ impl Column {
         if plain && let (Data::Fixed(a), Data::Fixed(b)) = (&self.data, &other.data) {
             return a == b;
         }
+        if plain
+            && let (Data::Bytes { offsets: a, .. }, Data::Bytes { offsets: b, .. }) =
+                (&self.data, &other.data)
+        {
+            let mut ends = a.iter().zip(b.iter());
+            return ends.all(|(x, y)| x - a[0] == y - b[0])
+                && self.all_bytes() == other.all_bytes();
+        }
         let width = ty.width().unwrap_or(1);
         (0..rows).all(|row| match (&self.data, &other.data) {
             _ if nulls(self, row) || nulls(other, row) => nulls(self, row) == nulls(other, row),
@@ -193,6 +201,25 @@ impl Column {
             (Data::Bytes { .. }, Data::Bytes { .. }) => self.bytes_at(row) == other.bytes_at(row),
             _ => false,
         })
+    }
+
+    /// The texts of all rows, one behind the other.
+    fn all_bytes(&self) -> &[u8] {
+        match &self.data {
+            Data::Bytes { offsets, values } => {
+                let ends = offsets.first().zip(offsets.last());
+                ends.map_or(&[], |(first, last)| &values[*first as usize..*last as usize])
+            }
+            Data::Fixed(_) | Data::Bool(_) => &[],
+        }
+    }
+
+    /// Bytes of text of `len` rows from `start` on.
+    pub fn text_bytes(&self, start: usize, len: usize) -> usize {
+        match &self.data {
+            Data::Bytes { offsets, .. } => (offsets[start + len] - offsets[start]) as usize,
+            Data::Fixed(_) | Data::Bool(_) => 0,
+        }
     }
 
     /// Bytes of memory the values take, for accounting. `ty` is the column's type.

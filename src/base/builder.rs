@@ -2,7 +2,7 @@
 
 use arrow_buffer::{
     ArrowNativeType, BooleanBufferBuilder, Buffer, MutableBuffer, NullBuffer, NullBufferBuilder,
-    OffsetBuffer, ScalarBuffer,
+    OffsetBuffer, ScalarBuffer, ToByteSlice,
 };
 
 use crate::base::batch::{Column, Data};
@@ -58,6 +58,15 @@ impl ColumnBuilder {
         }
     }
 
+    /// Bytes of memory the values take: [`Column::byte_size`] of what it will be.
+    pub fn byte_size(&self) -> usize {
+        match &self.values {
+            Values::Fixed(out) => out.len(),
+            Values::Bool(out) => out.len().div_ceil(8),
+            Values::Bytes { values, .. } => values.len() + self.rows * 4,
+        }
+    }
+
     /// Appends `len` values of `column` from `start` on.
     pub fn extend(&mut self, column: &Column, start: usize, len: usize) {
         match (&mut self.values, &column.data) {
@@ -84,6 +93,11 @@ impl ColumnBuilder {
             Some(nulls) => self.validity.append_buffer(&nulls.slice(start, len)),
         }
         self.rows += len;
+    }
+
+    /// Appends values of the column's type, all valid. For types of fixed width.
+    pub fn extend_values<T: ArrowNativeType>(&mut self, values: &[T]) {
+        self.extend_bytes(values.to_byte_slice(), values.len());
     }
 
     /// Appends `len` values as the bytes of their type, all valid. For types of fixed width.
@@ -167,16 +181,27 @@ pub fn take(column: &Column, ty: DataType, rows: &[u32]) -> Column {
             _ => gather(buffer.typed_data::<u64>(), rows),
         }),
         Data::Bool(bits) => Data::Bool(rows.iter().map(|&row| bits.value(row as usize)).collect()),
-        Data::Bytes { .. } => {
-            let mut out = Column::from_texts(rows.iter().map(|&row| column.bytes_at(row as usize)));
-            out.validity = None;
-            out.data
-        }
+        Data::Bytes { offsets, values } => take_bytes(offsets, values, rows),
     };
     let validity = column.validity.as_ref().map(|nulls| {
         NullBuffer::new(rows.iter().map(|&row| nulls.is_valid(row as usize)).collect())
     });
     Column { data, validity: None }.with_validity(validity)
+}
+
+/// Rows of text, no more than a column holds.
+fn take_bytes(offsets: &[i32], values: &[u8], rows: &[u32]) -> Data {
+    let ends = |row: &u32| (offsets[*row as usize] as usize, offsets[*row as usize + 1] as usize);
+    let total = rows.iter().map(ends).map(|(start, end)| end - start).sum();
+    assert!(i32::try_from(total).is_ok(), "a column holds less than 2 GiB");
+    let (mut to, mut bytes) = (Vec::with_capacity(rows.len() + 1), Vec::with_capacity(total));
+    to.push(0);
+    for (start, end) in rows.iter().map(ends) {
+        bytes.extend_from_slice(&values[start..end]);
+        to.push(bytes.len() as i32);
+    }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(to));
+    Data::Bytes { offsets, values: Buffer::from_vec(bytes) }
 }
 
 fn gather<T: ArrowNativeType>(values: &[T], rows: &[u32]) -> Buffer {

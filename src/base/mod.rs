@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod builder;
 pub mod bytes;
+pub mod hash;
 pub mod iso8601;
 pub mod predicate;
 pub mod schema;

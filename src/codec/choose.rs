@@ -6,8 +6,8 @@ use arrow_buffer::BooleanBuffer;
 use super::decimal::Decimal;
 use super::words::Word;
 use super::{
-    Codec, MAX_BLOCK_ROWS, VECTOR_ROWS, alp, alp_rd, cold, constant, delta, dictionary, fill,
-    frame, gorilla, raw, run_length, scaled,
+    Codec, MAX_BLOCK_ROWS, MAX_EXPANDED, VECTOR_ROWS, alp, alp_rd, cold, constant, delta,
+    dictionary, fill, frame, gorilla, raw, run_length, scaled,
 };
 use crate::base::{Column, Data, DataType};
 
@@ -359,6 +359,32 @@ fn encode_bits(column: &Column, bits: &BooleanBuffer, choice: Choice, out: &mut 
 }
 
 fn encode_bytes(column: &Column, rows: usize, choice: Choice, out: &mut Vec<u8>) -> Codec {
+    let only = choice.is_only(Codec::RunLength);
+    // As for numbers: few runs, or they are not worth a look.
+    let most = if only { rows } else { rows / 8 };
+    if (only || (choice.looks() && rows >= FEW))
+        && let Some((firsts, ends)) = run_length::text_runs(column, rows, most)
+        && firsts.len() > 1
+        && worth_decoding(&firsts, &ends, raw::bytes_len(column, rows))
+    {
+        let texts = Column::from_texts(&firsts);
+        let plain = |out: &mut Vec<u8>| encode_plain(&texts, firsts.len(), Choice::Smallest, out);
+        run_length::write(firsts.len(), out, |out| encode_lengths(&ends, out), plain);
+        return Codec::RunLength;
+    }
+    encode_plain(column, rows, choice, out)
+}
+
+/// False if what nulls decode to would be most of what is decoded, or more than a block may have.
+fn worth_decoding(firsts: &[&[u8]], ends: &[u32], raw_len: usize) -> bool {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let rows = starts.zip(ends).map(|(start, end)| (end - start) as usize);
+    let expanded: usize = firsts.iter().zip(rows).map(|(text, rows)| text.len() * rows).sum();
+    expanded <= MAX_EXPANDED.min(raw_len.saturating_mul(2))
+}
+
+/// The same without runs.
+fn encode_plain(column: &Column, rows: usize, choice: Choice, out: &mut Vec<u8>) -> Codec {
     let smallest = choice.looks();
     let limit = if smallest { raw::bytes_len(column, rows) } else { usize::MAX };
     if (smallest || choice.is_only(Codec::Constant))

@@ -25,6 +25,15 @@ pub(super) fn improve(
     if fast_len < LEAST || ty == DataType::Bool {
         return codec;
     }
+    // Few runs of text, such as those of a key: a part of them is decoded without the rest, and
+    // there is little left to save.
+    if codec == Codec::RunLength
+        && choice == Choice::Balanced
+        && ty.is_bytes()
+        && fast_len <= column.len(ty) / 8
+    {
+        return codec;
+    }
     let mut best = (codec, vec![]);
     let mut try_one = |cold: Codec| {
         let mut payload = vec![];

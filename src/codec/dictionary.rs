@@ -14,7 +14,6 @@
 //! Values of more than `MAX_EXPANDED` bytes in all rows together are not encoded so.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
 use super::text::{BytesBuilder, check_expanded, check_text};
@@ -23,6 +22,7 @@ use super::{
     DecodeError, MAX_BLOCK_ROWS, MAX_EXPANDED, VECTOR_ROWS, bitpack, check_padding, fill, pad,
     vectors,
 };
+use crate::base::hash::Seeded;
 use crate::base::{Column, DataType};
 
 const HEADER: usize = 8;
@@ -39,8 +39,7 @@ pub(super) struct Plan<'a> {
 /// Finds the distinct values of `column`; `None` as soon as the payload is certain to have `limit`
 /// bytes or more, or if decoding would expand beyond the limit.
 pub(super) fn plan(column: &Column, rows: usize, limit: usize) -> Option<Plan<'_>> {
-    let hasher = Seeded(RandomState::new().hash_one(rows));
-    let mut places: HashMap<&[u8], u16, Seeded> = HashMap::with_hasher(hasher);
+    let mut places: HashMap<&[u8], u16, Seeded> = HashMap::default();
     let (mut entries, mut entries_len) = (Vec::<&[u8]>::new(), 0);
     let mut codes = Vec::with_capacity(rows);
     let mut expanded = 0;
@@ -107,31 +106,6 @@ impl Plan<'_> {
 fn codes_len(rows: usize, width: u32) -> usize {
     let whole = rows / VECTOR_ROWS * bitpack::packed_len(VECTOR_ROWS, width);
     whole + bitpack::packed_len(rows % VECTOR_ROWS, width)
-}
-
-/// XXH3 under a seed, so that nobody can prepare texts that all collide.
-#[derive(Clone)]
-struct Seeded(u64);
-
-impl BuildHasher for Seeded {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Hasher for Seeded {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
-    }
-
-    /// The length that a slice hashes before its bytes: XXH3 sees the length anyway.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// A payload, checked but for the codes.

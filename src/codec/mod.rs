@@ -146,11 +146,10 @@ impl Codec {
     /// True if values of this type can be encoded so.
     pub fn applies_to(self, ty: DataType) -> bool {
         match self {
-            Self::Raw | Self::Constant => true,
+            Self::Raw | Self::Constant | Self::RunLength => true,
             Self::FrameOfReference | Self::Delta | Self::Scaled => {
                 ty.width().is_some() && !ty.is_float()
             }
-            Self::RunLength => !ty.is_bytes(),
             Self::Pco => ty.width().is_some(),
             Self::Zstd => ty != DataType::Bool,
             Self::Gorilla | Self::Alp | Self::AlpRd => ty.is_float(),
@@ -285,6 +284,7 @@ pub fn decode_bytes(
         Codec::Raw => raw::decode_bytes(ty, payload, rows, range, out),
         Codec::Constant => constant::decode_bytes(ty, payload, range, out),
         Codec::Dictionary => dictionary::decode(ty, payload, rows, range, out),
+        Codec::RunLength => run_length::decode_texts(ty, payload, rows, range, out),
         Codec::Zstd => zstandard::decode_bytes(ty, payload, rows, range, out),
         _ => Err(WRONG_TYPE),
     }

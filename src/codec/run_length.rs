@@ -12,15 +12,19 @@
 //! | | values | payload of `n` values of the column's type |
 //! | 0 to 7 | padding | zeros, to a multiple of 8 bytes |
 //!
-//! Neither codec is itself RunLength.
+//! Neither codec is itself RunLength. Texts of more than `MAX_EXPANDED` bytes in all rows together
+//! are not encoded so.
 
 use std::ops::Range;
 
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 
+use super::text::{BytesBuilder, check_expanded};
 use super::words::{Word, view_mut};
-use super::{Codec, DecodeError, check_padding, decode_bits, decode_fixed, pad};
-use crate::base::DataType;
+use super::{
+    Codec, DecodeError, check_padding, decode_bits, decode_bytes, decode_fixed, fill, pad,
+};
+use crate::base::{Column, DataType};
 
 const HEADER: usize = 16;
 
@@ -58,6 +62,33 @@ pub(super) fn bit_runs(bits: &BooleanBuffer) -> (Vec<bool>, Vec<u32>) {
         ends.push(bits.len() as u32);
     }
     (firsts, ends)
+}
+
+/// The text of each run, and the row behind it; `None` if there are more than `most` runs. A null
+/// goes on with the run that it stands in.
+pub(super) fn text_runs(
+    column: &Column,
+    rows: usize,
+    most: usize,
+) -> Option<(Vec<&[u8]>, Vec<u32>)> {
+    let (mut firsts, mut ends) = (vec![], vec![]);
+    for (row, text) in (0..).zip(fill::texts(column, rows)) {
+        let Some(text) = text else { continue };
+        match firsts.last() {
+            Some(last) if *last == text => continue,
+            Some(_) => ends.push(row),
+            None => {}
+        }
+        if firsts.len() == most {
+            return None;
+        }
+        firsts.push(text);
+    }
+    if firsts.is_empty() {
+        firsts.push(&[][..]);
+    }
+    ends.push(rows as u32);
+    Some((firsts, ends))
 }
 
 /// Appends the payload: `ends` and `values` append theirs and say which codec it is.
@@ -169,5 +200,35 @@ pub(super) fn decode_bools(
     let mut values = BooleanBufferBuilder::new(runs);
     decode_bits(parsed.codec, parsed.values, runs, 0..runs, &mut values)?;
     parsed.for_each(range, |run, rows| out.append_n(rows.len(), values.get_bit(run)));
+    Ok(())
+}
+
+/// Decodes rows `range` of `rows` and appends them.
+pub(super) fn decode_texts(
+    ty: DataType,
+    payload: &[u8],
+    rows: usize,
+    range: Range<usize>,
+    out: &mut BytesBuilder,
+) -> Result<(), DecodeError> {
+    let parsed = parse(payload, rows)?;
+    let (runs, mut firsts) = (parsed.ends.len(), BytesBuilder::default());
+    decode_bytes(parsed.codec, ty, parsed.values, runs, 0..runs, &mut firsts)?;
+    let text = |run: usize| {
+        let ends = firsts.offsets[run] as usize..firsts.offsets[run + 1] as usize;
+        &firsts.values[ends]
+    };
+    let mut expanded = 0usize;
+    parsed.for_each(range.clone(), |run, rows| {
+        expanded = expanded.saturating_add(text(run).len().saturating_mul(rows.len()));
+    });
+    check_expanded(expanded)?;
+    out.reserve(range.len(), expanded)?;
+    parsed.for_each(range, |run, rows| {
+        for _ in rows {
+            out.values.extend_from_slice(text(run));
+            out.offsets.push(out.values.len() as i32);
+        }
+    });
     Ok(())
 }

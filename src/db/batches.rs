@@ -12,12 +12,12 @@ use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
-use crate::db::digest::{Ask, Digest, Stretch};
-use crate::db::plan::Plan;
+use crate::db::digest::{self, Ask, Digest};
+use crate::db::plan::{Field, Plan};
 use crate::db::source::{Besides, Part, Source};
 use crate::db::tally::count;
 use crate::error::Result;
-use crate::index::merge::Merge;
+use crate::index::merge::{Merge, Stretch};
 
 /// Rows decoded at a time for each run of a merge.
 const MERGE_ROWS: usize = 16_384;
@@ -146,12 +146,15 @@ impl TableBatches {
         let types = self.plan.types();
         let first = columns.first().zip(types.first());
         let rows = first.map_or(0, |(column, ty)| column.len(*ty));
-        Digest { stretches: vec![Stretch::Rows(0..rows)], vectors: None, columns }
+        Digest { stretches: vec![digest::Stretch::Rows(0..rows)], vectors: None, columns }
     }
 
     fn is_full(&self) -> bool {
-        let text: usize = self.out.iter().map(ColumnBuilder::text_bytes).sum();
-        self.out_rows >= self.rows || text > MAX_PIECE_TEXT
+        self.out_rows >= self.rows || self.out_text() >= MAX_PIECE_TEXT
+    }
+
+    fn out_text(&self) -> usize {
+        self.out.iter().map(ColumnBuilder::text_bytes).sum()
     }
 
     fn flush_out(&mut self) -> Option<Vec<Column>> {
@@ -201,34 +204,50 @@ impl TableBatches {
         (len > 0).then_some((skipped as usize, len as usize))
     }
 
-    /// Merges one stretch of rows; `false` if no merge is under way and none begins here.
+    /// Merges rows that are at hand; `false` if no merge is under way and none begins here.
     fn merge_some(&mut self) -> Result<bool> {
         let Some(bound) = self.open_due()? else { return Ok(false) };
-        let room = self.rows.saturating_sub(self.out_rows).max(1);
-        let most = match (self.merge.peek(), bound) {
-            (None, _) => return Ok(true),
-            (Some((part, row)), Some(bound)) => part.first_at(row, bound) - row,
-            (Some((part, row)), None) => part.rows - row,
-        };
-        let Some(stretch) = self.merge.next(most.min(room)) else { return Ok(true) };
-        let part = self.merge.head(stretch.head);
-        let kept = part.kept_of(stretch.start, stretch.len);
-        let taken = kept.filter(|kept| kept.len() < stretch.len);
-        let taken = taken.map(|kept| part.take(kept, &self.plan.merged));
-        let rows = taken.as_ref().map_or(stretch.len, |taken| taken.rows);
-        if let Some((skipped, len)) = self.count_in(rows) {
-            let piece = match &taken {
-                Some(taken) => self.plan.project(taken, skipped, len),
-                None => {
-                    let part = self.merge.head(stretch.head);
-                    self.plan.project(part, stretch.start + skipped, len)
-                }
+        let mut room = self.rows.saturating_sub(self.out_rows).max(1);
+        let mut text_room = MAX_PIECE_TEXT.saturating_sub(self.out_text());
+        let (mut stretches, mut used_up) = (Vec::new(), None);
+        while used_up.is_none() && room > 0 && text_room > 0 && self.left > 0 {
+            let most = match (self.merge.peek(), bound) {
+                (None, _) => break,
+                (Some((part, row)), Some(bound)) => part.first_at(row, row + room, bound) - row,
+                (Some((part, row)), None) => part.rows - row,
             };
-            let types = self.plan.types();
-            self.collect(&piece, &types, 0, len);
+            // The next run is due.
+            if most == 0 {
+                break;
+            }
+            let Some(stretch) = self.merge.next(most.min(room)) else { break };
+            room -= stretch.len.min(room);
+            let (head, part) = (stretch.head, self.merge.head(stretch.head));
+            let text = part.text_bytes(stretch.start, stretch.len, &self.plan.merged);
+            text_room = text_room.saturating_sub(text);
+            match part.kept_of(stretch.start, stretch.len) {
+                None => {
+                    if let Some((skipped, len)) = self.count_in(stretch.len) {
+                        stretches.push(Stretch { head, start: stretch.start + skipped, len });
+                    }
+                }
+                Some(kept) => {
+                    let kept: Vec<u32> = kept.to_vec();
+                    if let Some((skipped, len)) = self.count_in(kept.len()) {
+                        let kept = kept[skipped..skipped + len].iter();
+                        stretches.extend(kept.map(|&row| Stretch {
+                            head,
+                            start: row as usize,
+                            len: 1,
+                        }));
+                    }
+                }
+            }
+            used_up = self.merge.is_used_up(head).then_some(head);
         }
-        if self.merge.is_used_up(stretch.head) {
-            self.go_on(stretch.head)?;
+        self.collect_merged(&stretches);
+        if let Some(head) = used_up {
+            self.go_on(head)?;
         }
         Ok(true)
     }
@@ -284,18 +303,45 @@ impl TableBatches {
     }
 
     fn collect(&mut self, columns: &[Column], types: &[DataType], start: usize, len: usize) {
+        self.begin_out(types);
+        for (out, column) in self.out.iter_mut().zip(columns) {
+            out.extend(column, start, len);
+        }
+        self.collected(columns.iter().zip(types).map(|(column, ty)| column.byte_size(*ty)).sum());
+        self.out_rows += len;
+    }
+
+    /// Copies stretches of the merge's heads, a column at a time: they may be as short as a row.
+    fn collect_merged(&mut self, stretches: &[Stretch]) {
+        self.begin_out(&self.plan.types());
+        let before = self.out_bytes();
+        for (out, field) in self.out.iter_mut().zip(&self.plan.fields) {
+            for &Stretch { head, start, len } in stretches {
+                let part = self.merge.head(head);
+                match field {
+                    Field::Value(place) => out.extend(&part.columns[*place], start, len),
+                    Field::Time => out.extend_values(part.times(start, len)),
+                    Field::RowNumber => out.extend_values(part.numbers(start, len)),
+                }
+            }
+        }
+        self.collected(self.out_bytes() - before);
+        self.out_rows += stretches.iter().map(|stretch| stretch.len).sum::<usize>();
+    }
+
+    fn begin_out(&mut self, types: &[DataType]) {
         if self.out.is_empty() {
             self.out =
                 types.iter().map(|ty| ColumnBuilder::new(*ty, self.rows.min(65_536))).collect();
         }
-        for (out, column) in self.out.iter_mut().zip(columns) {
-            out.extend(column, start, len);
-        }
-        count(&self.plan.wanted.tally, |tally| {
-            let sizes = columns.iter().zip(types).map(|(column, ty)| column.byte_size(*ty));
-            tally.bytes_copied.add(sizes.sum());
-        });
-        self.out_rows += len;
+    }
+
+    fn out_bytes(&self) -> usize {
+        self.out.iter().map(ColumnBuilder::byte_size).sum()
+    }
+
+    fn collected(&self, bytes: usize) {
+        count(&self.plan.wanted.tally, |tally| tally.bytes_copied.add(bytes));
     }
 }
 

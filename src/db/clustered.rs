@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use crate::base::batch::Column;
 use crate::base::builder::take;
+use crate::base::hash::Seeded;
 use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
 use crate::db::decode::Mapped;
@@ -278,11 +279,11 @@ pub(crate) fn cluster(rows: &SortedRows, types: &[DataType], key: &KeyColumns) -
 struct KeyIds {
     of_rows: Vec<u32>,
     ranks: Vec<u32>,
-    keys: HashMap<Vec<u8>, u32>,
+    keys: HashMap<Vec<u8>, u32, Seeded>,
 }
 
 fn key_ids(rows: &SortedRows, key: &KeyColumns) -> KeyIds {
-    let mut keys: HashMap<Vec<u8>, u32> = HashMap::new();
+    let mut keys: HashMap<Vec<u8>, u32, Seeded> = HashMap::default();
     let mut of_rows = Vec::with_capacity(rows.rows());
     let mut bytes = Vec::new();
     for row in 0..rows.rows() {

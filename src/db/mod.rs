@@ -59,6 +59,7 @@ mod parallel;
 mod pick;
 pub mod plan;
 mod ranked;
+mod read_back;
 mod recent;
 mod retention;
 mod rounds;

@@ -44,14 +44,32 @@ impl Core {
         kind: SegmentKind,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<()> {
-        self.write_parts(def, rows, kind, written, |len| match self.main().as_mut() {
-            Some(main) => Ok((main.file.reserve(len), main.file.writer())),
-            None => Err(self.closed()),
-        })
+        self.write_parts(def, rows, kind, written, |len| self.place_for(len), |_, _| Ok(()))
     }
 
-    /// Encodes sorted rows as segments, several at a time, and writes each to the place that
-    /// `reserve` finds for it. All places are added to `written`, also where a write failed.
+    /// The same, with every segment read back and compared as soon as it is written.
+    pub(crate) fn write_checked_segments(
+        &self,
+        def: &TableDef,
+        rows: &SortedRows,
+        kind: SegmentKind,
+        written: &mut Vec<SegmentEntry>,
+    ) -> Result<()> {
+        let check =
+            |entry: &SegmentEntry, rows: &SortedRows| self.compare_written(def, entry, rows);
+        self.write_parts(def, rows, kind, written, |len| self.place_for(len), check)
+    }
+
+    fn place_for(&self, len: u64) -> Result<(u64, ExtentWriter)> {
+        match self.main().as_mut() {
+            Some(main) => Ok((main.file.reserve(len), main.file.writer())),
+            None => Err(self.closed()),
+        }
+    }
+
+    /// Encodes sorted rows as segments, several at a time, writes each to the place that `reserve`
+    /// finds for it, and hands it to `check` with its rows as they stand in it. All places are added
+    /// to `written`, also where a write failed.
     pub(crate) fn write_parts(
         &self,
         def: &TableDef,
@@ -59,6 +77,7 @@ impl Core {
         kind: SegmentKind,
         written: &mut Vec<SegmentEntry>,
         reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
+        check: impl Fn(&SegmentEntry, &SortedRows) -> Result<()> + Sync,
     ) -> Result<()> {
         let parts = cut(rows, def);
         let types: Vec<DataType> = def.spec.columns.iter().map(|column| column.ty).collect();
@@ -72,14 +91,16 @@ impl Core {
             }
             let (id, SegmentKind { as_of_lsn, level, order }) = (first_id + index as u64, kind);
             let new = NewSegment { id, def, salt: self.salt, as_of_lsn, level, order };
-            let mut entry = match order {
-                Order::Time => build(new, &parts[index], extent),
-                Order::Key => build(new, &cluster(&parts[index], &types, &key), extent),
+            let rows = match order {
+                Order::Time => parts[index].clone(),
+                Order::Key => cluster(&parts[index], &types, &key),
             };
+            let mut entry = build(new, &rows, extent);
             let done = match reserve(entry.len) {
                 Ok((offset, writer)) => {
                     entry.offset = offset;
-                    (Some(entry), writer.write(extent, offset))
+                    let done = writer.write(extent, offset).and_then(|()| check(&entry, &rows));
+                    (Some(entry), done)
                 }
                 Err(error) => (None, Err(error)),
             };

@@ -23,7 +23,7 @@ use crate::db::new_segments::{SegmentKind, cut_at};
 use crate::db::plan::{Plan, ScanSpec};
 use crate::db::segment::Segment;
 use crate::db::segment_list::SegmentList;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::edit::{Edit, Order, SegmentEntry};
 use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::format::rows::{RowNumbers, SortedRows};
@@ -196,12 +196,12 @@ impl Core {
             if rows.is_full() {
                 let all = rows.take()?;
                 let end = cut_at(&all, cut_at(&all, 0));
-                self.write_checked(moment, &all.slice(&def.spec, 0, end), kind, written)?;
+                self.write_checked_segments(def, &all.slice(&def.spec, 0, end), kind, written)?;
                 rows.put_back(all.slice(&def.spec, end, all.rows() - end));
             }
         }
         if rows.len > 0 {
-            self.write_checked(moment, &rows.take()?, kind, written)?;
+            self.write_checked_segments(def, &rows.take()?, kind, written)?;
         }
         Ok(true)
     }
@@ -210,37 +210,6 @@ impl Core {
     fn numbered(self: &Arc<Self>, table: Arc<TableView>) -> Result<Arc<Plan>> {
         let plan = Plan::new(table, u64::MAX, Arc::clone(self), &ScanSpec::default())?;
         Ok(Arc::new(plan.with_row_numbers()))
-    }
-
-    /// Writes rows as segments, reads those back as any scan does, and compares.
-    fn write_checked(
-        self: &Arc<Self>,
-        moment: &Moment,
-        rows: &SortedRows,
-        kind: SegmentKind,
-        written: &mut Vec<SegmentEntry>,
-    ) -> Result<()> {
-        let before = written.len();
-        self.write_segments(&moment.table.def, rows, kind, written)?;
-        let mut segments = SegmentList::default();
-        written[before..].iter().for_each(|entry| segments.insert(Segment::new(entry.clone())));
-        let table = TableView { segments, ..(*moment.table).clone() };
-        let plan = self.numbered(Arc::new(table))?;
-        let (types, mut at) = (plan.types(), 0);
-        let wrong = |at: usize| {
-            let first = &written[before];
-            Error::corruption(format!("row {at} of packed segments is not what was written"))
-                .at(&self.path, first.offset)
-        };
-        for piece in TableBatches::new(plan, READ_ROWS)? {
-            let piece = piece?;
-            let len = piece[0].len(DataType::I64);
-            if at + len > rows.rows() || !same(&piece, rows, at, &types) {
-                return Err(wrong(at));
-            }
-            at += len;
-        }
-        if at == rows.rows() { Ok(()) } else { Err(wrong(at)) }
     }
 
     /// Puts what was written in place of the group, in one commit; `false` if a segment of the group
@@ -381,20 +350,6 @@ impl Gathered {
         let first = std::iter::once(fixed(rows.ts.into_inner()));
         self.push(first.chain(rows.columns).chain([fixed(numbers)]).collect());
     }
-}
-
-/// True if a piece of a merge is what `rows` has from `start` on.
-fn same(piece: &[Column], rows: &SortedRows, start: usize, types: &[DataType]) -> bool {
-    let len = piece[0].len(DataType::I64);
-    let Some((last, columns)) = piece[1..].split_last() else { return false };
-    let numbers = last.values::<u64>().iter().enumerate();
-    piece[0].values::<i64>() == &rows.ts[start..start + len]
-        && numbers.into_iter().all(|(row, number)| *number == rows.seq.get(start + row))
-        && columns
-            .iter()
-            .zip(&rows.columns)
-            .zip(&types[1..])
-            .all(|((read, kept), &ty)| read.same_as(&kept.slice(ty, start, len), ty))
 }
 
 #[cfg(test)]

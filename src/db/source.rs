@@ -158,10 +158,32 @@ impl Part {
             + besides * 8 * self.rows
     }
 
-    /// The first row whose time comes at or past `when`, which is at or past row `from`.
-    pub(crate) fn first_at(&self, from: usize, when: i64) -> usize {
-        let times = self.ts.as_ref().map_or(&[][..], |times| &times[from..]);
-        from + times.partition_point(|t| order_of(*t, self.reverse) < when)
+    /// The first row before `to`, or that, whose time comes at or past `when`; from row `from` on.
+    pub(crate) fn first_at(&self, from: usize, to: usize, when: i64) -> usize {
+        let times = self.times(from, to.min(self.rows) - from);
+        let is_before = |t: &i64| order_of(*t, self.reverse) < when;
+        // Most often all of them.
+        match times.last().is_some_and(is_before) {
+            true => from + times.len(),
+            false => from + times.partition_point(is_before),
+        }
+    }
+
+    /// Bytes of text of `len` rows from `start` on.
+    pub(crate) fn text_bytes(&self, start: usize, len: usize, wanted: &Wanted) -> usize {
+        let columns = self.columns.iter().zip(&wanted.columns);
+        let texts = columns.filter(|(_, def)| def.ty.is_bytes());
+        texts.map(|(column, _)| column.text_bytes(start, len)).sum()
+    }
+
+    /// The times of `len` rows from `start` on; none where they were not asked for.
+    pub(crate) fn times(&self, start: usize, len: usize) -> &[i64] {
+        self.ts.as_ref().map_or(&[], |ts| &ts[start..start + len])
+    }
+
+    /// Their row numbers, likewise.
+    pub(crate) fn numbers(&self, start: usize, len: usize) -> &[u64] {
+        self.seq.as_ref().map_or(&[], |seq| &seq[start..start + len])
     }
 }
 

@@ -176,11 +176,11 @@ fn encode_value(column: &Column, ty: DataType, row: usize, out: &mut Vec<u8>) {
 }
 
 fn put_text(text: &[u8], out: &mut Vec<u8>) {
-    for &byte in text {
-        out.push(byte);
-        if byte == 0 {
-            out.push(0xFF);
+    for (number, part) in text.split(|byte| *byte == 0).enumerate() {
+        if number > 0 {
+            out.extend_from_slice(&[0, 0xFF]);
         }
+        out.extend_from_slice(part);
     }
     out.extend_from_slice(&[0, 0]);
 }

@@ -487,16 +487,18 @@ def alp_rd(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
     return np.concatenate(out)
 
 
-def run_length(fields: Fields, kind: int, rows: int) -> Array:
+def run_length(fields: Fields, kind: int, rows: int) -> Array | list[bytes]:
     """Section 8.14."""
     runs, ends_codec, codec, zeros = fields.many("IBBH")
     need(1 <= runs <= rows and zeros == 0, "a head of runs")
     need(RUN_LENGTH not in (ends_codec, codec), "runs are not of runs")
     ends_len, values_len = fields.many("II")
     ends = np.asarray(decode(fields.take(ends_len), ends_codec, U32, runs)).astype(np.int64)
-    values = np.asarray(decode(fields.take(values_len), codec, kind, runs))
+    values = decode(fields.take(values_len), codec, kind, runs)
     lengths = np.diff(ends, prepend=0)
     need(bool((lengths > 0).all()) and int(ends[-1]) == rows, "ends ascend to the last row")
+    if isinstance(values, list):
+        return [text for text, rows in zip(values, lengths, strict=True) for _ in range(rows)]
     return np.repeat(values, lengths)
 
 
@@ -618,7 +620,7 @@ def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[byt
     elif codec in (ALP, ALP_RD) and kind in (F32, F64):
         read = alp if codec == ALP else alp_rd
         out = read(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
-    elif codec == RUN_LENGTH and not text:
+    elif codec == RUN_LENGTH:
         out = run_length(fields, kind, rows)
     elif codec == PCO and not text and kind != BOOL:
         out = pco(fields, kind, rows)
