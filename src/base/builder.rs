@@ -204,7 +204,8 @@ fn take_bytes(offsets: &[i32], values: &[u8], rows: &[u32]) -> Data {
     Data::Bytes { offsets, values: Buffer::from_vec(bytes) }
 }
 
-fn gather<T: ArrowNativeType>(values: &[T], rows: &[u32]) -> Buffer {
+/// The values at `rows`, in that order.
+pub fn gather<T: ArrowNativeType>(values: &[T], rows: &[u32]) -> Buffer {
     Buffer::from_vec(rows.iter().map(|&row| values[row as usize]).collect::<Vec<T>>())
 }
 

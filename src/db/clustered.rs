@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::base::batch::Column;
-use crate::base::builder::take;
+use crate::base::builder::{gather, take};
 use crate::base::hash::Seeded;
 use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
@@ -81,8 +81,8 @@ impl Clustered<'_> {
             tally.bytes_copied.add(sizes.sum());
         });
         Ok(SortedRows {
-            ts: order.iter().map(|&row| ts[row as usize]).collect(),
-            seq: RowNumbers::Each(order.iter().map(|&row| seq[row as usize]).collect()),
+            ts: gather(&ts, &order).into(),
+            seq: RowNumbers::Each(gather(&seq, &order).into()),
             columns,
         })
     }
@@ -269,8 +269,8 @@ pub(crate) fn cluster(rows: &SortedRows, types: &[DataType], key: &KeyColumns) -
     }
     let columns = rows.columns.iter().zip(types);
     SortedRows {
-        ts: order.iter().map(|&row| rows.ts[row as usize]).collect(),
-        seq: RowNumbers::Each(order.iter().map(|&row| rows.seq.get(row as usize)).collect()),
+        ts: gather(&rows.ts, &order).into(),
+        seq: rows.seq.take(&order),
         columns: columns.map(|(column, ty)| take(column, *ty, &order)).collect(),
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use arrow_buffer::ScalarBuffer;
 
 use crate::base::batch::{Batch, Column};
-use crate::base::builder::{ColumnBuilder, take};
+use crate::base::builder::{ColumnBuilder, gather, take};
 use crate::base::schema::{DataType, OnConflict, TableSpec};
 use crate::db::cells::Cells;
 use crate::format::key::KeyColumns;
 use crate::format::rows::{RowNumbers, SortedRows};
 use crate::index::Chunk;
 use crate::index::conflict::survivors;
+use crate::index::merge::gallop;
 
 /// Rows of a memtable: chunks in arrival order, and which of their rows.
 pub(crate) type Pieces = Vec<(Arc<Chunk<Cells>>, Range<usize>)>;
@@ -90,9 +91,7 @@ pub(crate) fn sort(
     };
     let columns: Vec<Column> =
         rows.columns.iter().zip(types).map(|(column, ty)| take(column, *ty, &order)).collect();
-    let ts: Vec<i64> = order.iter().map(|&row| rows.ts[row as usize]).collect();
-    let seq: Vec<u64> = order.iter().map(|&row| rows.seq.get(row as usize)).collect();
-    SortedRows { ts: ts.into(), seq: RowNumbers::Each(seq.into()), columns }
+    SortedRows { ts: gather(&rows.ts, &order).into(), seq: rows.seq.take(&order), columns }
 }
 
 /// The order that sorts rows; `None` if they are sorted. Equals stay in the order of arrival.
@@ -101,17 +100,56 @@ fn sorted_order(
     key: &KeyColumns,
     in_order: impl Fn(usize, usize) -> Ordering,
 ) -> Option<Vec<u32>> {
-    let sorted = match key.is_empty() {
-        true => ts.is_sorted(),
-        false => (1..ts.len()).all(|row| in_order(row - 1, row).is_le()),
-    };
-    if sorted {
-        return None;
-    }
-    let mut order: Vec<u32> = (0..ts.len() as u32).collect();
     match key.is_empty() {
-        true => order.sort_by_key(|&row| ts[row as usize]),
-        false => order.sort_by(|&a, &b| in_order(a as usize, b as usize)),
+        true if ts.is_sorted() => None,
+        true => Some(order_of(ts.len(), |a, b| ts[a].cmp(&ts[b]))),
+        false if (1..ts.len()).all(|row| in_order(row - 1, row).is_le()) => None,
+        false => Some(order_of(ts.len(), in_order)),
     }
-    Some(order)
+}
+
+/// The order that sorts `rows` rows. Most rows of a series come in order: those that come late are
+/// sorted apart and merged with the others.
+fn order_of(rows: usize, compare: impl Fn(usize, usize) -> Ordering) -> Vec<u32> {
+    let (mut on_time, mut late): (Vec<u32>, Vec<u32>) = (Vec::with_capacity(rows), Vec::new());
+    for row in 0..rows as u32 {
+        match on_time.last() {
+            Some(&last) if compare(last as usize, row as usize).is_gt() => late.push(row),
+            _ => on_time.push(row),
+        }
+    }
+    late.sort_by(|&a, &b| compare(a as usize, b as usize));
+    let (mut order, mut next) = (Vec::with_capacity(rows), 0);
+    for row in late {
+        // Of equals the row on time came first: what comes on time after a late row is above it.
+        let before = |on_time: &u32| compare(*on_time as usize, row as usize).is_le();
+        let len = gallop(on_time.len() - next, |place| before(&on_time[next + place]));
+        order.extend_from_slice(&on_time[next..next + len]);
+        order.push(row);
+        next += len;
+    }
+    order.extend_from_slice(&on_time[next..]);
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn late_rows_find_their_places(
+            steps in prop::collection::vec((0i64..3, prop::option::weighted(0.2, 0i64..50)), 0..200),
+        ) {
+            let mut now = 0;
+            let ts: Vec<i64> = steps.into_iter().map(|(step, late)| {
+                now += step;
+                late.map_or(now, |late| now - late)
+            }).collect();
+            let mut expected: Vec<u32> = (0..ts.len() as u32).collect();
+            expected.sort_by_key(|&row| ts[row as usize]);
+            prop_assert_eq!(order_of(ts.len(), |a, b| ts[a].cmp(&ts[b])), expected);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow_buffer::ScalarBuffer;
 
 use crate::base::batch::Column;
+use crate::base::builder::gather;
 use crate::base::schema::TableSpec;
 
 /// Rows of one table in the order they are read: by time, key, and arrival (or, for a segment in
@@ -68,6 +69,15 @@ impl RowNumbers {
             Self::Run(first) => Self::Run(first + start as u64),
             Self::Each(numbers) => Self::Each(numbers.slice(start, len)),
         }
+    }
+
+    /// Those of `rows`, in that order.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        Self::Each(match self {
+            Self::Run(first) => rows.iter().map(|&row| first + u64::from(row)).collect(),
+            Self::Each(numbers) => gather(numbers, rows).into(),
+        })
     }
 
     /// The least and the greatest of the first `rows`, of which there is at least one.

@@ -136,7 +136,7 @@ impl<H: Head> Merge<H> {
 }
 
 /// How many of `0..len` fulfil `before`, which holds for a prefix; cheap when the prefix is short.
-fn gallop(len: usize, before: impl Fn(usize) -> bool) -> usize {
+pub fn gallop(len: usize, before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut step) = (0, 1);
     while low + step <= len && before(low + step - 1) {
         low += step;
