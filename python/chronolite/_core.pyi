@@ -190,7 +190,8 @@ class Db:
         in time, without what was deleted; in a table with a key the rows of each key are together.
         Those that were only flushed are also compressed as ``storage`` says. What is written is
         read back and compared before it takes the place of what was there. Appends and reads go on
-        meanwhile.
+        meanwhile. A signal (Ctrl-C) ends it: groups of segments that were done stay so, the one
+        that was being packed is as it was.
 
         Args:
             table: The table's name; None is all tables.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::db::commit::remove_segment;
 use crate::db::core::Core;
+use crate::db::pack::Stop;
 use crate::db::segment::Segment;
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, SegmentEntry};
@@ -21,10 +22,10 @@ type Moved = (Arc<Segment>, SegmentEntry);
 
 impl Core {
     /// Gives back all space that nothing needs.
-    pub(crate) fn compact(&self) -> Result<()> {
+    pub(crate) fn compact(&self, stop: Stop<'_>) -> Result<()> {
         let _alone = self.packing.lock();
         self.flush()?;
-        loop {
+        while !stop() {
             self.settle_space()?;
             if !self.move_some()? && !self.move_catalog()? {
                 break;

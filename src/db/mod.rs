@@ -87,7 +87,7 @@ pub use diagnosis::Diagnosis;
 pub use downsample::{DownsampleSpec, Fill, Origin};
 pub use maintenance::MaintenanceStats;
 pub use options::{AutoMaintenance, DbOptions, Durability, Mode};
-pub use pack::PackReport;
+pub use pack::{PackReport, Stop};
 pub use plan::{Key, ScanColumn, ScanSpec};
 pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
 pub use scan::{Batches, Scan};

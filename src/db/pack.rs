@@ -7,7 +7,6 @@
 //! and what is deleted meanwhile is hidden in the new segments too, being later than they are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_buffer::ScalarBuffer;
 
@@ -39,6 +38,9 @@ const COLD_ROWS: usize = 4096;
 
 /// Bytes of them, at most: a column holds less than 2 GiB of text.
 const GROUP_BYTES: usize = 1 << 30;
+
+/// Asked now and then by what may take long: true if it is to end before its end.
+pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// What a pack did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Core {
         self: &Arc<Self>,
         table: TableId,
         least_rows: usize,
-        stop: &AtomicBool,
+        stop: Stop<'_>,
     ) -> Result<PackReport> {
         let _alone = self.packing.lock();
         self.flush()?;
@@ -114,11 +116,11 @@ impl Core {
         self: &Arc<Self>,
         table: TableId,
         groups: Vec<Vec<Arc<Segment>>>,
-        stop: &AtomicBool,
+        stop: Stop<'_>,
     ) -> Result<PackReport> {
         let mut report = PackReport::default();
         for group in groups {
-            if stop.load(Ordering::Relaxed) {
+            if stop() {
                 break;
             }
             self.pack_group(table, &group, stop, &mut report)?;
@@ -130,7 +132,7 @@ impl Core {
         self: &Arc<Self>,
         table: TableId,
         group: &[Arc<Segment>],
-        stop: &AtomicBool,
+        stop: Stop<'_>,
         report: &mut PackReport,
     ) -> Result<()> {
         let Some(moment) = self.moment_of(table, group)? else { return Ok(()) };
@@ -176,7 +178,7 @@ impl Core {
         self: &Arc<Self>,
         moment: &Moment,
         group: &[Arc<Segment>],
-        stop: &AtomicBool,
+        stop: Stop<'_>,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<bool> {
         if group.iter().all(|segment| is_hidden(&moment.table, &segment.entry)) {
@@ -190,7 +192,7 @@ impl Core {
         let mut rows = Gathered::new(plan.types());
         for piece in TableBatches::new(plan, READ_ROWS)? {
             rows.push(piece?);
-            if stop.load(Ordering::Relaxed) {
+            if stop() {
                 return Ok(false);
             }
             if rows.is_full() {
@@ -376,7 +378,7 @@ mod tests {
         let lsn = core.writer().as_ref().unwrap().last_lsn();
         assert!(core.syncer.durable() < lsn);
         let mut report = PackReport::default();
-        core.pack_group(1, &group, &AtomicBool::new(false), &mut report).unwrap();
+        core.pack_group(1, &group, &|| false, &mut report).unwrap();
         assert_eq!((report.rows_before, report.rows_after), (2, 1));
         assert!(core.syncer.durable() >= lsn);
     }

@@ -5,13 +5,12 @@
 //! unit. Rows of later times never go, whatever the table's newest row is.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::base::time::TimeUnit;
 use crate::db::core::Core;
 use crate::db::extent::time_range;
-use crate::db::pack::PackReport;
+use crate::db::pack::{PackReport, Stop};
 use crate::db::rounds::wall_clock;
 use crate::db::table::{Db, Table};
 use crate::db::worth::hidden_groups;
@@ -93,7 +92,7 @@ impl Core {
         let _alone = self.packing.lock();
         self.delete_old(now)?;
         self.flush()?;
-        let report = self.drop_hidden(&AtomicBool::new(false))?;
+        let report = self.drop_hidden(&|| false)?;
         self.give_back()?;
         Ok(report)
     }
@@ -119,7 +118,7 @@ impl Core {
 
     /// Drops the segments that deletes hide as a whole, and rewrites those of which they hide most.
     /// The lock that packs hold is held.
-    pub(crate) fn drop_hidden(self: &Arc<Self>, stop: &AtomicBool) -> Result<PackReport> {
+    pub(crate) fn drop_hidden(self: &Arc<Self>, stop: Stop<'_>) -> Result<PackReport> {
         let mut report = PackReport::default();
         let (view, _) = self.snapshot();
         let tables: Vec<TableId> = view.tables().map(|table| table.def.id).collect();

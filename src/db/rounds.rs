@@ -91,7 +91,7 @@ impl Rounds {
         core.maintenance.note(|stats| stats.retention_runs += 1);
         let Some(_alone) = core.packing.try_lock() else { return Ok(()) };
         core.delete_old(now.wall)?;
-        let report = core.drop_hidden(stop)?;
+        let report = core.drop_hidden(&|| stop.load(Ordering::Relaxed))?;
         Self::note_pack(core, &report);
         Ok(())
     }
@@ -165,7 +165,7 @@ impl Rounds {
         };
         let group = core.snapshot().0.table(table).and_then(|table| next_group(table, limits));
         let Some(group) = group else { return Ok(false) };
-        let report = core.pack_groups(table, vec![group], stop)?;
+        let report = core.pack_groups(table, vec![group], &|| stop.load(Ordering::Relaxed))?;
         Self::note_pack(core, &report);
         Ok(report.segments_before > 0)
     }

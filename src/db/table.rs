@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::base::batch::Batch;
 use crate::base::schema::{DataType, TableSpec, check_name};
@@ -13,7 +12,7 @@ use crate::db::downsample::DownsampleSpec;
 use crate::db::extent::{newest, rows, time_range};
 use crate::db::handle::Handle;
 use crate::db::options::DbOptions;
-use crate::db::pack::PackReport;
+use crate::db::pack::{PackReport, Stop};
 use crate::db::plan::{Key, Plan, ScanSpec};
 use crate::db::scan::Scan;
 use crate::db::segment::Place;
@@ -218,13 +217,23 @@ impl Db {
 
     /// Packs the table of that name, or all of them: see [`Table::pack`].
     pub fn pack(&self, table: Option<&str>, least_rows: usize) -> Result<PackReport> {
+        self.pack_until(table, least_rows, &|| false)
+    }
+
+    /// The same, or until `stop`: what was packed by then stays so.
+    pub fn pack_until(
+        &self,
+        table: Option<&str>,
+        least_rows: usize,
+        stop: Stop<'_>,
+    ) -> Result<PackReport> {
         self.core.check_tended()?;
         if let Some(name) = table {
-            return self.table(name)?.pack(least_rows);
+            return self.table(name)?.pack_until(least_rows, stop);
         }
         let mut all = PackReport::default();
         for name in self.tables()? {
-            match self.table(&name).and_then(|table| table.pack(least_rows)) {
+            match self.table(&name).and_then(|table| table.pack_until(least_rows, stop)) {
                 // Dropped meanwhile.
                 Err(e) if e.kind() == ErrorKind::TableNotFound => {}
                 done => all += done?,
@@ -235,8 +244,13 @@ impl Db {
 
     /// Packs all tables and gives back the space that nothing needs any more: the file gets smaller.
     pub fn compact(&self) -> Result<()> {
-        self.pack(None, PACKED_ROWS)?;
-        self.core.compact()
+        self.compact_until(&|| false)
+    }
+
+    /// The same, or until `stop`.
+    pub fn compact_until(&self, stop: Stop<'_>) -> Result<()> {
+        self.pack_until(None, PACKED_ROWS, stop)?;
+        self.core.compact(stop)
     }
 
     /// Creates a table. If there is one of that name with the same schema, this is it.
@@ -558,8 +572,13 @@ impl Table {
     /// # Errors
     /// As for [`Db::flush`]; what was packed before the error stays so.
     pub fn pack(&self, least_rows: usize) -> Result<PackReport> {
+        self.pack_until(least_rows, &|| false)
+    }
+
+    /// The same, or until `stop`: what was packed by then stays so.
+    pub fn pack_until(&self, least_rows: usize, stop: Stop<'_>) -> Result<PackReport> {
         self.check_now()?;
-        self.named(self.core.pack(self.id(), least_rows, &AtomicBool::new(false)))
+        self.named(self.core.pack(self.id(), least_rows, stop))
     }
 
     /// The key with these values, one for each key column of the table.

@@ -2,7 +2,7 @@
 
 use crate::base::{DataType, TableSpec, Value};
 use crate::db::validate::fit_row;
-use crate::db::{Db, PACKED_ROWS, PackReport, ScanSpec, Table};
+use crate::db::{Db, PACKED_ROWS, PackReport, ScanSpec, Stop, Table};
 use crate::error::{Error, Result};
 
 /// The column of a table that [`Db::append`] makes.
@@ -97,7 +97,17 @@ impl Db {
     /// # Errors
     /// `TableNotFound` if there is none; otherwise as for [`Table::pack`].
     pub fn pack_table(&self, table: &str, target_segment_points: usize) -> Result<PackReport> {
-        self.pack(Some(table), target_segment_points.max(PACKED_ROWS))
+        self.pack_table_until(table, target_segment_points, &|| false)
+    }
+
+    /// The same, or until `stop`: what was packed by then stays so.
+    pub fn pack_table_until(
+        &self,
+        table: &str,
+        target_segment_points: usize,
+        stop: Stop<'_>,
+    ) -> Result<PackReport> {
+        self.pack_until(Some(table), target_segment_points.max(PACKED_ROWS), stop)
     }
 
     /// The table of that name, made as a series if there is none. `value`, which is to be appended,

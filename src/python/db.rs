@@ -10,11 +10,11 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::create::{self, Rules};
 use super::detached::Detached;
 use super::errors::{invalid, wrong_type};
-use super::salvage::with_progress;
+use super::interrupt::{interruptible, with_progress};
 use super::snapshot::Snapshot;
 use super::table::Table;
 use super::{describe, nanots, report};
-use crate::db::{self, DbOptions, Durability, Mode, PACKED_ROWS};
+use crate::db::{self, DbOptions, Durability, Mode, PACKED_ROWS, Stop};
 
 /// A database: one file of typed tables, open for writing in one process at a time.
 #[pyclass(frozen, module = "chronolite")]
@@ -68,7 +68,8 @@ impl Db {
     /// Packs a table, or all of them, and says what that did.
     #[pyo3(signature = (table=None))]
     fn pack<'py>(&self, py: Python<'py>, table: Option<&str>) -> PyResult<Bound<'py, PyDict>> {
-        report::packed(py, &py.detach(|| self.db.pack(table, PACKED_ROWS))?)
+        let pack = |stop: Stop<'_>| self.db.pack_until(table, PACKED_ROWS, stop);
+        report::packed(py, &interruptible(py, pack)?)
     }
 
     /// Packs a table into segments of at least so many rows, where it has them.
@@ -78,12 +79,13 @@ impl Db {
         table: &str,
         target_segment_points: usize,
     ) -> PyResult<Bound<'py, PyDict>> {
-        report::packed(py, &py.detach(|| self.db.pack_table(table, target_segment_points))?)
+        let pack = |stop: Stop<'_>| self.db.pack_table_until(table, target_segment_points, stop);
+        report::packed(py, &interruptible(py, pack)?)
     }
 
     /// Packs all tables and gives back the space that nothing needs any more.
     fn compact(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.db.compact())?)
+        interruptible(py, |stop| self.db.compact_until(stop))
     }
 
     /// Deletes the rows that are older than `retention_ms` and gives their space back.

@@ -20,6 +20,7 @@ mod detached;
 mod durations;
 mod errors;
 mod ingest;
+mod interrupt;
 mod key;
 mod lists;
 mod memory;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 import zipfile
@@ -234,3 +235,33 @@ def test_others_go_on_while_it_packs(path: Path, key: str | None) -> None:
         assert db.verify().ok
     with cl.Db(path) as db:
         assert len(db["t"]) == ROWS + appended
+
+
+@pytest.mark.parametrize("call", ["pack", "compact"])
+def test_a_signal_ends_it(path: Path, call: str) -> None:
+    """What its handler raises is raised, and everything is as it was."""
+
+    class Enough(Exception):  # noqa: N818
+        pass
+
+    def enough(*_: object) -> None:
+        raise Enough
+
+    rows = 400_000
+    before = signal.signal(signal.SIGALRM, enough)
+    try:
+        with cl.Db(path, auto_maintenance=False) as db:
+            t = db.create_table("t", ["x"])
+            for part in range(8):  # all overlap
+                t.append({"ts": np.arange(part, 8 * rows, 8), "x": np.arange(rows) / 8})
+            db.flush()
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(Enough):
+                getattr(db, call)()
+            assert len(t) == 8 * rows
+            assert (t.scan().to_numpy()["ts"].astype("i8") == np.arange(8 * rows)).all()
+            assert db.pack("t")["rows_before"] == 8 * rows  # it had not come to its end
+            assert db.verify().ok
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
