@@ -61,6 +61,7 @@ class Machine(RuleBasedStateMachine):
         self.path.parent.mkdir()
         self.models = {}
         self.held = []
+        self.large = False
         self.sequence = 0
         # Rows of each table after every change that a crash may take back: one survives.
         self.states = [{}]
@@ -121,8 +122,9 @@ class Machine(RuleBasedStateMachine):
         assert scan.count() == len(rows) == sum(batch.num_rows for batch in scan.batches(997))
         Machine.rows_compared += len(rows)
 
-    @initialize(name=TABLES, options=schemas())
-    def first_table(self, name, options):
+    @initialize(name=TABLES, options=schemas(), large=st.integers(0, 7).map(lambda n: n == 7))
+    def first_table(self, name, options, large):
+        self.large = large
         self.create(name, options)
 
     @rule(name=TABLES, options=schemas())
@@ -203,10 +205,11 @@ class Machine(RuleBasedStateMachine):
         capsules = as_capsules(self.models[name], rows)
         self.give(name, rows, lambda: self.db.append_rows_arrow_capsules(name, *capsules))
 
-    @precondition(lambda self: self.models)
+    @precondition(lambda self: self.models and self.large)
     @rule(data=st.data(), count=st.sampled_from([1023, 1025, 2048, 3000]), step=st.integers(0, 3))
     def append_many(self, data, count, step):
-        """The same few rows over and over, so that vectors and blocks are filled."""
+        """The same few rows over and over, so that vectors and blocks are filled: in one run of
+        eight, as a thousand rows take the model a hundred times as long as most steps."""
         name = self.draw_table(data)
         model = self.models[name]
         assume(len(model.rows) < 4000)
