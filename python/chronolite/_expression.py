@@ -89,13 +89,21 @@ def _read(pairs: Iterator[tuple[str, str]], batch: pa.RecordBatch) -> Any:
         elif key == "call":
             open_calls.append((value, [], {}))
         elif key == "options":
-            options.update(batch.column(int(value))[0].as_py() or {})
+            options.update(_options(batch.column(int(value))[0]))
         elif key == "end":
             open_calls.pop()
             open_calls[-1][1].append(_call(name, arguments, options))
         else:
             raise InvalidInputError(f"where: an expression with {key} is not taken: {_KNOWN} are")
     return open_calls[0][1][0]
+
+
+def _options(scalar: Any) -> dict[str, Any]:
+    """What a function was told, as values of Python's; those of a list as Arrow's."""
+    names = [field.name for field in scalar.type] if scalar.is_valid else []
+    given = {name: scalar[name] for name in names}
+    lists = {name: list(value.values) for name, value in given.items() if hasattr(value, "values")}
+    return {name: lists[name] if name in lists else one.as_py() for name, one in given.items()}
 
 
 def _call(name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -143,7 +151,9 @@ def _truth(part: Predicate | Column | _Literal) -> Predicate | Column:
 def _is_in(column: Column, options: dict[str, Any]) -> Predicate:
     """As Arrow means it: a null is in a list that has one, and so is NaN."""
     values = options.get("value_set")
-    found = [_value(pa.scalar(value)) for value in values] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        raise InvalidInputError("where: is_in takes an array of values")
+    found = [_value(value) for value in values]
     behaviour = options.get("null_matching_behavior")
     if behaviour is None:
         behaviour = _SKIP if options.get("skip_nulls") else _MATCH

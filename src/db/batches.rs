@@ -37,6 +37,8 @@ pub(crate) struct TableBatches {
     open: Vec<Option<Source>>,
     /// A run that nothing overlaps and whose turn it is.
     alone: Option<Source>,
+    /// What was decoded of it and not handed on yet, from a row on.
+    ahead: Option<(Part, usize)>,
     out: Vec<ColumnBuilder>,
     out_rows: usize,
     skip: u64,
@@ -51,7 +53,7 @@ impl TableBatches {
         let pending = plan.sources();
         let (skip, left) = (plan.skip, plan.limit);
         let (merge, open) = (Merge::new(Vec::new(), plan.rule_of_reading()), Vec::new());
-        let (alone, out, out_rows, failed) = (None, Vec::new(), 0, false);
+        let (alone, ahead, out, out_rows, failed) = (None, None, Vec::new(), 0, false);
         let reach = MERGE_ROWS;
         Ok(Self {
             plan,
@@ -60,6 +62,7 @@ impl TableBatches {
             merge,
             open,
             alone,
+            ahead,
             out,
             out_rows,
             skip,
@@ -100,6 +103,7 @@ impl TableBatches {
     /// True if nothing comes after the piece that was read last.
     fn is_last(&self) -> bool {
         let more = self.alone.as_ref().is_some_and(|source| !source.is_used_up());
+        let more = more || self.ahead.is_some();
         !more && self.pending.is_empty() && self.merge.peek().is_none()
     }
 
@@ -124,6 +128,9 @@ impl TableBatches {
                     break;
                 };
                 self.alone = Some(source);
+            }
+            if self.ahead.is_some() {
+                break;
             }
             let (plan, Some(source)) = (&self.plan, &mut self.alone) else { break };
             let place = plan.place();
@@ -175,24 +182,38 @@ impl TableBatches {
                 }
                 self.alone = self.pending.pop_front();
             }
-            let Some(source) = &mut self.alone else { return Ok(None) };
-            let besides = self.plan.besides();
             let most = self.rows - self.out_rows.min(self.rows - 1);
-            let most = most.min(match self.plan.wanted.picker {
-                _ if self.left == u64::MAX => usize::MAX,
-                None => in_all(self.skip, self.left),
-                Some(_) => self.reach,
-            });
-            self.reach = self.reach.saturating_mul(2);
-            let Some(part) = source.next(most, &self.plan.wanted, besides, &self.plan.place())?
-            else {
+            let Some((part, from)) = self.next_of_alone(most)? else {
                 self.alone = None;
                 continue;
             };
-            if let Some((start, len)) = self.count_in(part.rows) {
-                return Ok(Some((len, self.plan.project(&part, start, len))));
+            let rows = most.min(part.rows - from);
+            let counted = self.count_in(rows);
+            let piece =
+                counted.map(|(start, len)| (len, self.plan.project(&part, from + start, len)));
+            self.ahead = Some((part, from + rows)).filter(|(part, next)| *next < part.rows);
+            if piece.is_some() {
+                return Ok(piece);
             }
         }
+    }
+
+    /// The next rows of the run that is read alone, and from which on they were not handed on. Where
+    /// fewer are asked for than are worth decoding, the rest of them comes next.
+    fn next_of_alone(&mut self, most: usize) -> Result<Option<(Part, usize)>> {
+        if self.ahead.is_some() {
+            return Ok(self.ahead.take());
+        }
+        let Some(source) = &mut self.alone else { return Ok(None) };
+        let most = match self.plan.wanted.picker {
+            _ if self.left == u64::MAX => most.max(MERGE_ROWS),
+            None => most.min(in_all(self.skip, self.left)),
+            Some(_) => most.min(self.reach),
+        };
+        self.reach = self.reach.saturating_mul(2);
+        let (wanted, besides) = (&self.plan.wanted, self.plan.besides());
+        let part = source.next(most, wanted, besides, &self.plan.place())?;
+        Ok(part.map(|part| (part, 0)))
     }
 
     /// Of `rows` rows that come next, which count: where they begin and how many they are.

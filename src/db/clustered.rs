@@ -73,9 +73,10 @@ impl Clustered<'_> {
         order.sort_by_key(|&row| ts[row as usize]);
         let seq = segment.numbers(&rows, tally)?;
         let columns = segment.columns(wanted.columns.iter(), &rows, tally)?;
-        let columns = columns.iter().zip(&wanted.columns);
+        // One after the other, so that no more than one stands there twice.
+        let columns = columns.into_iter().zip(&wanted.columns);
         let columns: Vec<Column> =
-            columns.map(|(column, def)| take(column, def.ty, &order)).collect();
+            columns.map(|(column, def)| take(&column, def.ty, &order)).collect();
         count(tally, |tally| {
             let sizes = columns.iter().zip(&wanted.columns).map(|(c, def)| c.byte_size(def.ty));
             tally.bytes_copied.add(sizes.sum());

@@ -226,6 +226,8 @@ pub(crate) struct Source {
     /// The rows that are left, of which `filter` may leave out some when they are decoded.
     rest: VecDeque<Range<usize>>,
     filter: RowFilter,
+    /// The block that was decoded last: it may be decoded in parts, and counts once.
+    counted: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -251,8 +253,8 @@ impl Source {
         let entry = &segment.entry;
         let (begin, last) = (entry.min_ts, entry.max_ts);
         let kind = Kind::Closed(segment, start, end, deletes);
-        let rest = VecDeque::new();
-        Self { begin, end: last, reverse: false, overlaps: false, kind, rest, filter }
+        let (rest, counted) = (VecDeque::new(), None);
+        Self { begin, end: last, reverse: false, overlaps: false, kind, rest, filter, counted }
     }
 
     /// The rows of a memtable, of which there is at least one; of the columns, only those wanted.
@@ -260,7 +262,7 @@ impl Source {
         let (begin, end) = (rows.ts[0], rows.ts[rows.rows() - 1]);
         let rest = std::iter::once(0..rows.rows()).collect();
         let kind = Kind::Memory(rows);
-        Self { begin, end, reverse: false, overlaps: false, kind, rest, filter }
+        Self { begin, end, reverse: false, overlaps: false, kind, rest, filter, counted: None }
     }
 
     /// The same, read from its end.
@@ -291,7 +293,7 @@ impl Source {
                     let columns =
                         if self.overlaps || filtered { wanted.keyed } else { wanted.shown };
                     let mapped = Mapped { entry: &segment.entry, footer, extent };
-                    segment_part(mapped, wanted, columns, &rows, besides)
+                    segment_part(mapped, wanted, columns, &rows, besides, &mut self.counted)
                         .map_err(|bad| segment.damage(at.path, bad))?
                 }
             };
@@ -326,7 +328,7 @@ impl Source {
         let Some(rows) = self.next_rows(most) else { return Ok(None) };
         let Kind::Segment(segment, footer, extent) = &self.kind else { return Ok(None) };
         let mapped = Mapped { entry: &segment.entry, footer, extent };
-        digested(mapped, wanted, ts, &rows, ask, same)
+        digested(mapped, wanted, ts, &rows, (ask, same), &mut self.counted)
             .map(Some)
             .map_err(|bad| segment.damage(at.path, bad))
     }
@@ -530,8 +532,8 @@ fn digested(
     wanted: &Wanted,
     ts: bool,
     rows: &[Range<usize>],
-    ask: &Ask,
-    same: &mut dyn FnMut(i64, i64) -> bool,
+    (ask, same): (&Ask, &mut dyn FnMut(i64, i64) -> bool),
+    counted: &mut Option<usize>,
 ) -> Result<(Digest, Part), Malformed> {
     let tally = &wanted.tally;
     let picked = match &wanted.picker {
@@ -540,7 +542,7 @@ fn digested(
     };
     let (stretches, vectors, rows) = divide(segment, &picked, ask, same)?;
     count(tally, |tally| {
-        tally.blocks_decoded.add(rows.len());
+        tally.blocks_decoded.add(new_blocks(segment.footer, &rows, counted));
         tally.blocks_answered.add(picked.len().saturating_sub(rows.len()));
         tally.segments_answered.add(usize::from(rows.is_empty() && !picked.is_empty()));
     });
@@ -553,6 +555,12 @@ fn digested(
     Ok((Digest { stretches, vectors, columns: vec![] }, part))
 }
 
+/// How many blocks these rows are of, without the one that was counted last.
+fn new_blocks(footer: &Footer, rows: &[Rows], counted: &mut Option<usize>) -> usize {
+    let block = |rows: &Rows| rows.span().start / footer.block_rows();
+    rows.iter().filter(|rows| counted.replace(block(rows)) != Some(block(rows))).count()
+}
+
 /// The first `columns` of those wanted, of the rows that the filter keeps.
 fn segment_part(
     segment: Mapped<'_>,
@@ -560,6 +568,7 @@ fn segment_part(
     columns: usize,
     rows: &[Range<usize>],
     besides: Besides,
+    counted: &mut Option<usize>,
 ) -> Result<Part, Malformed> {
     let tally = &wanted.tally;
     let rows = match &wanted.picker {
@@ -568,7 +577,7 @@ fn segment_part(
     };
     let len = rows.iter().map(Rows::len).sum();
     count(tally, |tally| {
-        tally.blocks_decoded.add(rows.len());
+        tally.blocks_decoded.add(new_blocks(segment.footer, &rows, counted));
         let picked = rows.iter().filter(|rows| matches!(rows, Rows::Some(_)));
         let width = wanted.columns[..columns].iter().map(|def| def.ty.width().unwrap_or(8));
         let width = width.sum::<usize>();

@@ -64,13 +64,13 @@ fn other(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
 pub(super) fn nanos(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
     let py = value.py();
     if let Some(precise) = value.getattr_opt(intern!(py, "asm8"))? {
-        return datetime64(&precise, TimeUnit::Nanosecond).map(|nanos| Some(nanos.into()));
+        return nanos_of_datetime64(&precise).map(Some);
     }
     if let Ok(datetime) = value.cast::<PyDateTime>() {
         return nanos_of(datetime).map(Some);
     }
     if value.get_type().name()?.to_str()? == "datetime64" {
-        return datetime64(value, TimeUnit::Nanosecond).map(|nanos| Some(nanos.into()));
+        return nanos_of_datetime64(value).map(Some);
     }
     Ok(None)
 }
@@ -93,6 +93,17 @@ fn nanos_of(datetime: &Bound<'_, PyDateTime>) -> PyResult<i128> {
 }
 
 fn datetime64(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
+    let (count, step) = steps_of(value)?;
+    step.scale(count, unit).map_err(|why| why.error(value, unit))
+}
+
+fn nanos_of_datetime64(value: &Bound<'_, PyAny>) -> PyResult<i128> {
+    let (count, step) = steps_of(value)?;
+    step.nanos(count).map_err(|why| why.error(value, TimeUnit::Nanosecond))
+}
+
+/// How many steps since 1970, and how long one is.
+fn steps_of(value: &Bound<'_, PyAny>) -> PyResult<(i64, Step)> {
     let py = value.py();
     let mut value = value.clone();
     let dtype = value.getattr(intern!(py, "dtype"))?.getattr(intern!(py, "str"))?;
@@ -105,7 +116,7 @@ fn datetime64(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
     if count == i64::MIN {
         return Err(invalid("NaT is not a time"));
     }
-    step.scale(count, unit).map_err(|why| why.error(&value, unit))
+    Ok((count, step))
 }
 
 /// What one count of a `datetime64` is.
@@ -149,13 +160,25 @@ impl Step {
 
     /// `count` steps in `unit`.
     pub(super) fn scale(self, count: i64, unit: TimeUnit) -> Result<i64, Unfit> {
+        let (number, per_nano) = self.product(count)?;
+        rescale(number, per_nano, unit)
+    }
+
+    /// `count` steps in nanoseconds, of which there may be more than an i64 has.
+    fn nanos(self, count: i64) -> Result<i128, Unfit> {
+        let (number, per_nano) = self.product(count)?;
+        if number % per_nano == 0 { Ok(number / per_nano) } else { Err(Unfit::Inexact) }
+    }
+
+    /// `count` steps, and of what: how many are a nanosecond.
+    fn product(self, count: i64) -> Result<(i128, i128), Unfit> {
         let (step, per_nano) = match self {
             Self::Calendar => return Err(Unfit::Inexact),
             Self::Nanos(step) => (step, 1),
             Self::Finer { count, per_nano } => (count, per_nano),
         };
         let number = i128::from(count).checked_mul(step).ok_or(Unfit::Overflow)?;
-        rescale(number, per_nano, unit)
+        Ok((number, per_nano))
     }
 }
 

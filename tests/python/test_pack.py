@@ -265,3 +265,26 @@ def test_a_signal_ends_it(path: Path, call: str) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("call", ["pack", "compact"])
+def test_a_handler_may_call_it_again(path: Path, call: str) -> None:
+    """A handler of a signal runs with no lock held, and what it does not raise ends nothing."""
+    rows = 400_000
+    inner = []
+
+    with cl.Db(path, auto_maintenance=False) as db:
+        before = signal.signal(signal.SIGALRM, lambda *_: inner.append(db.pack()["rows_before"]))
+        try:
+            t = db.create_table("t", ["x"])
+            for part in range(4):  # all overlap
+                t.append({"ts": np.arange(part, 4 * rows, 4), "x": np.arange(rows) / 8})
+            db.flush()
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            getattr(db, call)()
+            assert inner == [0]  # it waited, and found nothing left
+            assert db.pack()["rows_before"] == 0
+            assert len(t) == 4 * rows
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)

@@ -251,3 +251,43 @@ def test_snapshots_filter_as_of_then(db):
         table.delete(2, 3)
         assert then["t"].scan(where="x >= 2").to_numpy()["x"].tolist() == [2, 3]
         assert table.scan(where="x >= 2", reverse=True).to_numpy()["x"].tolist() == [4, 3]
+
+
+def test_values_of_an_arrow_list_are_taken_whole(db: cl.Db) -> None:
+    t = db.create_table("n", {"u": "u64"}, time_unit="ns")
+    at = 1_704_067_200_000_000_000
+    t.append({"ts": [at, at + 1, at + 2], "u": [1, 2**64 - 1, None]})
+
+    def found(where: pc.Expression) -> list[int]:
+        return [int(ts) - at for ts in t.scan(where=where).to_numpy()["ts"].astype("i8")]
+
+    one = pa.array([at + 1], pa.timestamp("ns"))
+    assert found(pc.field("ts").isin(one)) == [1]
+    assert found(~pc.field("ts").isin(one)) == [0, 2]
+    assert found(pc.field("u").isin(pa.array([2**64 - 1], pa.uint64()))) == [1]
+    assert found(pc.field("u").isin(pa.array([None, 1], pa.uint64()))) == [0, 2]
+
+
+def test_times_that_nanoseconds_cannot_hold(db: cl.Db) -> None:
+    t = db.create_table("far", {"x": "i64"}, time_unit="s")
+    far = [datetime.datetime(year, 1, 1) for year in (1500, 2000, 2500)]
+    t.append({"ts": far, "x": [0, 1, 2]})
+    for late in (
+        cl.col("ts") >= far[2],
+        cl.col("ts") >= np.datetime64(far[2]),
+        cl.col("ts") >= np.datetime64("2500-01-01"),
+        pc.field("ts") >= pa.scalar(far[2]),
+        "ts >= '2500-01-01'",
+    ):
+        assert t.scan(where=late).to_numpy()["x"].tolist() == [2]
+
+
+def test_a_block_that_is_decoded_in_parts_counts_once(db: cl.Db) -> None:
+    t = db.create_table("parts", ["x"], storage="size")
+    even = np.arange(0, 120_000, 2)
+    t.append({"ts": even, "x": even / 8})
+    db.flush()
+    t.append({"ts": even + 1, "x": even / 8})
+    db.flush()
+    blocks = t.scan().explain()["blocks"]
+    assert blocks["decoded"] == blocks["looked_at"] == 2
