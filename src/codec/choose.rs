@@ -363,16 +363,37 @@ fn encode_bytes(column: &Column, rows: usize, choice: Choice, out: &mut Vec<u8>)
     // As for numbers: few runs, or they are not worth a look.
     let most = if only { rows } else { rows / 8 };
     if (only || (choice.looks() && rows >= FEW))
-        && let Some((firsts, ends)) = run_length::text_runs(column, rows, most)
-        && firsts.len() > 1
-        && worth_decoding(&firsts, &ends, raw::bytes_len(column, rows))
+        && let Some(runs) = runs_of_text(column, rows, most)
     {
-        let texts = Column::from_texts(&firsts);
-        let plain = |out: &mut Vec<u8>| encode_plain(&texts, firsts.len(), Choice::Smallest, out);
-        run_length::write(firsts.len(), out, |out| encode_lengths(&ends, out), plain);
-        return Codec::RunLength;
+        // A dictionary takes a bit a row at least.
+        let codec = match only || runs.len() <= rows / 8 {
+            true => Codec::Raw,
+            // Of two of one size the other decodes as fast, and a part of it faster.
+            false => smallest_text(column, rows, choice, runs.len() + 1, out),
+        };
+        if codec == Codec::Raw {
+            out.extend_from_slice(&runs);
+            return Codec::RunLength;
+        }
+        return codec;
     }
     encode_plain(column, rows, choice, out)
+}
+
+/// The payload of at most so many runs of text, if they are worth it.
+fn runs_of_text(column: &Column, rows: usize, most: usize) -> Option<Vec<u8>> {
+    let (firsts, ends) = run_length::text_runs(column, rows, most)?;
+    if firsts.len() < 2 || !worth_decoding(&firsts, &ends, raw::bytes_len(column, rows)) {
+        return None;
+    }
+    let (mut out, texts) = (vec![], Column::from_texts(&firsts));
+    run_length::write(
+        firsts.len(),
+        &mut out,
+        |out| encode_lengths(&ends, out),
+        |out| encode_plain(&texts, firsts.len(), Choice::Smallest, out),
+    );
+    Some(out)
 }
 
 /// False if what nulls decode to would be most of what is decoded, or more than a block may have.
@@ -385,22 +406,36 @@ fn worth_decoding(firsts: &[&[u8]], ends: &[u32], raw_len: usize) -> bool {
 
 /// The same without runs.
 fn encode_plain(column: &Column, rows: usize, choice: Choice, out: &mut Vec<u8>) -> Codec {
-    let smallest = choice.looks();
-    let limit = if smallest { raw::bytes_len(column, rows) } else { usize::MAX };
-    if (smallest || choice.is_only(Codec::Constant))
+    let looks = choice.looks();
+    let limit = if looks { raw::bytes_len(column, rows) } else { usize::MAX };
+    let codec = smallest_text(column, rows, choice, limit, out);
+    if codec == Codec::Raw {
+        raw::encode_bytes(column, rows, out);
+    }
+    codec
+}
+
+/// Writes the smallest payload without runs, or nothing if it had `limit` bytes or more.
+fn smallest_text(
+    column: &Column,
+    rows: usize,
+    choice: Choice,
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> Codec {
+    if (choice.looks() || choice.is_only(Codec::Constant))
         && let Some(text) = constant::text(column, rows)
         && constant::text_len(text) < limit
     {
         constant::encode_text(text, out);
         return Codec::Constant;
     }
-    if (smallest || choice.is_only(Codec::Dictionary))
+    if (choice.looks() || choice.is_only(Codec::Dictionary))
         && let Some(plan) = dictionary::plan(column, rows, limit)
         && plan.len() < limit
     {
         plan.write(out);
         return Codec::Dictionary;
     }
-    raw::encode_bytes(column, rows, out);
     Codec::Raw
 }

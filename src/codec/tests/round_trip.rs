@@ -159,6 +159,30 @@ fn sizes() {
     assert_eq!(size(DataType::Bool, yes), (Codec::Constant, 8));
 }
 
+/// Runs of text are chosen only where a dictionary is not smaller.
+#[test]
+fn runs_of_text_are_no_larger_than_a_dictionary() {
+    let mut mix = Mix(5);
+    let mut chosen = std::collections::HashSet::new();
+    for (words, longest) in [(2, 17), (2, 200), (3, 30), (5, 20), (200, 17), (2, 3)] {
+        let mut texts: Vec<String> = vec![];
+        while texts.len() < 16_384 {
+            // Short runs, and now and then a long one.
+            let most = if mix.below(8) == 0 { longest * 4 } else { longest };
+            let len = 1 + mix.below(most) as usize;
+            let word = format!("state-{}", mix.below(words));
+            texts.extend(std::iter::repeat_n(word, len.min(16_384 - texts.len())));
+        }
+        let column = Column::from_texts(texts);
+        let size = |choice| check(DataType::Utf8, &column, choice, &[17..1030, 2047..2049]);
+        let ((codec, len), (_, by_dictionary)) =
+            (size(Choice::Smallest), size(Choice::Only(Codec::Dictionary)));
+        assert!(len <= by_dictionary, "{words} words, {longest}: {codec} {len} {by_dictionary}");
+        chosen.insert(codec);
+    }
+    assert_eq!(chosen.len(), 2, "{chosen:?}");
+}
+
 /// What each codec is there for.
 #[test]
 fn each_codec_has_its_data() {
