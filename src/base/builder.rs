@@ -95,6 +95,40 @@ impl ColumnBuilder {
         self.rows += len;
     }
 
+    /// Appends stretches of `columns`: of which, from where on, and how many values. There may be
+    /// many, of one value each.
+    pub fn extend_from(
+        &mut self,
+        columns: &[&Column],
+        stretches: impl Iterator<Item = (usize, usize, usize)>,
+    ) {
+        let plain = columns.iter().map(|column| match &column.data {
+            Data::Fixed(values) if column.validity.is_none() => Some(values.as_slice()),
+            _ => None,
+        });
+        match plain.collect::<Option<Vec<_>>>() {
+            Some(values) => self.extend_bytes_from(&values, stretches),
+            None => stretches.for_each(|(of, start, len)| self.extend(columns[of], start, len)),
+        }
+    }
+
+    /// The same, of values as the bytes of their type, all valid. For types of fixed width.
+    pub fn extend_bytes_from(
+        &mut self,
+        values: &[&[u8]],
+        stretches: impl Iterator<Item = (usize, usize, usize)>,
+    ) {
+        let Values::Fixed(out) = &mut self.values else { return };
+        let rows = match self.ty.width() {
+            Some(8) => copy::<8>(out, values, stretches),
+            Some(4) => copy::<4>(out, values, stretches),
+            Some(2) => copy::<2>(out, values, stretches),
+            _ => copy::<1>(out, values, stretches),
+        };
+        self.validity.append_n_non_nulls(rows);
+        self.rows += rows;
+    }
+
     /// Appends values of the column's type, all valid. For types of fixed width.
     pub fn extend_values<T: ArrowNativeType>(&mut self, values: &[T]) {
         self.extend_bytes(values.to_byte_slice(), values.len());
@@ -121,6 +155,24 @@ impl ColumnBuilder {
         };
         Column { data, validity: None }.with_validity(self.validity.finish())
     }
+}
+
+/// Appends stretches of values of so many bytes, and says how many values they are.
+fn copy<const WIDTH: usize>(
+    out: &mut MutableBuffer,
+    values: &[&[u8]],
+    stretches: impl Iterator<Item = (usize, usize, usize)>,
+) -> usize {
+    let mut rows = 0;
+    for (of, start, len) in stretches {
+        let bytes = &values[of][start * WIDTH..(start + len) * WIDTH];
+        match <&[u8; WIDTH]>::try_from(bytes) {
+            Ok(one) => out.extend_from_slice(one),
+            Err(_) => out.extend_from_slice(bytes),
+        }
+        rows += len;
+    }
+    rows
 }
 
 /// The values of `pieces`, columns of type `ty`, as one column. One piece is shared, not copied.
@@ -230,6 +282,33 @@ mod tests {
         assert_eq!((taken.bytes_at(0), taken.is_valid(1)), (&b"dddd"[..], false));
         let taken = take(&Column::from_vec(vec![1u16, 2, 3]), DataType::U16, &[2, 2, 0]);
         assert_eq!(taken.values::<u16>(), &[3, 3, 1]);
+    }
+
+    #[test]
+    fn stretches_of_several_columns_follow_each_other() {
+        let stretches = [(1, 2, 1), (0, 0, 2), (1, 0, 0), (0, 3, 1), (1, 0, 3)];
+        let collect = |ty, columns: &[&Column]| {
+            let (mut at_once, mut each) = (ColumnBuilder::new(ty, 0), ColumnBuilder::new(ty, 0));
+            at_once.extend_from(columns, stretches.into_iter());
+            stretches.iter().for_each(|&(of, start, len)| each.extend(columns[of], start, len));
+            let (at_once, each) = (at_once.finish(), each.finish());
+            assert_eq!((at_once.len(ty), each.len(ty)), (7, 7));
+            assert!(at_once.same_as(&each, ty), "{ty}");
+        };
+        let bytes = (Column::from_vec(vec![1u8, 2, 3, 4]), Column::from_vec(vec![5u8, 6, 7]));
+        collect(DataType::U8, &[&bytes.0, &bytes.1]);
+        let two = (Column::from_vec(vec![1i16, 2, 3, 4]), Column::from_vec(vec![5i16, 6, 7]));
+        collect(DataType::I16, &[&two.0, &two.1]);
+        let four = (Column::from_vec(vec![1i32, 2, 3, 4]), Column::from_vec(vec![5i32, 6, 7]));
+        collect(DataType::I32, &[&four.0, &four.1]);
+        let eight =
+            (Column::from_vec(vec![0.5, 1.5, 2.5, 3.5]), Column::from_vec(vec![4.5, 5., 6.]));
+        collect(DataType::F64, &[&eight.0, &eight.1]);
+        let validity = Some(NullBuffer::from(vec![true, false, true]));
+        collect(DataType::F64, &[&eight.0, &eight.1.clone().with_validity(validity)]);
+        let texts =
+            (Column::from_texts(["a", "", "ccc", "d"]), Column::from_texts(["x", "yy", "z"]));
+        collect(DataType::Utf8, &[&texts.0, &texts.1]);
     }
 
     #[test]

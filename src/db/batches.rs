@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::base::batch::Column;
+use arrow_buffer::{Buffer, ToByteSlice};
+
+use crate::base::batch::{Column, Data};
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
@@ -336,13 +338,26 @@ impl TableBatches {
     fn collect_merged(&mut self, stretches: &[Stretch]) {
         self.begin_out(&self.plan.types());
         let before = self.out_bytes();
+        let heads: Vec<&Part> = (0..self.open.len()).map(|head| self.merge.head(head)).collect();
+        let each = || stretches.iter().map(|s| (s.head, s.start, s.len));
+        // In the place of heads that are used up.
+        let nothing = Column { data: Data::Fixed(Buffer::default()), validity: None };
         for (out, field) in self.out.iter_mut().zip(&self.plan.fields) {
-            for &Stretch { head, start, len } in stretches {
-                let part = self.merge.head(head);
-                match field {
-                    Field::Value(place) => out.extend(&part.columns[*place], start, len),
-                    Field::Time => out.extend_values(part.times(start, len)),
-                    Field::RowNumber => out.extend_values(part.numbers(start, len)),
+            match field {
+                Field::Value(place) => {
+                    let columns = heads.iter().map(|part| part.columns.get(*place));
+                    let columns: Vec<_> = columns.map(|c| c.unwrap_or(&nothing)).collect();
+                    out.extend_from(&columns, each());
+                }
+                Field::Time => {
+                    let times: Vec<_> =
+                        heads.iter().map(|part| part.times(0, part.rows).to_byte_slice()).collect();
+                    out.extend_bytes_from(&times, each());
+                }
+                Field::RowNumber => {
+                    let numbers = heads.iter().map(|part| part.numbers(0, part.rows));
+                    let numbers: Vec<_> = numbers.map(ToByteSlice::to_byte_slice).collect();
+                    out.extend_bytes_from(&numbers, each());
                 }
             }
         }

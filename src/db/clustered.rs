@@ -285,23 +285,31 @@ struct KeyIds {
 
 fn key_ids(rows: &SortedRows, key: &KeyColumns) -> KeyIds {
     let mut keys: HashMap<Vec<u8>, u32, Seeded> = HashMap::default();
-    let mut of_rows = Vec::with_capacity(rows.rows());
+    let mut of_rows: Vec<u32> = Vec::with_capacity(rows.rows());
+    // The first row of each key, and which key came after it last time. Sources report in turns, or
+    // one does for a while: mostly the next key is that one, and to see so is less than to look it up.
+    let (mut first_rows, mut followers): (Vec<usize>, Vec<u32>) = (Vec::new(), Vec::new());
     let mut bytes = Vec::new();
     for row in 0..rows.rows() {
-        if row > 0 && key.compare(&rows.columns, row - 1, &rows.columns, row).is_eq() {
-            of_rows.push(of_rows[row - 1]);
-            continue;
-        }
-        bytes.clear();
-        key.encode(&rows.columns, row, &mut bytes);
-        let id = match keys.get(&bytes) {
-            Some(id) => *id,
-            None => {
+        let last = of_rows.last().map(|&last| last as usize);
+        let guess = last.map(|last| followers[last]).filter(|&id| {
+            let first_row = first_rows[id as usize];
+            key.compare(&rows.columns, first_row, &rows.columns, row).is_eq()
+        });
+        let id = guess.unwrap_or_else(|| {
+            bytes.clear();
+            key.encode(&rows.columns, row, &mut bytes);
+            keys.get(&bytes).copied().unwrap_or_else(|| {
                 let id = keys.len() as u32;
                 keys.insert(bytes.clone(), id);
+                first_rows.push(row);
+                followers.push(id);
                 id
-            }
-        };
+            })
+        });
+        if let Some(last) = last {
+            followers[last] = id;
+        }
         of_rows.push(id);
     }
     let mut sorted: Vec<_> = keys.iter().collect();

@@ -132,7 +132,7 @@ impl Core {
                 Ok((file.reserve(len), file.writer()))
             };
             let kind = SegmentKind::flushed(sealed.next_lsn - 1);
-            self.write_parts(&table.def, &rows, kind, written, reserve, |_, _| Ok(()))?;
+            self.write_parts(&table.def, &rows, kind, written, reserve)?;
         }
         Ok(())
     }

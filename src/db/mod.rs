@@ -48,6 +48,8 @@ mod extent;
 mod feed;
 mod flush;
 mod follower;
+mod gathered;
+mod groups;
 mod handle;
 mod load;
 mod maintenance;

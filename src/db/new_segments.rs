@@ -8,7 +8,7 @@ use crate::db::clustered::cluster;
 use crate::db::core::{Core, Main};
 use crate::db::parallel;
 use crate::error::Result;
-use crate::format::edit::{Order, SegmentEntry};
+use crate::format::edit::{Order, SegmentEntry, SegmentId};
 use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::format::key::KeyColumns;
 use crate::format::rows::SortedRows;
@@ -34,6 +34,22 @@ impl SegmentKind {
     }
 }
 
+/// A segment that has its place, and whether all of it is there.
+pub(crate) type Written = (Option<SegmentEntry>, Result<()>);
+
+/// Adds the places of all segments to `written`; the first error is that of the whole.
+pub(crate) fn all_written(
+    done: impl IntoIterator<Item = Written>,
+    written: &mut Vec<SegmentEntry>,
+) -> Result<()> {
+    let mut outcome = Ok(());
+    for (entry, result) in done {
+        written.extend(entry);
+        outcome = outcome.and(result);
+    }
+    outcome
+}
+
 impl Core {
     /// Writes sorted rows as segments to free space; what was written is added to `written`. The
     /// main file is locked for a moment, to find a place for each.
@@ -44,20 +60,23 @@ impl Core {
         kind: SegmentKind,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<()> {
-        self.write_parts(def, rows, kind, written, |len| self.place_for(len), |_, _| Ok(()))
+        self.write_parts(def, rows, kind, written, |len| self.place_for(len))
     }
 
-    /// The same, with every segment read back and compared as soon as it is written.
-    pub(crate) fn write_checked_segments(
+    /// Writes sorted rows as one segment to free space, reads it back and compares it. `extent` is
+    /// room for its bytes.
+    pub(crate) fn write_checked_segment(
         &self,
         def: &TableDef,
         rows: &SortedRows,
         kind: SegmentKind,
-        written: &mut Vec<SegmentEntry>,
-    ) -> Result<()> {
+        extent: &mut Vec<u8>,
+    ) -> Written {
+        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
+        let reserve = |len| self.place_for(len);
         let check =
             |entry: &SegmentEntry, rows: &SortedRows| self.compare_written(def, entry, rows);
-        self.write_parts(def, rows, kind, written, |len| self.place_for(len), check)
+        self.write_part(def, rows, kind, id, extent, &reserve, &check)
     }
 
     fn place_for(&self, len: u64) -> Result<(u64, ExtentWriter)> {
@@ -67,9 +86,8 @@ impl Core {
         }
     }
 
-    /// Encodes sorted rows as segments, several at a time, writes each to the place that `reserve`
-    /// finds for it, and hands it to `check` with its rows as they stand in it. All places are added
-    /// to `written`, also where a write failed.
+    /// Encodes sorted rows as segments, several at a time, and writes each to the place that
+    /// `reserve` finds for it. All places are added to `written`, also where a write failed.
     pub(crate) fn write_parts(
         &self,
         def: &TableDef,
@@ -77,11 +95,8 @@ impl Core {
         kind: SegmentKind,
         written: &mut Vec<SegmentEntry>,
         reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
-        check: impl Fn(&SegmentEntry, &SortedRows) -> Result<()> + Sync,
     ) -> Result<()> {
         let parts = cut(rows, def);
-        let types: Vec<DataType> = def.spec.columns.iter().map(|column| column.ty).collect();
-        let key = KeyColumns::of(&def.spec);
         let first_id = self.next_segment.fetch_add(parts.len() as u64, Ordering::Relaxed);
         let failed = AtomicBool::new(false);
         // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
@@ -89,30 +104,48 @@ impl Core {
             if failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let (id, SegmentKind { as_of_lsn, level, order }) = (first_id + index as u64, kind);
-            let new = NewSegment { id, def, salt: self.salt, as_of_lsn, level, order };
-            let rows = match order {
-                Order::Time => parts[index].clone(),
-                Order::Key => cluster(&parts[index], &types, &key),
-            };
-            let mut entry = build(new, &rows, extent);
-            let done = match reserve(entry.len) {
-                Ok((offset, writer)) => {
-                    entry.offset = offset;
-                    let done = writer.write(extent, offset).and_then(|()| check(&entry, &rows));
-                    (Some(entry), done)
-                }
-                Err(error) => (None, Err(error)),
-            };
+            let id = first_id + index as u64;
+            let done =
+                self.write_part(def, &parts[index], kind, id, extent, &reserve, &|_, _| Ok(()));
             failed.fetch_or(done.1.is_err(), Ordering::Relaxed);
             Some(done)
         };
-        let mut outcome = Ok(());
-        for (entry, result) in parallel::map(parts.len(), Vec::new, write).into_iter().flatten() {
-            written.extend(entry);
-            outcome = outcome.and(result);
+        let done = parallel::map(parts.len(), Vec::new, write).into_iter().flatten();
+        all_written(done, written)
+    }
+
+    /// Encodes sorted rows as a segment, writes it to the place that `reserve` finds, and hands it to
+    /// `check` with its rows as they stand in it.
+    #[expect(clippy::too_many_arguments)]
+    fn write_part(
+        &self,
+        def: &TableDef,
+        rows: &SortedRows,
+        SegmentKind { as_of_lsn, level, order }: SegmentKind,
+        id: SegmentId,
+        extent: &mut Vec<u8>,
+        reserve: &dyn Fn(u64) -> Result<(u64, ExtentWriter)>,
+        check: &dyn Fn(&SegmentEntry, &SortedRows) -> Result<()>,
+    ) -> Written {
+        let new = NewSegment { id, def, salt: self.salt, as_of_lsn, level, order };
+        let clustered;
+        let rows = match order {
+            Order::Time => rows,
+            Order::Key => {
+                let types: Vec<DataType> = def.spec.columns.iter().map(|c| c.ty).collect();
+                clustered = cluster(rows, &types, &KeyColumns::of(&def.spec));
+                &clustered
+            }
+        };
+        let mut entry = build(new, rows, extent);
+        match reserve(entry.len) {
+            Ok((offset, writer)) => {
+                entry.offset = offset;
+                let done = writer.write(extent, offset).and_then(|()| check(&entry, rows));
+                (Some(entry), done)
+            }
+            Err(error) => (None, Err(error)),
         }
-        outcome
     }
 
     /// Gives back the place of segments that nothing names.

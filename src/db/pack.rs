@@ -7,37 +7,27 @@
 //! and what is deleted meanwhile is hidden in the new segments too, being later than they are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow_buffer::ScalarBuffer;
-
-use crate::base::batch::{Column, Data};
-use crate::base::builder::concat;
-use crate::base::schema::{DataType, StoragePolicy};
 use crate::db::batches::TableBatches;
 use crate::db::catalog::{TableView, View};
 use crate::db::commit::remove_segment;
 use crate::db::core::{Core, Writer};
 use crate::db::deletes::is_hidden;
-use crate::db::new_segments::{SegmentKind, cut_at};
+use crate::db::gathered::Gathered;
+use crate::db::groups::{LINK_ROWS, choose, first_link};
+use crate::db::new_segments::{SegmentKind, all_written};
+use crate::db::parallel;
 use crate::db::plan::{Plan, ScanSpec};
 use crate::db::segment::Segment;
 use crate::db::segment_list::SegmentList;
 use crate::error::Result;
 use crate::format::edit::{Edit, Order, SegmentEntry};
-use crate::format::footer::MAX_SEGMENT_ROWS;
-use crate::format::rows::{RowNumbers, SortedRows};
+use crate::format::rows::SortedRows;
 use crate::format::spec::TableId;
 
 /// Rows read from a merge at a time.
 const READ_ROWS: usize = 65_536;
-/// Rows that are encoded together: a segment a core, on two of them.
-const GROUP_ROWS: usize = 2 * MAX_SEGMENT_ROWS;
-
-/// Fewer rows than this are not worth another codec.
-const COLD_ROWS: usize = 4096;
-
-/// Bytes of them, at most: a column holds less than 2 GiB of text.
-const GROUP_BYTES: usize = 1 << 30;
 
 /// Asked now and then by what may take long: true if it is to end before its end.
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -118,26 +108,64 @@ impl Core {
         groups: Vec<Vec<Arc<Segment>>>,
         stop: Stop<'_>,
     ) -> Result<PackReport> {
+        self.pack_links(table, groups, LINK_ROWS, stop)
+    }
+
+    /// The same, with a commit after so many rows, where a group can be cut.
+    fn pack_links(
+        self: &Arc<Self>,
+        table: TableId,
+        groups: Vec<Vec<Arc<Segment>>>,
+        link_rows: u64,
+        stop: Stop<'_>,
+    ) -> Result<PackReport> {
         let mut report = PackReport::default();
-        for group in groups {
-            if stop() {
-                break;
+        for mut group in groups {
+            while !group.is_empty() {
+                let rest = group.split_off(first_link(&group, link_rows));
+                if stop() {
+                    return Ok(report);
+                }
+                // What reaches into the rest has segments of its own.
+                let border = rest.first().map_or(i64::MAX, |next| next.entry.min_ts);
+                let packed = self.pack_group(table, &group, border, stop, &mut report)?;
+                let Some(packed) = packed else { break };
+                group = self.reaching(table, &packed, &rest);
+                group.extend(rest);
+                // As what reaches into the rest comes before it, each link has some of that.
+                group.sort_by_key(|segment| segment.entry.min_ts);
             }
-            self.pack_group(table, &group, stop, &mut report)?;
         }
         Ok(report)
     }
 
+    /// Those of the packed segments that reach into the time of what comes after them.
+    fn reaching(
+        &self,
+        table: TableId,
+        packed: &[SegmentEntry],
+        rest: &[Arc<Segment>],
+    ) -> Vec<Arc<Segment>> {
+        let (view, _) = self.snapshot();
+        let (Some(next), Some(table)) = (rest.first(), view.table(table)) else { return vec![] };
+        let reach = packed.iter().filter(|entry| entry.max_ts >= next.entry.min_ts);
+        reach.filter_map(|entry| table.segments.get(entry.min_ts, entry.id)).collect()
+    }
+
+    /// Packs a group and returns what it has become, no segment with rows on both sides of `border`.
+    /// `None` if it is left as it was: where it was stopped, or something of it is gone or not
+    /// committed.
     fn pack_group(
         self: &Arc<Self>,
         table: TableId,
         group: &[Arc<Segment>],
+        border: i64,
         stop: Stop<'_>,
         report: &mut PackReport,
-    ) -> Result<()> {
-        let Some(moment) = self.moment_of(table, group)? else { return Ok(()) };
+    ) -> Result<Option<Vec<SegmentEntry>>> {
+        let Some(moment) = self.moment_of(table, group)? else { return Ok(None) };
         let mut written = Vec::new();
-        let packed = self.write_packed(&moment, group, stop, &mut written);
+        let packed = self.write_packed(&moment, group, border, stop, &mut written);
         let swapped = packed.and_then(|whole| {
             // The deletes that were applied must not be lost to a power loss that the segments
             // survive, nor may a later delete get a number that these call applied.
@@ -147,11 +175,12 @@ impl Core {
         if !matches!(swapped, Ok(true)) {
             self.discard_segments(&written);
         }
-        if swapped? {
-            report.add(group, &written);
-            self.counters.packed(&written);
+        if !swapped? {
+            return Ok(None);
         }
-        Ok(())
+        report.add(group, &written);
+        self.counters.packed(&written);
+        Ok(Some(written))
     }
 
     /// The table as it is now, with no segments but those of the group, and the log number as of
@@ -178,6 +207,7 @@ impl Core {
         self: &Arc<Self>,
         moment: &Moment,
         group: &[Arc<Segment>],
+        border: i64,
         stop: Stop<'_>,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<bool> {
@@ -190,22 +220,32 @@ impl Core {
         let kind = SegmentKind { as_of_lsn: moment.lsn, level, order };
         let plan = self.numbered(Arc::clone(&moment.table))?;
         let mut rows = Gathered::new(plan.types());
-        for piece in TableBatches::new(plan, READ_ROWS)? {
-            rows.push(piece?);
-            if stop() {
-                return Ok(false);
+        let pieces = TableBatches::new(plan, READ_ROWS)?;
+        let failed = AtomicBool::new(false);
+        // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
+        let write = |extent: &mut Vec<u8>, rows: SortedRows| {
+            let done = self.write_checked_segment(def, &rows, kind, extent);
+            failed.fetch_or(done.1.is_err(), Ordering::Relaxed);
+            done
+        };
+        let read = |hand_over: &mut dyn FnMut(SortedRows)| {
+            for piece in pieces {
+                rows.push(piece?);
+                if stop() || failed.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                if rows.is_full() {
+                    hand_over(rows.take_first(&def.spec, border)?);
+                }
             }
-            if rows.is_full() {
-                let all = rows.take()?;
-                let end = cut_at(&all, cut_at(&all, 0));
-                self.write_checked_segments(def, &all.slice(&def.spec, 0, end), kind, written)?;
-                rows.put_back(all.slice(&def.spec, end, all.rows() - end));
+            while !rows.is_empty() {
+                hand_over(rows.take_first(&def.spec, border)?);
             }
-        }
-        if rows.len > 0 {
-            self.write_checked_segments(def, &rows.take()?, kind, written)?;
-        }
-        Ok(true)
+            Ok(true)
+        };
+        let (whole, done) = parallel::feed(Vec::new, write, read);
+        all_written(done, written)?;
+        whole
     }
 
     /// All rows of a table, with their numbers.
@@ -268,96 +308,13 @@ fn done_deletes(view: &View, table: TableId, writer: &Writer) -> Vec<Edit> {
     done.map(|delete| Edit::ForgetDelete(table, delete.entry.lsn)).collect()
 }
 
-/// The groups of a table's segments that are worth packing, by time: what overlaps is in one group,
-/// and so are neighbours of which one is small.
-fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segment>>> {
-    let concerned = |segment: &Segment| table.deletes_of(&segment.entry).next().is_some();
-    let keyed = !table.def.spec.key.is_empty();
-    let rows = |group: &[Arc<Segment>]| group.iter().map(|s| s.entry.rows as usize).sum::<usize>();
-    let mut groups: Vec<Vec<Arc<Segment>>> = Vec::new();
-    let mut reach = i64::MIN;
-    for segment in table.segments.iter() {
-        let (first, level) = (segment.entry.min_ts, segment.entry.level);
-        let small = |rows| rows < least_rows;
-        let joins = groups.last().is_some_and(|group: &Vec<Arc<Segment>>| {
-            // Packed segments that share one time were cut there, as its rows fill more than one.
-            let packed = level > 0 && group.iter().all(|other| other.entry.level > 0);
-            let overlaps = first < reach || (first == reach && !packed);
-            let together = rows(group) + segment.entry.rows as usize <= MAX_SEGMENT_ROWS;
-            overlaps || (together && (small(rows(group)) || small(segment.entry.rows as usize)))
-        });
-        match groups.last_mut().filter(|_| joins) {
-            Some(group) => group.push(Arc::clone(segment)),
-            None => groups.push(vec![Arc::clone(segment)]),
-        }
-        reach = reach.max(segment.entry.max_ts);
-    }
-    // The cold codecs come with the first pack.
-    let cold = matches!(table.def.spec.storage, StoragePolicy::Balanced | StoragePolicy::Size);
-    let warm = |s: &Arc<Segment>| cold && s.entry.level == 0 && s.entry.rows as usize >= COLD_ROWS;
-    groups.retain(|group| {
-        let unordered = |s: &Arc<Segment>| keyed && s.entry.order == Order::Time;
-        group.len() > 1 || group.iter().any(|s| concerned(s) || unordered(s) || warm(s))
-    });
-    groups
-}
-
-/// Pieces of a merge, put together as they come.
-struct Gathered {
-    types: Vec<DataType>,
-    pieces: Vec<Vec<Column>>,
-    len: usize,
-    bytes: usize,
-}
-
-impl Gathered {
-    /// Nothing yet; the types are those of a piece: the time, the values, the row numbers.
-    fn new(types: Vec<DataType>) -> Self {
-        Self { pieces: vec![vec![]; types.len()], types, len: 0, bytes: 0 }
-    }
-
-    fn push(&mut self, piece: Vec<Column>) {
-        self.len += piece[0].len(DataType::I64);
-        for ((pieces, column), ty) in self.pieces.iter_mut().zip(piece).zip(&self.types) {
-            self.bytes += column.byte_size(*ty);
-            pieces.push(column);
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.len >= GROUP_ROWS || self.bytes >= GROUP_BYTES
-    }
-
-    /// All there is; nothing is left.
-    fn take(&mut self) -> Result<SortedRows> {
-        let pieces = self.pieces.iter_mut().map(std::mem::take).zip(&self.types);
-        let columns =
-            pieces.map(|(pieces, &ty)| concat(ty, &pieces)).collect::<Result<Vec<_>>>()?;
-        let len = std::mem::take(&mut self.len);
-        self.bytes = 0;
-        let mut columns = columns.into_iter();
-        let fixed = |column: Option<Column>| match column.map(|column| column.data) {
-            Some(Data::Fixed(buffer)) => buffer,
-            _ => unreachable!("times and row numbers are of fixed width"),
-        };
-        let ts = ScalarBuffer::new(fixed(columns.next()), 0, len);
-        let seq = ScalarBuffer::new(fixed(columns.next_back()), 0, len);
-        Ok(SortedRows { ts, seq: RowNumbers::Each(seq), columns: columns.collect() })
-    }
-
-    /// Puts rows back that are to come first.
-    fn put_back(&mut self, rows: SortedRows) {
-        let fixed = |buffer| Column { data: Data::Fixed(buffer), validity: None };
-        let numbers = rows.seq.relative(0, 0..rows.rows()).into_inner();
-        let first = std::iter::once(fixed(rows.ts.into_inner()));
-        self.push(first.chain(rows.columns).chain([fixed(numbers)]).collect());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::schema::TableSpec;
+    use std::sync::atomic::AtomicUsize;
+
+    use crate::base::batch::{Batch, Column};
+    use crate::base::schema::{DataType, TableSpec};
     use crate::db::{Db, DbOptions, Durability};
 
     #[test]
@@ -378,8 +335,46 @@ mod tests {
         let lsn = core.writer().as_ref().unwrap().last_lsn();
         assert!(core.syncer.durable() < lsn);
         let mut report = PackReport::default();
-        core.pack_group(1, &group, &|| false, &mut report).unwrap();
+        core.pack_group(1, &group, i64::MAX, &|| false, &mut report).unwrap();
         assert_eq!((report.rows_before, report.rows_after), (2, 1));
         assert!(core.syncer.durable() >= lsn);
+    }
+
+    /// Segments of which each reaches into the next: what was packed stays so when the pack is ended.
+    #[test]
+    fn a_chain_is_packed_link_by_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("t.chl"), DbOptions::default()).unwrap();
+        let table = db.create_table("t", TableSpec::new([("v", DataType::I64)])).unwrap();
+        let links = 40;
+        for link in 0..links {
+            let ts: Vec<i64> = (0..20).map(|row| link * 18 + row).collect();
+            let columns = vec![Column::from_vec(ts.clone())];
+            table.append(vec![Batch { ts: ts.into(), columns }]).unwrap();
+            db.flush().unwrap();
+        }
+        let all = (0..links).flat_map(|link| (0..20).map(move |row| link * 18 + row));
+        let mut expected: Vec<i64> = all.collect();
+        expected.sort_unstable();
+        let read = || {
+            let scan = table.scan(ScanSpec::default()).unwrap();
+            let pieces = scan.batches(65_536).unwrap().map(|piece| piece.unwrap());
+            pieces.flat_map(|piece| piece[1].values::<i64>().to_vec()).collect::<Vec<i64>>()
+        };
+        let pack = |stop: Stop<'_>| {
+            let (view, _) = db.core.snapshot();
+            let groups = choose(view.table(1).unwrap(), 1);
+            assert!(groups.len() <= 1, "one chain");
+            db.core.pack_links(1, groups, 64, stop).unwrap()
+        };
+        let asked = AtomicUsize::new(0);
+        let some = pack(&|| asked.fetch_add(1, Ordering::Relaxed) >= 8);
+        assert!(some.segments_before > 4 && some.segments_before < 30, "{some:?}");
+        assert_eq!(read(), expected);
+        // What is packed is not packed anew, but for what reaches into the next link.
+        let rest = pack(&|| false);
+        assert!(some.rows_before + rest.rows_before < 20 * links as u64 * 5 / 4, "{rest:?}");
+        assert_eq!(read(), expected);
+        assert_eq!(pack(&|| false), PackReport::default());
     }
 }

@@ -4,7 +4,10 @@
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
+
+use parking_lot::Mutex;
 
 /// Each thread of a call has buffers of its own, of up to some hundred megabytes.
 const MOST: usize = 8;
@@ -57,6 +60,59 @@ pub(crate) fn map<S, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Calls `run` with each item that `make` hands over, on this thread and on others: where one of
+/// those is free it takes an item while the next is made. The last is for this thread, and so is a
+/// single one. Each thread has a `state` of its own. The results are in no order.
+pub(crate) fn feed<S, T: Send, R: Send, M>(
+    state: impl Fn() -> S + Sync,
+    run: impl Fn(&mut S, T) -> R + Sync,
+    make: impl FnOnce(&mut dyn FnMut(T)) -> M,
+) -> (M, Vec<R>) {
+    let (sender, receiver) = sync_channel::<T>(0);
+    let receiver = Mutex::new(receiver);
+    let work = || {
+        let (mut state, mut done) = (state(), Vec::new());
+        loop {
+            let item = receiver.lock().recv();
+            match item {
+                Ok(item) => done.push(run(&mut state, item)),
+                Err(_) => return done,
+            }
+        }
+    };
+    thread::scope(|scope| {
+        // It goes when the making ends, also by a panic: the others wait for that.
+        let sender = sender;
+        let spawn =
+            || thread::Builder::new().name("chronolite-work".into()).spawn_scoped(scope, work);
+        let others: Vec<_> = (1..cores()).map_while(|_| spawn().ok()).collect();
+        let (mut state, mut done, mut last) = (state(), Vec::new(), None);
+        let made = make(&mut |item| {
+            let Some(before) = last.replace(item) else { return };
+            let given = if others.is_empty() { Err(before) } else { offer(&sender, before) };
+            if let Err(before) = given {
+                done.push(run(&mut state, before));
+            }
+        });
+        drop(sender);
+        done.extend(last.map(|last| run(&mut state, last)));
+        for other in others {
+            match other.join() {
+                Ok(theirs) => done.extend(theirs),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        (made, done)
+    })
+}
+
+/// Gives the item back if nobody waits for one.
+fn offer<T>(sender: &SyncSender<T>, item: T) -> Result<(), T> {
+    sender.try_send(item).map_err(|refused| match refused {
+        TrySendError::Full(item) | TrySendError::Disconnected(item) => item,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +123,36 @@ mod tests {
             let squares = map(count, || (), |(), index| index * index);
             assert_eq!(squares, (0..count).map(|i| i * i).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn what_is_handed_over_is_done() {
+        for count in [0, 1, 2, 1000] {
+            let (made, mut squares) =
+                feed(|| (), |(), index: u64| index * index, |give| (0..count).for_each(&mut *give));
+            squares.sort_unstable();
+            assert_eq!((made, squares), ((), (0..count).map(|i| i * i).collect::<Vec<_>>()));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "of number 7")]
+    fn a_panic_in_what_is_handed_over_is_passed_on() {
+        feed(
+            || (),
+            |(), index: u64| assert!(index != 7, "of number {index}"),
+            |give| (0..100).for_each(&mut *give),
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "of making")]
+    fn a_panic_of_who_hands_over_is_passed_on() {
+        let make = |give: &mut dyn FnMut(u64)| {
+            give(1);
+            assert!(cores() == 0, "of making");
+        };
+        feed(|| (), |(), index| index, make);
     }
 
     #[test]

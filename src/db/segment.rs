@@ -54,6 +54,29 @@ impl Segment {
         Arc::new(Self { entry, footer, landmarks })
     }
 
+    /// One that only lists know, with these rows and times.
+    #[cfg(test)]
+    pub(crate) fn of_nothing(id: u64, rows: u32, min_ts: i64, max_ts: i64) -> Arc<Self> {
+        Self::new(SegmentEntry {
+            id,
+            table: 1,
+            rows,
+            level: 0,
+            order: crate::format::edit::Order::Time,
+            min_ts,
+            max_ts,
+            min_seq: id,
+            max_seq: id,
+            as_of_lsn: 0,
+            offset: 0,
+            len: 1,
+            footer_at: 0,
+            footer_len: 0,
+            footer_checksum: 0,
+            key_range: None,
+        })
+    }
+
     /// The footer and the mapped extent. Whoever holds the extent or a view of it, also behind an
     /// Arrow array that was handed out, holds the segment: its place is not used again until then.
     pub(crate) fn map(self: &Arc<Self>, at: &Place<'_>) -> Result<(Arc<Footer>, Buffer)> {

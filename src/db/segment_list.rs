@@ -84,6 +84,12 @@ impl SegmentList {
         self.find(min_ts, id).is_some()
     }
 
+    /// The segment of that number and least time, if it is there.
+    pub(crate) fn get(&self, min_ts: i64, id: u64) -> Option<Arc<Segment>> {
+        let (index, found) = self.find(min_ts, id)?;
+        Some(Arc::clone(&self.leaves[index].segments[found]))
+    }
+
     /// Removes the segment of that number and least time, and returns it if it is there.
     pub(crate) fn remove(&mut self, min_ts: i64, id: u64) -> Option<Arc<Segment>> {
         let (index, found) = self.find(min_ts, id)?;
@@ -174,29 +180,10 @@ impl SegmentList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::edit::{Order, SegmentEntry};
     use proptest::prelude::*;
 
     fn segment(id: u64, min_ts: i64, max_ts: i64) -> Arc<Segment> {
-        let entry = SegmentEntry {
-            id,
-            table: 1,
-            rows: 1,
-            level: 0,
-            order: Order::Time,
-            min_ts,
-            max_ts,
-            min_seq: id,
-            max_seq: id,
-            as_of_lsn: 0,
-            offset: 0,
-            len: 0,
-            footer_at: 0,
-            footer_len: 0,
-            footer_checksum: 0,
-            key_range: None,
-        };
-        Segment::new(entry)
+        Segment::of_nothing(id, 1, min_ts, max_ts)
     }
 
     proptest! {

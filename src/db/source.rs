@@ -192,13 +192,15 @@ impl Head for Part {
         self.rows
     }
 
+    fn rank(&self, row: usize) -> i64 {
+        self.when(row)
+    }
+
     fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
         let seq = |part: &Self, row: usize| part.seq.as_ref().map_or(0, |seq| seq[row]);
-        self.when(row).cmp(&other.when(other_row)).then_with(|| {
-            let by_key = self.key.compare(&self.columns, row, &other.columns, other_row);
-            let order = by_key.then_with(|| seq(self, row).cmp(&seq(other, other_row)));
-            if self.reverse { order.reverse() } else { order }
-        })
+        let by_key = self.key.compare(&self.columns, row, &other.columns, other_row);
+        let order = by_key.then_with(|| seq(self, row).cmp(&seq(other, other_row)));
+        if self.reverse { order.reverse() } else { order }
     }
 
     fn same(&self, row: usize, other: &Self, other_row: usize) -> bool {

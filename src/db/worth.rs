@@ -176,27 +176,6 @@ mod tests {
 
     const LIMITS: Limits = Limits { least_rows: 1 << 18, most_segments: 64 };
 
-    fn segment(id: u64, rows: u32, min_ts: i64, max_ts: i64) -> Arc<Segment> {
-        Segment::new(SegmentEntry {
-            id,
-            table: 1,
-            rows,
-            level: 0,
-            order: Order::Time,
-            min_ts,
-            max_ts,
-            min_seq: 1,
-            max_seq: 1,
-            as_of_lsn: 0,
-            offset: 0,
-            len: 1,
-            footer_at: 0,
-            footer_len: 0,
-            footer_checksum: 0,
-            key_range: None,
-        })
-    }
-
     /// Segments as a table has them, with what was rewritten.
     #[derive(Default)]
     struct Model {
@@ -208,7 +187,7 @@ mod tests {
     impl Model {
         fn add(&mut self, rows: u32, min_ts: i64, max_ts: i64) {
             self.next += 1;
-            self.all.push(segment(self.next, rows, min_ts, max_ts));
+            self.all.push(Segment::of_nothing(self.next, rows, min_ts, max_ts));
             self.all.sort_by_key(|s| (s.entry.min_ts, s.entry.id));
         }
 

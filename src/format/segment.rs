@@ -86,7 +86,7 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
         footer_at: 0,
         footer_len: 0,
         footer_checksum: 0,
-        key_range: key_range(spec, &rows.columns, count),
+        key_range: key_range(spec, &rows.columns, count, new.order),
     };
     seal(&mut entry, &footer, new.salt, extent);
     entry
@@ -250,18 +250,25 @@ fn put_stream(
     Stream { role, at, blocks }
 }
 
-/// Least and greatest key of `rows` rows, as an entry keeps them.
-pub fn key_range(spec: &TableSpec, columns: &[Column], rows: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+/// Least and greatest key of `rows` rows in that order, as an entry keeps them.
+pub fn key_range(
+    spec: &TableSpec,
+    columns: &[Column],
+    rows: usize,
+    order: Order,
+) -> Option<(Vec<u8>, Vec<u8>)> {
     let key = KeyColumns::of(spec);
     if key.is_empty() {
         return None;
     }
-    let (mut least, mut greatest) = (0, 0);
-    for row in 1..rows {
-        if key.compare(columns, row, columns, least).is_lt() {
-            least = row;
-        } else if key.compare(columns, row, columns, greatest).is_gt() {
-            greatest = row;
+    let (mut least, mut greatest) = (0, rows - 1);
+    if order == Order::Time {
+        for row in 0..rows {
+            if key.compare(columns, row, columns, least).is_lt() {
+                least = row;
+            } else if key.compare(columns, row, columns, greatest).is_gt() {
+                greatest = row;
+            }
         }
     }
     let encode = |row| {

@@ -15,7 +15,9 @@ use crate::index::conflict::stays;
 pub trait Head {
     /// Rows at hand.
     fn rows(&self) -> usize;
-    /// Compares row `row` of this head with row `other_row` of another.
+    /// What rows are compared by first: it never descends within a run.
+    fn rank(&self, row: usize) -> i64;
+    /// Compares row `row` of this head with row `other_row` of another, where their ranks are equal.
     fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering;
     /// True if the two rows are the same but for when they arrived. Asked only where one of them
     /// may have to go.
@@ -26,8 +28,9 @@ pub trait Head {
 #[derive(Debug)]
 pub struct Merge<H> {
     heads: Vec<(H, usize)>,
-    /// Heads that are not used up, by their next row, the last one first.
-    order: Vec<usize>,
+    /// Heads that are not used up, by their next row, the last one first; each with the rank of that
+    /// row, so that most comparisons need not look into it.
+    order: Vec<(i64, usize)>,
     rule: OnConflict,
     /// The next row is the same as the one before it.
     repeats: bool,
@@ -66,23 +69,25 @@ impl<H: Head> Merge<H> {
 
     /// The head whose row is next, and that row.
     pub fn peek(&self) -> Option<(&H, usize)> {
-        self.order.last().map(|&index| (&self.heads[index].0, self.heads[index].1))
+        self.order.last().map(|&(_, index)| (&self.heads[index].0, self.heads[index].1))
     }
 
     /// The next stretch, of at most `limit` rows; `None` when all heads are used up. If a head is
     /// used up afterwards (see [`Merge::is_used_up`]), its run's next part must be given by
     /// [`Merge::refill`] before the next call, or the run be ended by [`Merge::end`].
     pub fn next(&mut self, limit: usize) -> Option<Stretch> {
-        let index = self.order.pop()?;
+        let (_, index) = self.order.pop()?;
         let (head, start) = (&self.heads[index].0, self.heads[index].1);
         let most = (head.rows() - start).min(limit);
         let (len, repeated) = match self.order.last() {
             None => (most, false),
-            Some(&second) => {
+            Some(&(rank, second)) => {
                 let (other, other_row) = (&self.heads[second].0, self.heads[second].1);
                 // The first row of the popped head is known to come first.
                 let len = 1 + gallop(most - 1, |i| {
-                    head.compare(start + 1 + i, other, other_row) != Ordering::Greater
+                    let row = start + 1 + i;
+                    let order = head.rank(row).cmp(&rank);
+                    order.then_with(|| head.compare(row, other, other_row)) != Ordering::Greater
                 });
                 // Of all other rows that one comes next, so none of them can be the same if it is not.
                 let last = start + len - 1;
@@ -123,15 +128,16 @@ impl<H: Head> Merge<H> {
 
     fn insert(&mut self, index: usize) {
         let (head, row) = (&self.heads[index].0, self.heads[index].1);
-        let later = self.order.partition_point(|&other| {
-            let (other_head, other_row) = &self.heads[other];
-            match other_head.compare(*other_row, head, row) {
+        let rank = head.rank(row);
+        let later = self.order.partition_point(|&(other_rank, other)| {
+            let order = other_rank.cmp(&rank).then_with(|| {
+                let (other_head, other_row) = &self.heads[other];
                 // Equal rows come in the order of the runs.
-                Ordering::Equal => other > index,
-                order => order == Ordering::Greater,
-            }
+                other_head.compare(*other_row, head, row).then(other.cmp(&index))
+            });
+            order == Ordering::Greater
         });
-        self.order.insert(later, index);
+        self.order.insert(later, (rank, index));
     }
 }
 
@@ -166,8 +172,11 @@ mod tests {
         fn rows(&self) -> usize {
             self.0.len()
         }
+        fn rank(&self, row: usize) -> i64 {
+            self.0[row].0
+        }
         fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
-            self.0[row].cmp(&other.0[other_row])
+            self.0[row].1.cmp(&other.0[other_row].1)
         }
         fn same(&self, row: usize, other: &Self, other_row: usize) -> bool {
             self.0[row].0 == other.0[other_row].0

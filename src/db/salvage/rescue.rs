@@ -195,7 +195,7 @@ impl Opened {
                 Column::nulls(def.ty, 0)
             }
         });
-        key_range(&def.spec, &columns.collect::<Vec<_>>(), self.footer.rows as usize)
+        key_range(&def.spec, &columns.collect::<Vec<_>>(), self.footer.rows as usize, Order::Time)
     }
 }
 
