@@ -1442,7 +1442,7 @@ class Column:
     """A column in a predicate, as ``col`` makes it: compare it, with a value or another column.
 
     ``==``, ``!=``, ``<``, ``<=``, ``>`` and ``>=`` make a predicate. Values are bools, numbers,
-    text, bytes and times. A column of bools is a predicate by itself.
+    text, bytes and times; a date is its midnight. A column of bools is a predicate by itself.
 
     >>> cl.col("temp") == 25.5
     <chronolite.Predicate temp == 25.5>

@@ -63,7 +63,11 @@ def convert(expression: Any) -> Predicate:
     Raises:
         InvalidInputError: It has a function that predicates do not have.
     """
-    _, (buffer, *_) = expression.__reduce__()
+    try:
+        _, (buffer, *_) = expression.__reduce__()
+    except pa.ArrowNotImplementedError as error:
+        # Such as a column by its place.
+        raise InvalidInputError(f"where: {expression} is not taken: columns go by name") from error
     batch = pa.ipc.open_file(buffer).get_batch(0)
     made: Any = _read(iter(_metadata(batch.schema)), batch)
     if isinstance(made, _Literal):

@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_buffer::{Buffer, ToByteSlice};
+use arrow_buffer::ToByteSlice;
 
-use crate::base::batch::{Column, Data};
+use crate::base::batch::Column;
 use crate::base::builder::ColumnBuilder;
 use crate::base::schema::DataType;
 use crate::codec::VECTOR_ROWS;
@@ -23,6 +23,8 @@ use crate::index::merge::{Merge, Stretch};
 
 /// Rows decoded at a time for each run of a merge.
 const MERGE_ROWS: usize = 16_384;
+/// A piece of so many rows is never small.
+const LARGE_ROWS: usize = 65_536;
 /// What a merge compares rows by, besides the key.
 const MERGED: Besides = Besides { ts: true, seq: true };
 /// Most text of a piece of the result.
@@ -90,7 +92,8 @@ impl TableBatches {
             };
             let rows = piece.0;
             // Large pieces are handed on as they are, and so is the last; small ones are put together.
-            if self.out_rows == 0 && (rows >= self.rows / 4 || self.is_last()) {
+            let large = rows >= (self.rows / 4).min(LARGE_ROWS);
+            if self.out_rows == 0 && (large || self.is_last()) {
                 return Ok(Some(piece.1));
             }
             let types = self.plan.types();
@@ -338,24 +341,31 @@ impl TableBatches {
     fn collect_merged(&mut self, stretches: &[Stretch]) {
         self.begin_out(&self.plan.types());
         let before = self.out_bytes();
-        let heads: Vec<&Part> = (0..self.open.len()).map(|head| self.merge.head(head)).collect();
-        let each = || stretches.iter().map(|s| (s.head, s.start, s.len));
-        // In the place of heads that are used up.
-        let nothing = Column { data: Data::Fixed(Buffer::default()), validity: None };
+        // Of the heads only those that there is something of: most may have ended.
+        let (mut parts, mut places) = (Vec::<&Part>::new(), vec![usize::MAX; self.open.len()]);
+        let mut numbered = Vec::with_capacity(stretches.len());
+        for stretch in stretches {
+            let place = &mut places[stretch.head];
+            if *place == usize::MAX {
+                *place = parts.len();
+                parts.push(self.merge.head(stretch.head));
+            }
+            numbered.push((*place, stretch.start, stretch.len));
+        }
+        let each = || numbered.iter().copied();
         for (out, field) in self.out.iter_mut().zip(&self.plan.fields) {
             match field {
                 Field::Value(place) => {
-                    let columns = heads.iter().map(|part| part.columns.get(*place));
-                    let columns: Vec<_> = columns.map(|c| c.unwrap_or(&nothing)).collect();
+                    let columns: Vec<_> = parts.iter().map(|part| &part.columns[*place]).collect();
                     out.extend_from(&columns, each());
                 }
                 Field::Time => {
-                    let times: Vec<_> =
-                        heads.iter().map(|part| part.times(0, part.rows).to_byte_slice()).collect();
+                    let times = parts.iter().map(|part| part.times(0, part.rows));
+                    let times: Vec<_> = times.map(ToByteSlice::to_byte_slice).collect();
                     out.extend_bytes_from(&times, each());
                 }
                 Field::RowNumber => {
-                    let numbers = heads.iter().map(|part| part.numbers(0, part.rows));
+                    let numbers = parts.iter().map(|part| part.numbers(0, part.rows));
                     let numbers: Vec<_> = numbers.map(ToByteSlice::to_byte_slice).collect();
                     out.extend_bytes_from(&numbers, each());
                 }

@@ -44,11 +44,16 @@ impl Gathered {
         self.len == 0
     }
 
-    /// The rows of the next segment, none of which stand on both sides of the time `border`; what
+    /// The rows of the next segment, which do not stand on both sides of the time `border`; what
     /// comes after them is kept.
-    pub(crate) fn take_first(&mut self, spec: &TableSpec, border: i64) -> Result<SortedRows> {
+    pub(crate) fn take_first(
+        &mut self,
+        spec: &TableSpec,
+        border: Option<i64>,
+    ) -> Result<SortedRows> {
         let all = self.take()?;
-        let end = match all.ts.partition_point(|ts| *ts < border) {
+        let before = border.map_or(0, |border| all.ts.partition_point(|ts| *ts < border));
+        let end = match before {
             0 => cut_at(&all, 0),
             before => before.min(cut_at(&all, 0)),
         };

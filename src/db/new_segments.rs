@@ -51,6 +51,11 @@ pub(crate) fn all_written(
 }
 
 impl Core {
+    /// The number of a new segment.
+    pub(crate) fn new_segment_id(&self) -> SegmentId {
+        self.next_segment.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Writes sorted rows as segments to free space; what was written is added to `written`. The
     /// main file is locked for a moment, to find a place for each.
     pub(crate) fn write_segments(
@@ -70,9 +75,9 @@ impl Core {
         def: &TableDef,
         rows: &SortedRows,
         kind: SegmentKind,
+        id: SegmentId,
         extent: &mut Vec<u8>,
     ) -> Written {
-        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
         let reserve = |len| self.place_for(len);
         let check =
             |entry: &SegmentEntry, rows: &SortedRows| self.compare_written(def, entry, rows);

@@ -22,7 +22,7 @@ use crate::db::plan::{Plan, ScanSpec};
 use crate::db::segment::Segment;
 use crate::db::segment_list::SegmentList;
 use crate::error::Result;
-use crate::format::edit::{Edit, Order, SegmentEntry};
+use crate::format::edit::{Edit, Order, SegmentEntry, SegmentId};
 use crate::format::rows::SortedRows;
 use crate::format::spec::TableId;
 
@@ -122,18 +122,18 @@ impl Core {
         let mut report = PackReport::default();
         for mut group in groups {
             while !group.is_empty() {
+                // As what reaches into the rest comes before it, each link has some of that.
+                group.sort_by_key(|segment| segment.entry.min_ts);
                 let rest = group.split_off(first_link(&group, link_rows));
                 if stop() {
                     return Ok(report);
                 }
                 // What reaches into the rest has segments of its own.
-                let border = rest.first().map_or(i64::MAX, |next| next.entry.min_ts);
+                let border = rest.first().map(|next| next.entry.min_ts);
                 let packed = self.pack_group(table, &group, border, stop, &mut report)?;
                 let Some(packed) = packed else { break };
                 group = self.reaching(table, &packed, &rest);
                 group.extend(rest);
-                // As what reaches into the rest comes before it, each link has some of that.
-                group.sort_by_key(|segment| segment.entry.min_ts);
             }
         }
         Ok(report)
@@ -159,7 +159,7 @@ impl Core {
         self: &Arc<Self>,
         table: TableId,
         group: &[Arc<Segment>],
-        border: i64,
+        border: Option<i64>,
         stop: Stop<'_>,
         report: &mut PackReport,
     ) -> Result<Option<Vec<SegmentEntry>>> {
@@ -207,7 +207,7 @@ impl Core {
         self: &Arc<Self>,
         moment: &Moment,
         group: &[Arc<Segment>],
-        border: i64,
+        border: Option<i64>,
         stop: Stop<'_>,
         written: &mut Vec<SegmentEntry>,
     ) -> Result<bool> {
@@ -223,27 +223,32 @@ impl Core {
         let pieces = TableBatches::new(plan, READ_ROWS)?;
         let failed = AtomicBool::new(false);
         // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
-        let write = |extent: &mut Vec<u8>, rows: SortedRows| {
-            let done = self.write_checked_segment(def, &rows, kind, extent);
+        let write = |extent: &mut Vec<u8>, (id, rows): (SegmentId, SortedRows)| {
+            let done = self.write_checked_segment(def, &rows, kind, id, extent);
             failed.fetch_or(done.1.is_err(), Ordering::Relaxed);
             done
         };
-        let read = |hand_over: &mut dyn FnMut(SortedRows)| {
+        // Those of one time come in the order of their numbers.
+        let next = |rows: &mut Gathered| {
+            rows.take_first(&def.spec, border).map(|rows| (self.new_segment_id(), rows))
+        };
+        let read = |hand_over: &mut dyn FnMut((SegmentId, SortedRows))| {
             for piece in pieces {
                 rows.push(piece?);
                 if stop() || failed.load(Ordering::Relaxed) {
                     return Ok(false);
                 }
                 if rows.is_full() {
-                    hand_over(rows.take_first(&def.spec, border)?);
+                    hand_over(next(&mut rows)?);
                 }
             }
             while !rows.is_empty() {
-                hand_over(rows.take_first(&def.spec, border)?);
+                hand_over(next(&mut rows)?);
             }
             Ok(true)
         };
-        let (whole, done) = parallel::feed(Vec::new, write, read);
+        let size = |(_, rows): &(SegmentId, SortedRows)| rows.byte_size(&def.spec);
+        let (whole, done) = parallel::feed(size, Vec::new, write, read);
         all_written(done, written)?;
         whole
     }
@@ -335,7 +340,7 @@ mod tests {
         let lsn = core.writer().as_ref().unwrap().last_lsn();
         assert!(core.syncer.durable() < lsn);
         let mut report = PackReport::default();
-        core.pack_group(1, &group, i64::MAX, &|| false, &mut report).unwrap();
+        core.pack_group(1, &group, None, &|| false, &mut report).unwrap();
         assert_eq!((report.rows_before, report.rows_after), (2, 1));
         assert!(core.syncer.durable() >= lsn);
     }
@@ -376,5 +381,18 @@ mod tests {
         assert!(some.rows_before + rest.rows_before < 20 * links as u64 * 5 / 4, "{rest:?}");
         assert_eq!(read(), expected);
         assert_eq!(pack(&|| false), PackReport::default());
+    }
+    #[test]
+    fn the_greatest_time_is_packed_with_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path().join("t.chl"), DbOptions::default()).unwrap();
+        let table = db.create_table("t", TableSpec::new([("v", DataType::F64)])).unwrap();
+        for ts in [1, i64::MAX] {
+            table.append_row(ts, &[0.5.into()]).unwrap();
+            db.flush().unwrap();
+        }
+        let report = table.pack(1 << 18).unwrap();
+        assert_eq!((report.segments_before, report.segments_after), (2, 1));
+        assert_eq!(table.pack(1 << 18).unwrap(), PackReport::default());
     }
 }

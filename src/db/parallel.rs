@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 /// Each thread of a call has buffers of its own, of up to some hundred megabytes.
 const MOST: usize = 8;
 
+/// Bytes that other threads have of what is handed over, at most.
+const MOST_AWAY: usize = 1 << 30;
+
 /// How many threads are worth having.
 fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
@@ -61,24 +64,40 @@ pub(crate) fn map<S, R: Send>(
 }
 
 /// Calls `run` with each item that `make` hands over, on this thread and on others: where one of
-/// those is free it takes an item while the next is made. The last is for this thread, and so is a
-/// single one. Each thread has a `state` of its own. The results are in no order.
+/// those is free it takes an item while the next is made, as long as what they have is no more than
+/// [`MOST_AWAY`] by `size`. The last is for this thread, and so is a single one. Each thread has a
+/// `state` of its own. The results are in no order.
 pub(crate) fn feed<S, T: Send, R: Send, M>(
+    size: impl Fn(&T) -> usize + Sync,
     state: impl Fn() -> S + Sync,
     run: impl Fn(&mut S, T) -> R + Sync,
     make: impl FnOnce(&mut dyn FnMut(T)) -> M,
 ) -> (M, Vec<R>) {
     let (sender, receiver) = sync_channel::<T>(0);
-    let receiver = Mutex::new(receiver);
+    let (receiver, away) = (Mutex::new(receiver), AtomicUsize::new(0));
     let work = || {
         let (mut state, mut done) = (state(), Vec::new());
         loop {
             let item = receiver.lock().recv();
-            match item {
-                Ok(item) => done.push(run(&mut state, item)),
-                Err(_) => return done,
-            }
+            let Ok(item) = item else { return done };
+            let size = size(&item);
+            done.push(run(&mut state, item));
+            away.fetch_sub(size, Ordering::Relaxed);
         }
+    };
+    // Gives the item back if it is to be done here.
+    let offer = |sender: &SyncSender<T>, item: T| {
+        let size = size(&item);
+        if away.fetch_add(size, Ordering::Relaxed) + size > MOST_AWAY {
+            away.fetch_sub(size, Ordering::Relaxed);
+            return Err(item);
+        }
+        sender.try_send(item).map_err(|refused| match refused {
+            TrySendError::Full(item) | TrySendError::Disconnected(item) => {
+                away.fetch_sub(size, Ordering::Relaxed);
+                item
+            }
+        })
     };
     thread::scope(|scope| {
         // It goes when the making ends, also by a panic: the others wait for that.
@@ -89,8 +108,7 @@ pub(crate) fn feed<S, T: Send, R: Send, M>(
         let (mut state, mut done, mut last) = (state(), Vec::new(), None);
         let made = make(&mut |item| {
             let Some(before) = last.replace(item) else { return };
-            let given = if others.is_empty() { Err(before) } else { offer(&sender, before) };
-            if let Err(before) = given {
+            if let Err(before) = offer(&sender, before) {
                 done.push(run(&mut state, before));
             }
         });
@@ -103,13 +121,6 @@ pub(crate) fn feed<S, T: Send, R: Send, M>(
             }
         }
         (made, done)
-    })
-}
-
-/// Gives the item back if nobody waits for one.
-fn offer<T>(sender: &SyncSender<T>, item: T) -> Result<(), T> {
-    sender.try_send(item).map_err(|refused| match refused {
-        TrySendError::Full(item) | TrySendError::Disconnected(item) => item,
     })
 }
 
@@ -136,9 +147,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_done_here() {
+        let here = thread::current().id();
+        let run = |(): &mut (), _: u64| thread::current().id();
+        let (_, large) = feed(|_| MOST_AWAY + 1, || (), run, |give| (0..50).for_each(&mut *give));
+        assert!(large.len() == 50 && large.iter().all(|thread| *thread == here));
+    }
+
+    #[test]
     #[should_panic(expected = "of number 7")]
     fn a_panic_in_what_is_handed_over_is_passed_on() {
         feed(
+            |_| 1,
             || (),
             |(), index: u64| assert!(index != 7, "of number {index}"),
             |give| (0..100).for_each(&mut *give),
@@ -152,7 +172,7 @@ mod tests {
             give(1);
             assert!(cores() == 0, "of making");
         };
-        feed(|| (), |(), index| index, make);
+        feed(|_| 1, || (), |(), index| index, make);
     }
 
     #[test]

@@ -67,8 +67,10 @@ impl Rows {
 
     /// Ascending rows of one block.
     pub fn of_block(rows: Vec<u32>) -> Self {
-        let span = Self::Some(rows.clone()).span();
-        if span.len() == rows.len() { Self::Run(span) } else { Self::Some(rows) }
+        let len = rows.len();
+        let some = Self::Some(rows);
+        let span = some.span();
+        if span.len() == len { Self::Run(span) } else { some }
     }
 
     /// All rows of ranges, which ascend, by block.
@@ -195,17 +197,22 @@ pub fn fixed(
     let mut scratch = MutableBuffer::new(0);
     let (mut left, mut out) = (&some[..], out);
     for stretch in block.stretches(some) {
-        scratch.resize(stretch.len() * width, 0);
-        decode(stretch.clone(), scratch.as_slice_mut())?;
         let (now, later) = left.split_at(left.partition_point(|row| (*row as usize) < stretch.end));
         let (room, rest) = out.split_at_mut((now.len() * width).min(out.len()));
+        (left, out) = (later, rest);
+        // A filter mostly keeps all of a vector or little of it.
+        if now.len() == stretch.len() {
+            decode(stretch, room)?;
+            continue;
+        }
+        scratch.resize(stretch.len() * width, 0);
+        decode(stretch.clone(), scratch.as_slice_mut())?;
         match width {
             1 => pick::<1>(now, stretch.start, scratch.as_slice(), room),
             2 => pick::<2>(now, stretch.start, scratch.as_slice(), room),
             4 => pick::<4>(now, stretch.start, scratch.as_slice(), room),
             _ => pick::<8>(now, stretch.start, scratch.as_slice(), room),
         }
-        (left, out) = (later, rest);
     }
     Ok(())
 }

@@ -26,6 +26,12 @@ impl SortedRows {
         self.ts.len()
     }
 
+    /// Bytes of memory that they take.
+    pub fn byte_size(&self, spec: &TableSpec) -> usize {
+        let columns = self.columns.iter().zip(&spec.columns);
+        self.rows() * 16 + columns.map(|(column, def)| column.byte_size(def.ty)).sum::<usize>()
+    }
+
     /// `len` rows from `start` on, sharing the buffers.
     #[must_use]
     pub fn slice(&self, spec: &TableSpec, start: usize, len: usize) -> Self {

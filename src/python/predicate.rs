@@ -1,11 +1,12 @@
 //! Predicates, as Python makes them: text, `col("temp") > 24.9`, or an expression of pyarrow.
 
 use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::errors::{type_name, wrong_type};
+use super::errors::{invalid, type_name, wrong_type};
 use super::{rows, timestamps};
 use crate::base::predicate::{Compare, Literal, Name, Operand, Predicate as Base};
 use crate::base::value::Value;
@@ -79,11 +80,16 @@ fn no_truth<T>() -> PyResult<T> {
 
 /// A value to compare with.
 fn literal(given: &Bound<'_, PyAny>) -> PyResult<Literal> {
+    let py = given.py();
     if let Some(nanos) = timestamps::nanos(given)? {
         return Ok(Literal::Time(nanos));
     }
     let plain = rows::plain(given.clone())?;
-    Ok(match rows::value(&plain)? {
+    let value = rows::value(&plain).map_err(|e| match e.is_instance_of::<PyOverflowError>(py) {
+        true => invalid(format!("where: {plain} does not fit 64 bits, and no column has it")),
+        false => e,
+    })?;
+    Ok(match value {
         Value::Null => Literal::Null,
         Value::Bool(bit) => Literal::Bool(bit),
         Value::Int(int) => Literal::Int(int.into()),

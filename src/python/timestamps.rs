@@ -5,7 +5,7 @@ use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyDateTime, PyDelta, PyDeltaAccess, PyFloat, PyInt, PyString, PyTimeAccess,
+    PyBool, PyDate, PyDateTime, PyDelta, PyDeltaAccess, PyFloat, PyInt, PyString, PyTimeAccess,
 };
 
 use super::errors::{invalid, type_name, wrong_type};
@@ -59,8 +59,8 @@ fn other(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
     Err(unfit(value))
 }
 
-/// A datetime, `datetime64` or `pandas.Timestamp` in nanoseconds since 1970; `None` for anything
-/// else, integers and text among it.
+/// A datetime, a date (its midnight), `datetime64` or `pandas.Timestamp` in nanoseconds since 1970;
+/// `None` for anything else, integers and text among it.
 pub(super) fn nanos(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
     let py = value.py();
     if let Some(precise) = value.getattr_opt(intern!(py, "asm8"))? {
@@ -69,20 +69,28 @@ pub(super) fn nanos(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
     if let Ok(datetime) = value.cast::<PyDateTime>() {
         return nanos_of(datetime).map(Some);
     }
+    if let Ok(date) = value.cast::<PyDate>() {
+        return Ok(Some(days_of(date)? * 86_400 * NANOS));
+    }
     if value.get_type().name()?.to_str()? == "datetime64" {
         return nanos_of_datetime64(value).map(Some);
     }
     Ok(None)
 }
 
+/// Days from 1970-01-01 to that of a date or datetime.
+fn days_of(date: &Bound<'_, PyAny>) -> PyResult<i128> {
+    let ordinal: i64 = date.call_method0(intern!(date.py(), "toordinal"))?.extract()?;
+    Ok(i128::from(ordinal - EPOCH_ORDINAL))
+}
+
 fn nanos_of(datetime: &Bound<'_, PyDateTime>) -> PyResult<i128> {
     let py = datetime.py();
-    let ordinal: i64 = datetime.call_method0(intern!(py, "toordinal"))?.extract()?;
     let clock = i64::from(datetime.get_hour()) * 3600
         + i64::from(datetime.get_minute()) * 60
         + i64::from(datetime.get_second());
-    let seconds = (ordinal - EPOCH_ORDINAL) * 86_400 + clock;
-    let mut micros = i128::from(seconds) * 1_000_000 + i128::from(datetime.get_microsecond());
+    let seconds = days_of(datetime)? * 86_400 + i128::from(clock);
+    let mut micros = seconds * 1_000_000 + i128::from(datetime.get_microsecond());
     let offset = datetime.call_method0(intern!(py, "utcoffset"))?;
     if !offset.is_none() {
         let offset = offset.cast_into::<PyDelta>()?;

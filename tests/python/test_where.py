@@ -172,6 +172,7 @@ def test_columns_ranges_limits_and_the_other_direction(table):
 def test_times_of_all_kinds():
     assert str(col("ts") > datetime.datetime(2024, 1, 1)) == "ts > timestamp '2024-01-01T00:00:00'"
     assert str(col("ts") > np.datetime64("2024-01-01")) == "ts > timestamp '2024-01-01T00:00:00'"
+    assert str(col("ts") > datetime.date(1969, 12, 31)) == "ts > timestamp '1969-12-31T00:00:00'"
     assert str(np.float64(2) < col("f")) == "f > 2.0"
     assert str(col("f").between(1, 2) & col("on")) == "f >= 1 and f <= 2 and on"
 
@@ -216,6 +217,7 @@ def test_blocks_are_skipped_by_statistics(table, request):
         (pc.field("f").cast("int64") > 2, cl.InvalidInputError, "function cast"),
         (pc.match_substring(pc.field("s"), "a"), cl.InvalidInputError, "match_substring"),
         (pc.field("s", "x") == 1, cl.InvalidInputError, "nested"),
+        (pc.field(1) > 2, cl.InvalidInputError, "columns go by name"),
         (pc.field("ts") > pa.scalar(3, pa.duration("s")), cl.InvalidInputError, "duration"),
         (lambda row: True, TypeError, "where is text"),
         (3, TypeError, "not int"),
@@ -239,6 +241,9 @@ def test_predicates_have_no_truth():
         operator.eq(col("f"), None)
     with pytest.raises(TypeError):
         hash(col("f"))
+    for beyond in (2**64, -(2**63) - 1):
+        with pytest.raises(cl.InvalidInputError, match=f"{beyond} does not fit 64 bits"):
+            operator.lt(col("i"), beyond)
     with pytest.raises(cl.InvalidInputError, match="too large"):
         functools.reduce(lambda deep, _: ~deep, range(100), one)
 
