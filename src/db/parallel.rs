@@ -139,8 +139,12 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_done() {
         for count in [0, 1, 2, 1000] {
-            let (made, mut squares) =
-                feed(|| (), |(), index: u64| index * index, |give| (0..count).for_each(&mut *give));
+            let (made, mut squares) = feed(
+                |_| 1,
+                || (),
+                |(), index: u64| index * index,
+                |give| (0..count).for_each(&mut *give),
+            );
             squares.sort_unstable();
             assert_eq!((made, squares), ((), (0..count).map(|i| i * i).collect::<Vec<_>>()));
         }
