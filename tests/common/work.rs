@@ -229,6 +229,12 @@ impl Work {
             // The change would wait for a sync, and settle what is not its own.
             return self.flush();
         }
+        // Where a full disk has left much in the log, the change would flush, and wait here for the
+        // flush that it is in the middle of: what is there goes first, or the change does not come.
+        if db.stats()?.log_bytes > 3000 {
+            self.flush()?;
+            self.attempt(table, 1, |db, ids| super::write_one(db, table, ids))?;
+        }
         self.hooked.before_extent(move || {
             if change == Change::AddColumn && !can_add(&db, table) {
                 return;

@@ -228,15 +228,13 @@ def test_importing_loads_nothing_else():
     import subprocess
 
     code = (
-        "import sys, time; start = time.perf_counter(); import chronolite; "
-        "took = time.perf_counter() - start; "
-        "loaded = {'numpy', 'pandas', 'pyarrow', 'polars'} & set(sys.modules); "
-        "assert not loaded, loaded; print(took)"
+        "import sys; before = set(sys.modules); import chronolite; "
+        "print(*(set(sys.modules) - before))"
     )
-    took = []
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        took.append(float(done.stdout))
-    assert min(took) < 0.030, took
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "chronolite" in loaded
+    assert not loaded & {"numpy", "pandas", "pyarrow", "polars", "asyncio", "rich"}
+    # Little of Python's own either, which is what an import takes its time for.
+    assert len(loaded) < 60, loaded
