@@ -2,7 +2,7 @@
 
 use arrow_buffer::{
     ArrowNativeType, BooleanBufferBuilder, Buffer, MutableBuffer, NullBuffer, NullBufferBuilder,
-    OffsetBuffer, ScalarBuffer, ToByteSlice,
+    OffsetBuffer, ScalarBuffer,
 };
 
 use crate::base::batch::{Column, Data};
@@ -127,20 +127,6 @@ impl ColumnBuilder {
         };
         self.validity.append_n_non_nulls(rows);
         self.rows += rows;
-    }
-
-    /// Appends values of the column's type, all valid. For types of fixed width.
-    pub fn extend_values<T: ArrowNativeType>(&mut self, values: &[T]) {
-        self.extend_bytes(values.to_byte_slice(), values.len());
-    }
-
-    /// Appends `len` values as the bytes of their type, all valid. For types of fixed width.
-    pub fn extend_bytes(&mut self, bytes: &[u8], len: usize) {
-        if let Values::Fixed(out) = &mut self.values {
-            out.extend_from_slice(bytes);
-        }
-        self.validity.append_n_non_nulls(len);
-        self.rows += len;
     }
 
     /// The column.

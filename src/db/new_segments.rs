@@ -51,9 +51,9 @@ pub(crate) fn all_written(
 }
 
 impl Core {
-    /// The number of a new segment.
-    pub(crate) fn new_segment_id(&self) -> SegmentId {
-        self.next_segment.fetch_add(1, Ordering::Relaxed)
+    /// The numbers of so many new segments: the first of them.
+    pub(crate) fn new_segment_ids(&self, count: usize) -> SegmentId {
+        self.next_segment.fetch_add(count as u64, Ordering::Relaxed)
     }
 
     /// Writes sorted rows as segments to free space; what was written is added to `written`. The
@@ -102,7 +102,7 @@ impl Core {
         reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
     ) -> Result<()> {
         let parts = cut(rows, def);
-        let first_id = self.next_segment.fetch_add(parts.len() as u64, Ordering::Relaxed);
+        let first_id = self.new_segment_ids(parts.len());
         let failed = AtomicBool::new(false);
         // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
         let write = |extent: &mut Vec<u8>, index: usize| {

@@ -230,7 +230,7 @@ impl Core {
         };
         // Those of one time come in the order of their numbers.
         let next = |rows: &mut Gathered| {
-            rows.take_first(&def.spec, border).map(|rows| (self.new_segment_id(), rows))
+            rows.take_first(&def.spec, border).map(|rows| (self.new_segment_ids(1), rows))
         };
         let read = |hand_over: &mut dyn FnMut((SegmentId, SortedRows))| {
             for piece in pieces {
