@@ -48,9 +48,9 @@ def change(db, round_):
     """Late rows, a pack, a retention; space is given back now and then."""
     for name in ("raw", "packed"):
         table = db[name]
-        table.append(rows(round_ * 10, 400, 7))
+        table.append(rows(round_ * 10, 100, 28))
         db.flush()
-        table.append(rows(round_ * 10 + 3, 200))
+        table.append(rows(round_ * 10 + 3, 50))
         table.retain(round_ * 10)
     db.pack()
     if round_ % 3 == 0:
