@@ -36,7 +36,7 @@ impl Scan {
 
     /// The rest of the chunks, pulled one by one so that a signal can end it.
     pub(super) fn chunks(&self, py: Python<'_>, rows: usize) -> PyResult<Vec<Vec<Column>>> {
-        let mut batches = py.detach(|| self.scan.batches(rows))?;
+        let mut batches = py.detach(|| self.scan.all_batches(rows))?;
         let mut chunks = vec![];
         loop {
             py.check_signals()?;
