@@ -11,8 +11,8 @@ use crate::db::parallel;
 use crate::db::plan::Plan;
 use crate::error::Result;
 
-/// Rows of a stretch, and more: those of its last segment.
-const PART_ROWS: u64 = 1 << 19;
+/// Rows of a stretch, and more: those of its last segment. Tests have small tables.
+const PART_ROWS: u64 = if cfg!(any(test, feature = "sim")) { 100 } else { 1 << 19 };
 /// Stretches that are read before anything of them is handed on.
 const AT_ONCE: usize = 8;
 
