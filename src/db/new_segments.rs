@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::schema::{DataType, TableSpec};
-use crate::codec::MAX_BLOCK_ROWS;
 use crate::db::clustered::cluster;
 use crate::db::core::{Core, Main};
 use crate::db::parallel;
@@ -172,7 +171,9 @@ impl Main {
 }
 
 /// Bytes of a segment in key order, which is put into the order of time as a whole when it is read.
-const CLUSTERED_BYTES: usize = 64 << 20;
+const CLUSTERED_BYTES: usize = 48 << 20;
+/// Rows that such a segment may have however wide they are.
+const CLUSTERED_ROWS: usize = 16_384;
 /// What is taken for a text.
 const TEXT_BYTES: usize = 32;
 
@@ -187,7 +188,7 @@ pub(crate) fn most_rows(spec: &TableSpec) -> usize {
     };
     // With its time and its number.
     let row = 16 + spec.columns.iter().map(|column| width(column.ty)).sum::<usize>();
-    (CLUSTERED_BYTES / row).clamp(MAX_BLOCK_ROWS, MAX_SEGMENT_ROWS)
+    (CLUSTERED_BYTES / row).clamp(CLUSTERED_ROWS, MAX_SEGMENT_ROWS)
 }
 
 /// Cuts sorted rows into segments, where it can between two times, so that they do not touch.
