@@ -78,7 +78,7 @@ proptest! {
 
         let spec = ScanSpec { start, end, filter: filter.clone(), reverse, ..ScanSpec::default() };
         let mut rows = vec![];
-        for piece in table.scan(spec).unwrap().all_batches(500).unwrap() {
+        for piece in table.scan(spec).unwrap().all_batches().unwrap() {
             let piece = piece.unwrap();
             let columns = piece[0].values::<i64>().iter().zip(piece[1].values::<i64>());
             rows.extend(columns.map(|(ts, x)| (*ts, *x)));

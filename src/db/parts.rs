@@ -66,14 +66,14 @@ impl<P: Sync, T: Send> Parts<P, T> {
         Self { rest: parts, ready: VecDeque::new(), make: Box::new(make) }
     }
 
-    /// The next of what is made; `None` at the end.
+    /// The next of what is made; `None` at the end, and after an error.
     pub(crate) fn next(&mut self) -> Result<Option<T>> {
         while self.ready.is_empty() && !self.rest.is_empty() {
             let now: Vec<P> = self.rest.drain(..AT_ONCE.min(self.rest.len())).collect();
             let made = parallel::map(now.len(), || (), |(), at| (self.make)(&now[at]));
-            for made in made {
-                self.ready.extend(made?);
-            }
+            let made = made.into_iter().collect::<Result<Vec<_>>>();
+            let made = made.inspect_err(|_| self.rest.clear())?;
+            self.ready.extend(made.into_iter().flatten());
         }
         Ok(self.ready.pop_front())
     }

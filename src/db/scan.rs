@@ -14,6 +14,8 @@ use crate::db::tally::{Explanation, Tally};
 use crate::db::whole::Whole;
 use crate::error::Result;
 
+/// Rows of a piece of a result that is wanted as a whole.
+const WHOLE_ROWS: usize = 1 << 20;
 /// Rows of a piece that is reduced to aggregates.
 const AGGREGATE_ROWS: usize = 65_536;
 /// Rows of a piece that is read to be counted.
@@ -74,16 +76,17 @@ impl Scan {
         }))
     }
 
-    /// The same, for a result that will be in memory as a whole: stretches of time are read side by
-    /// side, some millions of rows before the first piece is there.
-    pub fn all_batches(&self, rows: usize) -> Result<Batches> {
-        let Rows::Table(plan) = &self.0 else { return self.batches(rows) };
+    /// The same for a result that will be in memory as a whole, in pieces of about a million rows
+    /// at most: stretches of time are read side by side, some millions of rows before the first
+    /// piece is there.
+    pub fn all_batches(&self) -> Result<Batches> {
+        let Rows::Table(plan) = &self.0 else { return self.batches(WHOLE_ROWS) };
         let cuts = plan.cuts();
         if cuts.is_empty() {
-            return self.batches(rows);
+            return self.batches(WHOLE_ROWS);
         }
         self.check_open()?;
-        let whole = Whole::new(plan.cut(&cuts), plan.types(), rows.max(1));
+        let whole = Whole::new(plan.cut(&cuts), plan.types(), WHOLE_ROWS);
         Ok(Batches(Pieces::Whole(Box::new(whole))))
     }
 

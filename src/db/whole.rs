@@ -39,7 +39,8 @@ impl Whole {
             return Ok(self.ahead.take());
         }
         while self.small_bytes < SMALL {
-            let Some(piece) = self.pieces.next()? else { break };
+            let piece = self.pieces.next().inspect_err(|_| self.small.clear())?;
+            let Some(piece) = piece else { break };
             let columns = piece.iter().zip(&self.types);
             let bytes: usize = columns.map(|(column, ty)| column.byte_size(*ty)).sum();
             if bytes < SMALL {

@@ -312,7 +312,7 @@ const READ_TWICE: usize = 1000;
 pub fn rows_of(table: &Table, scan: &chronolite::Scan) -> Result<Vec<Row>, Error> {
     let rows = rows_of_pieces(table, scan.batches(1000)?)?;
     if rows.len() <= READ_TWICE {
-        let again = rows_of_pieces(table, scan.all_batches(1000)?)?;
+        let again = rows_of_pieces(table, scan.all_batches()?)?;
         assert_eq!(again, rows, "read as a whole and by pieces");
     }
     Ok(rows)
