@@ -5,12 +5,12 @@
 //! least and greatest, but no deviations. The rest is decoded.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::base::batch::Column;
 use crate::base::schema::{ColumnDef, DataType};
 use crate::codec::VECTOR_ROWS;
 use crate::db::aggregate::{Aggregate, Input};
-use crate::db::decode::Mapped;
 use crate::db::plan::ScanColumn;
 use crate::format::Malformed;
 use crate::format::footer::{ColumnIndex, Footer, TIME_ID};
@@ -23,7 +23,7 @@ pub(crate) struct Ask {
     columns: Vec<Asked>,
     /// First and last values, which statistics of vectors do not tell: those at the ends of a run
     /// of vectors are decoded.
-    ends: bool,
+    pub(crate) ends: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Ask {
     }
 
     /// What the statistics of a segment tell; `None` if that is not enough.
-    fn known(&self, footer: &Footer) -> Result<Option<Vectors>, Malformed> {
+    pub(crate) fn known(&self, footer: &Footer) -> Result<Option<Vectors>, Malformed> {
         let rows = footer.rows as usize;
         let Some(times) = vectors(footer, footer.column(TIME_ID))? else { return Ok(None) };
         let mut columns = vec![];
@@ -147,49 +147,42 @@ pub(crate) enum Stretch {
 #[derive(Debug)]
 pub(crate) struct Digest {
     pub(crate) stretches: Vec<Stretch>,
-    pub(crate) vectors: Option<Vectors>,
+    pub(crate) vectors: Option<Arc<Vectors>>,
     /// The columns of the plan.
     pub(crate) columns: Vec<Column>,
 }
 
-/// Stretches, what is known of vectors, and the rows to decode.
-pub(crate) type Divided = (Vec<Stretch>, Option<Vectors>, Vec<Rows>);
-
-/// Which of some rows of a segment are answered for by statistics, and which are to be decoded.
-/// `same` tells whether all times from the first to the second belong together.
+/// Which of some rows of a segment are answered for by statistics, which `known` are, and which are
+/// to be decoded. `same` tells whether all times from the first to the second belong together.
 pub(crate) fn divide(
-    segment: Mapped<'_>,
+    footer: &Footer,
     picked: &[Rows],
-    ask: &Ask,
+    known: &Vectors,
+    ends: bool,
     same: &mut dyn FnMut(i64, i64) -> bool,
-) -> Result<Divided, Malformed> {
-    let vectors = ask.known(segment.footer)?;
-    let Some(known) = &vectors else {
-        let rows = picked.iter().map(Rows::len).sum();
-        return Ok((vec![Stretch::Rows(0..rows)], None, picked.to_vec()));
-    };
-    let (mut stretches, mut decoded) = (vec![], vec![]);
-    let mut decode = |rows: &mut dyn Iterator<Item = u32>, stretches: &mut Vec<Stretch>| {
-        let from = decoded.len();
-        decoded.extend(rows);
+) -> (Vec<Stretch>, Vec<Rows>) {
+    let (mut stretches, mut decoded, mut count) = (vec![], vec![], 0);
+    let mut decode = |rows: Range<usize>, stretches: &mut Vec<Stretch>| {
+        let from = count;
+        count += rows.len();
+        decoded.push(rows);
         match stretches.last_mut() {
-            Some(Stretch::Rows(last)) => last.end = decoded.len(),
-            _ => stretches.push(Stretch::Rows(from..decoded.len())),
+            Some(Stretch::Rows(last)) => last.end = count,
+            _ => stretches.push(Stretch::Rows(from..count)),
         }
     };
     for run in Rows::ranges(picked) {
         for vector in run.start / VECTOR_ROWS..run.end.div_ceil(VECTOR_ROWS) {
             let whole = vector * VECTOR_ROWS..((vector + 1) * VECTOR_ROWS).min(known.rows);
-            if known.answers(&whole, &run, vector, ask.ends, same) {
+            if known.answers(&whole, &run, vector, ends, same) {
                 stretches.push(Stretch::Vector(vector));
             } else {
                 let part = run.start.max(whole.start)..run.end.min(whole.end);
-                decode(&mut (part.start as u32..part.end as u32), &mut stretches);
+                decode(part, &mut stretches);
             }
         }
     }
-    let decoded = Rows::of(segment.footer, &decoded);
-    Ok((stretches, vectors, decoded))
+    (stretches, Rows::of_ranges(footer, &decoded))
 }
 
 impl Vectors {

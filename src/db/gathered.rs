@@ -7,7 +7,6 @@ use crate::base::builder::concat;
 use crate::base::schema::{DataType, TableSpec};
 use crate::db::new_segments::cut_at;
 use crate::error::Result;
-use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::format::rows::{RowNumbers, SortedRows};
 
 /// Bytes put together, at most: a column holds less than 2 GiB of text.
@@ -17,14 +16,16 @@ const MOST_BYTES: usize = 1 << 30;
 pub(crate) struct Gathered {
     types: Vec<DataType>,
     pieces: Vec<Vec<Column>>,
+    most_rows: usize,
     len: usize,
     bytes: usize,
 }
 
 impl Gathered {
-    /// Nothing yet; the types are those of a piece: the time, the values, the row numbers.
-    pub(crate) fn new(types: Vec<DataType>) -> Self {
-        Self { pieces: vec![vec![]; types.len()], types, len: 0, bytes: 0 }
+    /// Nothing yet; the types are those of a piece: the time, the values, the row numbers. A segment
+    /// has at most `most_rows` rows.
+    pub(crate) fn new(types: Vec<DataType>, most_rows: usize) -> Self {
+        Self { pieces: vec![vec![]; types.len()], types, most_rows, len: 0, bytes: 0 }
     }
 
     pub(crate) fn push(&mut self, piece: Vec<Column>) {
@@ -37,7 +38,7 @@ impl Gathered {
 
     /// True if there is more than a segment holds, which shows where it may end.
     pub(crate) fn is_full(&self) -> bool {
-        self.len > MAX_SEGMENT_ROWS || self.bytes >= MOST_BYTES
+        self.len > self.most_rows || self.bytes >= MOST_BYTES
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -54,8 +55,8 @@ impl Gathered {
         let all = self.take()?;
         let before = border.map_or(0, |border| all.ts.partition_point(|ts| *ts < border));
         let end = match before {
-            0 => cut_at(&all, 0),
-            before => before.min(cut_at(&all, 0)),
+            0 => cut_at(&all, 0, self.most_rows),
+            before => before.min(cut_at(&all, 0, self.most_rows)),
         };
         if end < all.rows() {
             self.put_back(all.slice(spec, end, all.rows() - end));

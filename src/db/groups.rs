@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::schema::StoragePolicy;
 use crate::db::catalog::TableView;
+use crate::db::new_segments::most_rows;
 use crate::db::segment::Segment;
 use crate::format::edit::Order;
 use crate::format::footer::MAX_SEGMENT_ROWS;
@@ -19,6 +20,7 @@ pub(crate) const LINK_ROWS: u64 = 8 * MAX_SEGMENT_ROWS as u64;
 /// and so are neighbours of which one is small.
 pub(crate) fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segment>>> {
     let concerned = |segment: &Segment| table.deletes_of(&segment.entry).next().is_some();
+    let most_rows = most_rows(&table.def.spec);
     let keyed = !table.def.spec.key.is_empty();
     let rows = |group: &[Arc<Segment>]| group.iter().map(|s| s.entry.rows as usize).sum::<usize>();
     let mut groups: Vec<Vec<Arc<Segment>>> = Vec::new();
@@ -30,7 +32,7 @@ pub(crate) fn choose(table: &TableView, least_rows: usize) -> Vec<Vec<Arc<Segmen
             // Packed segments that share one time were cut there, as its rows fill more than one.
             let packed = level > 0 && group.iter().all(|other| other.entry.level > 0);
             let overlaps = first < reach || (first == reach && !packed);
-            let together = rows(group) + segment.entry.rows as usize <= MAX_SEGMENT_ROWS;
+            let together = rows(group) + segment.entry.rows as usize <= most_rows;
             overlaps || (together && (small(rows(group)) || small(segment.entry.rows as usize)))
         });
         match groups.last_mut().filter(|_| joins) {

@@ -17,8 +17,9 @@
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
 //! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `pick`: the rows that a
-//!   filter keeps; `decode`: of segments to columns; `digest`: what statistics answer for; `tally`:
-//!   what it cost; `aggregate` and `downsample`: what rows come to
+//!   filter keeps; `decode`: of segments to columns; `digest`: what statistics answer for; `parts`:
+//!   stretches of time that are read side by side, and the `whole` they make; `tally`: what it cost;
+//!   `aggregate` and `downsample`: what rows come to
 //! - `tail`: rows as they arrive, from `arrivals`; `feed`: waking those who wait for them
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
@@ -58,6 +59,7 @@ mod open;
 pub mod options;
 mod pack;
 mod parallel;
+mod parts;
 mod pick;
 pub mod plan;
 mod ranked;
@@ -79,6 +81,7 @@ mod tally;
 mod unique;
 pub(crate) mod validate;
 pub mod verify;
+mod whole;
 mod worth;
 mod write;
 mod write_table;

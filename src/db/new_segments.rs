@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::schema::DataType;
+use crate::base::schema::{DataType, TableSpec};
 use crate::db::clustered::cluster;
 use crate::db::core::{Core, Main};
 use crate::db::parallel;
@@ -170,24 +170,45 @@ impl Main {
     }
 }
 
+/// Bytes of a segment in key order, which is put into the order of time as a whole when it is read.
+const CLUSTERED_BYTES: usize = 48 << 20;
+/// Rows that such a segment may have however wide they are.
+const CLUSTERED_ROWS: usize = 16_384;
+/// What is taken for a text.
+const TEXT_BYTES: usize = 32;
+
+/// Most rows of a segment of a table.
+pub(crate) fn most_rows(spec: &TableSpec) -> usize {
+    if spec.key.is_empty() {
+        return MAX_SEGMENT_ROWS;
+    }
+    let width = |ty: DataType| match ty {
+        DataType::Bool => 1,
+        _ => ty.width().unwrap_or(TEXT_BYTES),
+    };
+    // With its time and its number.
+    let row = 16 + spec.columns.iter().map(|column| width(column.ty)).sum::<usize>();
+    (CLUSTERED_BYTES / row).clamp(CLUSTERED_ROWS, MAX_SEGMENT_ROWS)
+}
+
 /// Cuts sorted rows into segments, where it can between two times, so that they do not touch.
 pub(crate) fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
-    let (mut parts, mut start) = (Vec::new(), 0);
+    let (mut parts, mut start, most) = (Vec::new(), 0, most_rows(&def.spec));
     while start < rows.rows() {
-        let end = cut_at(rows, start);
+        let end = cut_at(rows, start, most);
         parts.push(rows.slice(&def.spec, start, end - start));
         start = end;
     }
     parts
 }
 
-/// Where a segment that begins at `start` ends.
-pub(crate) fn cut_at(rows: &SortedRows, start: usize) -> usize {
-    let end = (start + MAX_SEGMENT_ROWS).min(rows.rows());
+/// Where a segment of at most `most` rows that begins at `start` ends.
+pub(crate) fn cut_at(rows: &SortedRows, start: usize, most: usize) -> usize {
+    let end = (start + most).min(rows.rows());
     if end == rows.rows() {
         return end;
     }
-    let earliest = end - MAX_SEGMENT_ROWS / 16;
+    let earliest = end - most / 16;
     let apart = (earliest..end).rev().find(|&row| rows.ts[row] < rows.ts[row + 1]);
     apart.map_or(end, |row| row + 1)
 }

@@ -16,7 +16,7 @@ use crate::db::core::{Core, Writer};
 use crate::db::deletes::is_hidden;
 use crate::db::gathered::Gathered;
 use crate::db::groups::{LINK_ROWS, choose, first_link};
-use crate::db::new_segments::{SegmentKind, all_written};
+use crate::db::new_segments::{SegmentKind, all_written, most_rows};
 use crate::db::parallel;
 use crate::db::plan::{Plan, ScanSpec};
 use crate::db::segment::Segment;
@@ -219,7 +219,7 @@ impl Core {
         let order = if def.spec.key.is_empty() { Order::Time } else { Order::Key };
         let kind = SegmentKind { as_of_lsn: moment.lsn, level, order };
         let plan = self.numbered(Arc::clone(&moment.table))?;
-        let mut rows = Gathered::new(plan.types());
+        let mut rows = Gathered::new(plan.types(), most_rows(&def.spec));
         let pieces = TableBatches::new(plan, READ_ROWS)?;
         let failed = AtomicBool::new(false);
         // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.

@@ -1,6 +1,7 @@
 //! Work on several cores: threads for the length of one call. A pool would outlive a fork of the
 //! process in the parent alone, and its child would wait for it for ever.
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,20 +22,27 @@ fn cores() -> usize {
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get).min(MOST))
 }
 
+thread_local! {
+    /// All cores have work: what this thread does is a part of it.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Calls `run` with each number below `count`, on as many threads as are worth it, each with a
-/// `state` of its own. The results are in the order of the numbers.
+/// `state` of its own. The results are in the order of the numbers. What `run` itself maps, it does
+/// alone.
 pub(crate) fn map<S, R: Send>(
     count: usize,
     state: impl Fn() -> S + Sync,
     run: impl Fn(&mut S, usize) -> R + Sync,
 ) -> Vec<R> {
     let threads = cores().min(count);
-    if threads <= 1 {
+    if threads <= 1 || is_inside() {
         let mut state = state();
         return (0..count).map(|index| run(&mut state, index)).collect();
     }
     let next = AtomicUsize::new(0);
     let work = || {
+        let _inside = Inside::new();
         let mut state = state();
         let mut done = Vec::with_capacity(count / threads + 1);
         loop {
@@ -61,6 +69,27 @@ pub(crate) fn map<S, R: Send>(
     });
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// True if all cores have work already, so that what this thread maps it does alone.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.get()
+}
+
+/// While it lives, this thread is inside.
+struct Inside;
+
+impl Inside {
+    fn new() -> Self {
+        INSIDE.set(true);
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(false);
+    }
 }
 
 /// Calls `run` with each item that `make` hands over, on this thread and on others: where one of
@@ -134,6 +163,16 @@ mod tests {
             let squares = map(count, || (), |(), index| index * index);
             assert_eq!(squares, (0..count).map(|i| i * i).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn within_work_on_all_cores_a_thread_works_alone() {
+        let others = |_: &mut (), _: usize| {
+            let here = thread::current().id();
+            map(100, || (), |(), _| thread::current().id() != here).contains(&true)
+        };
+        assert!(!map(100, || (), others).contains(&true));
+        assert!(!is_inside());
     }
 
     #[test]

@@ -94,20 +94,21 @@ impl Picker {
         let undecided = |at: &usize| !found[*at].none() && !found[*at].all();
         let open = (0..found.len()).find(undecided).zip((0..found.len()).rfind(undecided));
         let Some((from, to)) = open else {
-            let all = (0..found.len()).filter(|at| found[*at].all()).flat_map(of);
-            return Ok(Rows::of_block(all.map(|row| row as u32).collect()));
+            let all = (0..found.len()).filter(|at| found[*at].all()).map(of);
+            return Ok(Rows::of_runs(all));
         };
         let stretch = of(from).start..of(to).end;
-        let kept = self.evaluate(segment, stretch.clone(), tally)?;
+        let before = (0..from).filter(|at| found[*at].all()).map(of);
+        let after = (to + 1..found.len()).filter(|at| found[*at].all()).map(of);
+        let Some(kept) = self.evaluate(segment, stretch.clone(), tally)? else {
+            return Ok(Rows::of_runs(before.chain([stretch]).chain(after)));
+        };
         let mut picked: Vec<u32> = vec![];
         let mut take = |rows: Range<usize>| picked.extend(rows.start as u32..rows.end as u32);
-        (0..from).filter(|at| found[*at].all()).for_each(|at| take(of(at)));
-        match kept {
-            None => take(stretch.clone()),
-            Some(kept) => picked.extend(kept.iter().map(|row| row + stretch.start as u32)),
-        }
+        before.for_each(&mut take);
+        picked.extend(kept.iter().map(|row| row + stretch.start as u32));
         let mut take = |rows: Range<usize>| picked.extend(rows.start as u32..rows.end as u32);
-        (to + 1..found.len()).filter(|at| found[*at].all()).for_each(|at| take(of(at)));
+        after.for_each(&mut take);
         if picked.is_empty() {
             // Those that are left are counted when their other columns are decoded.
             count(tally, |tally| tally.blocks_decoded.add(1));

@@ -225,6 +225,24 @@ impl Plan {
         self.end
     }
 
+    /// True if the newest row comes first.
+    pub(crate) fn is_reverse(&self) -> bool {
+        self.reverse
+    }
+
+    /// True if it counts what it does.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.tally.is_some()
+    }
+
+    /// The segments with rows in the range, by least time.
+    pub(crate) fn segments_between(&self) -> Vec<Arc<Segment>> {
+        match self.end.is_some_and(|end| end <= self.start) {
+            true => vec![],
+            false => self.table.segments.overlapping(self.start, self.end),
+        }
+    }
+
     /// Which of the rows stay that have equal times and keys.
     pub(crate) fn rule(&self) -> OnConflict {
         self.table.def.spec.on_conflict

@@ -11,8 +11,11 @@ use crate::db::digest::{Ask, Digest, Stretch};
 use crate::db::downsample::{Downsample, DownsampleBatches, DownsampleSpec};
 use crate::db::plan::{Plan, ScanColumn};
 use crate::db::tally::{Explanation, Tally};
+use crate::db::whole::Whole;
 use crate::error::Result;
 
+/// Rows of a piece of a result that is wanted as a whole.
+const WHOLE_ROWS: usize = 1 << 20;
 /// Rows of a piece that is reduced to aggregates.
 const AGGREGATE_ROWS: usize = 65_536;
 /// Rows of a piece that is read to be counted.
@@ -71,6 +74,20 @@ impl Scan {
                 Pieces::Downsample(DownsampleBatches::new(Arc::clone(downsample), rows)?)
             }
         }))
+    }
+
+    /// The same for a result that will be in memory as a whole, in pieces of about a million rows
+    /// at most: stretches of time are read side by side, some millions of rows before the first
+    /// piece is there.
+    pub fn all_batches(&self) -> Result<Batches> {
+        let Rows::Table(plan) = &self.0 else { return self.batches(WHOLE_ROWS) };
+        let cuts = plan.cuts();
+        if cuts.is_empty() {
+            return self.batches(WHOLE_ROWS);
+        }
+        self.check_open()?;
+        let whole = Whole::new(plan.cut(&cuts), plan.types(), WHOLE_ROWS);
+        Ok(Batches(Pieces::Whole(Box::new(whole))))
     }
 
     /// How many rows there are. Of a table, no more than the times at the ends of the range are
@@ -180,6 +197,7 @@ pub struct Batches(Pieces);
 #[derive(Debug)]
 enum Pieces {
     Table(Box<TableBatches>),
+    Whole(Box<Whole>),
     Downsample(DownsampleBatches),
 }
 
@@ -189,6 +207,7 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Pieces::Table(batches) => batches.next(),
+            Pieces::Whole(batches) => batches.next(),
             Pieces::Downsample(batches) => batches.next(),
         }
     }

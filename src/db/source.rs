@@ -13,7 +13,8 @@ use crate::base::schema::ColumnDef;
 use crate::db::clustered::Clustered;
 use crate::db::decode::Mapped;
 use crate::db::deletes::{Delete, Hidden, RowFilter, without};
-use crate::db::digest::{Ask, Digest, divide};
+use crate::db::digest::{Ask, Digest, Stretch, Vectors, divide};
+use crate::db::parallel;
 use crate::db::pick::Picker;
 use crate::db::segment::{Place, Segment};
 use crate::db::tally::{Counting, count};
@@ -31,7 +32,9 @@ use crate::store::bus::is_cut;
 
 /// Rows looked at in one go where only their number is wanted.
 const COUNT_ROWS: usize = 1 << 20;
-/// Values that may be decoded in one go for aggregates.
+/// Rows that are decoded in one go for aggregates, at least.
+const DIGEST_ROWS: usize = 1 << 16;
+/// Values that may be.
 const DIGEST_VALUES: usize = 1 << 23;
 
 /// Which columns a scan reads, the key among them, and which rows.
@@ -230,6 +233,8 @@ pub(crate) struct Source {
     filter: RowFilter,
     /// The block that was decoded last: it may be decoded in parts, and counts once.
     counted: Option<usize>,
+    /// What statistics tell of a segment's vectors, once that was asked; `None` in it for not enough.
+    known: Option<Option<Arc<Vectors>>>,
 }
 
 #[derive(Debug)]
@@ -255,8 +260,7 @@ impl Source {
         let entry = &segment.entry;
         let (begin, last) = (entry.min_ts, entry.max_ts);
         let kind = Kind::Closed(segment, start, end, deletes);
-        let (rest, counted) = (VecDeque::new(), None);
-        Self { begin, end: last, reverse: false, overlaps: false, kind, rest, filter, counted }
+        Self::new((begin, last), kind, VecDeque::new(), filter)
     }
 
     /// The rows of a memtable, of which there is at least one; of the columns, only those wanted.
@@ -264,7 +268,17 @@ impl Source {
         let (begin, end) = (rows.ts[0], rows.ts[rows.rows() - 1]);
         let rest = std::iter::once(0..rows.rows()).collect();
         let kind = Kind::Memory(rows);
-        Self { begin, end, reverse: false, overlaps: false, kind, rest, filter, counted: None }
+        Self::new((begin, end), kind, rest, filter)
+    }
+
+    fn new(
+        (begin, end): (i64, i64),
+        kind: Kind,
+        rest: VecDeque<Range<usize>>,
+        filter: RowFilter,
+    ) -> Self {
+        let (reverse, overlaps, counted, known) = (false, false, None, None);
+        Self { begin, end, reverse, overlaps, kind, rest, filter, counted, known }
     }
 
     /// The same, read from its end.
@@ -325,12 +339,24 @@ impl Source {
         same: &mut dyn FnMut(i64, i64) -> bool,
         at: &Place<'_>,
     ) -> Result<Option<(Digest, Part)>> {
-        // Where statistics do not answer, all of it is decoded.
-        let most = (DIGEST_VALUES / wanted.shown.max(1)).clamp(1 << 16, COUNT_ROWS);
+        // Where statistics do not answer, all of it is decoded: by all threads as much as they share
+        // out well, by this one alone as much as its cache holds.
+        let most = match parallel::is_inside() {
+            true => DIGEST_ROWS,
+            false => (DIGEST_VALUES / wanted.shown.max(1)).clamp(DIGEST_ROWS, COUNT_ROWS),
+        };
         let Some(rows) = self.next_rows(most) else { return Ok(None) };
         let Kind::Segment(segment, footer, extent) = &self.kind else { return Ok(None) };
+        let known = match &self.known {
+            Some(known) => known.clone(),
+            None => {
+                let known = ask.known(footer).map_err(|bad| segment.damage(at.path, bad))?;
+                self.known.insert(known.map(Arc::new)).clone()
+            }
+        };
         let mapped = Mapped { entry: &segment.entry, footer, extent };
-        digested(mapped, wanted, ts, &rows, (ask, same), &mut self.counted)
+        let asked = (ask, same);
+        digested(mapped, wanted, ts, &rows, known.as_ref(), asked, &mut self.counted)
             .map(Some)
             .map_err(|bad| segment.damage(at.path, bad))
     }
@@ -534,6 +560,7 @@ fn digested(
     wanted: &Wanted,
     ts: bool,
     rows: &[Range<usize>],
+    known: Option<&Arc<Vectors>>,
     (ask, same): (&Ask, &mut dyn FnMut(i64, i64) -> bool),
     counted: &mut Option<usize>,
 ) -> Result<(Digest, Part), Malformed> {
@@ -542,7 +569,10 @@ fn digested(
         Some(picker) => picker.rows(segment, rows, tally)?,
         None => Rows::of_ranges(segment.footer, rows),
     };
-    let (stretches, vectors, rows) = divide(segment, &picked, ask, same)?;
+    let (stretches, rows) = match known {
+        Some(known) => divide(segment.footer, &picked, known, ask.ends, same),
+        None => (vec![Stretch::Rows(0..picked.iter().map(Rows::len).sum())], picked.clone()),
+    };
     count(tally, |tally| {
         tally.blocks_decoded.add(new_blocks(segment.footer, &rows, counted));
         tally.blocks_answered.add(picked.len().saturating_sub(rows.len()));
@@ -554,7 +584,7 @@ fn digested(
     let (key, seq) = (wanted.key.clone(), None);
     refuse_cut(segment.extent)?;
     let part = Part { rows: len, ts, seq, columns, key, reverse: false, kept: None };
-    Ok((Digest { stretches, vectors, columns: vec![] }, part))
+    Ok((Digest { stretches, vectors: known.cloned(), columns: vec![] }, part))
 }
 
 /// How many blocks these rows are of, without the one that was counted last.

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use crate::db::catalog::TableView;
 use crate::db::deletes::is_hidden;
+use crate::db::new_segments::most_rows;
 use crate::db::segment::Segment;
 use crate::format::edit::{Order, SegmentEntry};
-use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::index::Span;
 
 /// Fewer segments are not joined.
@@ -58,7 +58,7 @@ pub(crate) fn next_group(table: &TableView, limits: Limits) -> Option<Group> {
     };
     hidden()
         .or_else(|| overlapping(&all, limits))
-        .or_else(|| neighbours(&all, limits))
+        .or_else(|| neighbours(&all, limits, most_rows(&table.def.spec)))
         .or_else(unclustered)
 }
 
@@ -121,7 +121,7 @@ fn enough(segments: &[Arc<Segment>], fewest: usize) -> Option<usize> {
 }
 
 /// Small segments that follow each other, the smallest first.
-fn neighbours(all: &[Arc<Segment>], limits: Limits) -> Option<Group> {
+fn neighbours(all: &[Arc<Segment>], limits: Limits, fit: usize) -> Option<Group> {
     let fewest = FEWEST.min(limits.most_segments);
     let tiers = (0..=6).rev().map(|tier| limits.least_rows >> (3 * tier)).filter(|&rows| rows > 0);
     for most_rows in tiers {
@@ -129,7 +129,7 @@ fn neighbours(all: &[Arc<Segment>], limits: Limits) -> Option<Group> {
         for run in all.split(|segment| !small(segment)).filter(|run| run.len() >= fewest) {
             let starts = 0..=run.len() - fewest;
             let found = starts
-                .map(|at| fitting(&run[at..], limits))
+                .map(|at| fitting(&run[at..], limits, fit))
                 .find(|group| group.len() >= fewest && pays(group));
             if let Some(group) = found {
                 return Some(group.to_vec());
@@ -139,12 +139,12 @@ fn neighbours(all: &[Arc<Segment>], limits: Limits) -> Option<Group> {
     None
 }
 
-/// As many of the first segments as fit one.
-fn fitting(run: &[Arc<Segment>], limits: Limits) -> &[Arc<Segment>] {
+/// As many of the first segments as fit one of `most` rows.
+fn fitting(run: &[Arc<Segment>], limits: Limits, most: usize) -> &[Arc<Segment>] {
     let mut rows = 0;
     let fit = run.iter().take(limits.most_segments).take_while(|segment| {
         rows += segment.entry.rows as usize;
-        rows <= MAX_SEGMENT_ROWS
+        rows <= most
     });
     &run[..fit.count()]
 }
@@ -173,6 +173,7 @@ fn depth(segments: &[Arc<Segment>]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::footer::MAX_SEGMENT_ROWS;
 
     const LIMITS: Limits = Limits { least_rows: 1 << 18, most_segments: 64 };
 
@@ -193,8 +194,8 @@ mod tests {
 
         /// Packs all that is worth it: groups become segments that follow each other.
         fn pack(&mut self) {
-            while let Some(group) =
-                overlapping(&self.all, LIMITS).or_else(|| neighbours(&self.all, LIMITS))
+            while let Some(group) = overlapping(&self.all, LIMITS)
+                .or_else(|| neighbours(&self.all, LIMITS, MAX_SEGMENT_ROWS))
             {
                 assert!((FEWEST..=LIMITS.most_segments).contains(&group.len()));
                 let ids: Vec<u64> = group.iter().map(|s| s.entry.id).collect();

@@ -21,15 +21,21 @@ use crate::format::segment::checked;
 pub enum Rows {
     /// All of these.
     Run(Range<usize>),
+    /// These long runs, ascending.
+    Runs(Vec<Range<usize>>),
     /// These, ascending.
     Some(Vec<u32>),
 }
+
+/// Rows from which on a run is worth a call of its own to decode it.
+const LONG_RUN: usize = VECTOR_ROWS / 4;
 
 impl Rows {
     /// How many.
     pub fn len(&self) -> usize {
         match self {
             Self::Run(rows) => rows.len(),
+            Self::Runs(runs) => runs.iter().map(Range::len).sum(),
             Self::Some(rows) => rows.len(),
         }
     }
@@ -43,6 +49,7 @@ impl Rows {
     pub fn span(&self) -> Range<usize> {
         match self {
             Self::Run(rows) => rows.clone(),
+            Self::Runs(runs) => span_of(runs),
             Self::Some(rows) => {
                 let ends = rows.first().zip(rows.last());
                 ends.map_or(0..0, |(first, last)| *first as usize..*last as usize + 1)
@@ -54,6 +61,9 @@ impl Rows {
     pub fn each(&self) -> Box<dyn Iterator<Item = u32> + '_> {
         match self {
             Self::Run(rows) => Box::new(rows.start as u32..rows.end as u32),
+            Self::Runs(runs) => {
+                Box::new(runs.iter().flat_map(|run| run.start as u32..run.end as u32))
+            }
             Self::Some(rows) => Box::new(rows.iter().copied()),
         }
     }
@@ -73,6 +83,17 @@ impl Rows {
         if span.len() == len { Self::Run(span) } else { some }
     }
 
+    /// All rows of ranges of one block, which ascend.
+    pub fn of_runs(ranges: impl Iterator<Item = Range<usize>>) -> Self {
+        let mut runs: Vec<Range<usize>> = vec![];
+        ranges.for_each(|rows| add(&mut runs, rows));
+        match &runs[..] {
+            [run] => Self::Run(run.clone()),
+            many if span_of(many).len() >= LONG_RUN * many.len() => Self::Runs(runs),
+            _ => Self::Some(runs.into_iter().flatten().map(|row| row as u32).collect()),
+        }
+    }
+
     /// All rows of ranges, which ascend, by block.
     pub fn of_ranges(footer: &Footer, ranges: &[Range<usize>]) -> Vec<Self> {
         let size = footer.block_rows();
@@ -83,17 +104,15 @@ impl Rows {
             }
         }
         let blocks = pieces.chunk_by(|a, b| a.start / size == b.start / size);
-        let of_block = |pieces: &[Range<usize>]| match pieces {
-            [run] => Self::Run(run.clone()),
-            many => Self::of_block(many.iter().cloned().flatten().map(|row| row as u32).collect()),
-        };
-        blocks.map(of_block).collect()
+        blocks.map(|pieces| Self::of_runs(pieces.iter().cloned())).collect()
     }
 
     /// Those that are among `others` too.
     pub fn among(self, others: &Self) -> Self {
-        let Self::Some(others) = others else { return self };
-        let mut others = others.iter().copied().peekable();
+        if let Self::Run(_) = others {
+            return self;
+        }
+        let mut others = others.each().peekable();
         let mut is_there = |row: u32| {
             while others.next_if(|other| *other < row).is_some() {}
             others.next_if_eq(&row).is_some()
@@ -105,20 +124,29 @@ impl Rows {
     /// The ranges that rows of blocks are, which ascend: as long as can be, also across blocks.
     pub fn ranges(all: &[Self]) -> Vec<Range<usize>> {
         let mut ranges: Vec<Range<usize>> = vec![];
-        let mut add = |rows: Range<usize>| match ranges.last_mut() {
-            Some(last) if last.end == rows.start => last.end = rows.end,
-            _ => ranges.push(rows),
-        };
         for rows in all {
             match rows {
-                Self::Run(rows) => add(rows.clone()),
+                Self::Run(rows) => add(&mut ranges, rows.clone()),
+                Self::Runs(runs) => runs.iter().for_each(|run| add(&mut ranges, run.clone())),
                 Self::Some(rows) => {
-                    rows.iter().for_each(|&row| add(row as usize..row as usize + 1))
+                    rows.iter().for_each(|&row| add(&mut ranges, row as usize..row as usize + 1));
                 }
             }
         }
         ranges
     }
+}
+
+/// Adds a range to those before it, or makes the last of them longer.
+fn add(ranges: &mut Vec<Range<usize>>, rows: Range<usize>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == rows.start => last.end = rows.end,
+        _ => ranges.push(rows),
+    }
+}
+
+fn span_of(runs: &[Range<usize>]) -> Range<usize> {
+    runs.first().zip(runs.last()).map_or(0..0, |(first, last)| first.start..last.end)
 }
 
 /// A block, where it begins in the segment, and its bytes.
@@ -148,15 +176,9 @@ impl<'a> Block<'a> {
         Malformed { what: bad.what, at: self.reference.at as usize }
     }
 
-    /// Stretches to decode for these rows, within the segment.
-    fn stretches(&self, rows: &[u32]) -> Vec<Range<usize>> {
-        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return vec![] };
-        let vector = |row: u32| (row as usize - self.first) / VECTOR_ROWS;
-        let bounds = |from: usize, to: usize| {
-            let end = (to + 1) * VECTOR_ROWS;
-            self.first + from * VECTOR_ROWS..self.first + end.min(self.rows)
-        };
-        let alone = matches!(
+    /// True if a vector of it is decoded alone.
+    fn decodes_vectors(&self) -> bool {
+        matches!(
             self.reference.codec,
             Codec::Raw
                 | Codec::Constant
@@ -166,12 +188,27 @@ impl<'a> Block<'a> {
                 | Codec::Gorilla
                 | Codec::Alp
                 | Codec::AlpRd
-        );
-        if !alone {
+        )
+    }
+
+    /// Stretches to decode for these rows, within the segment.
+    fn stretches(&self, rows: &[u32]) -> Vec<Range<usize>> {
+        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return vec![] };
+        let vector = |row: u32| (row as usize - self.first) / VECTOR_ROWS;
+        let bounds = |from: usize, to: usize| {
+            let end = (to + 1) * VECTOR_ROWS;
+            self.first + from * VECTOR_ROWS..self.first + end.min(self.rows)
+        };
+        if !self.decodes_vectors() {
             return vec![bounds(vector(first), vector(last))];
         }
-        let vectors = rows.chunk_by(|a, b| vector(*a) == vector(*b));
-        vectors.filter_map(|v| v.first()).map(|&row| bounds(vector(row), vector(row))).collect()
+        let (mut stretches, mut left) = (vec![], rows);
+        while let Some(&row) = left.first() {
+            let stretch = bounds(vector(row), vector(row));
+            left = &left[left.partition_point(|row| (*row as usize) < stretch.end)..];
+            stretches.push(stretch);
+        }
+        stretches
     }
 }
 
@@ -190,11 +227,31 @@ pub fn fixed(
         codec::decode_fixed(block.reference.codec, ty, block.bytes, block.rows, within, out)
             .map_err(|bad| block.malformed(bad))
     };
+    let mut scratch = MutableBuffer::new(0);
     let some = match rows {
         Rows::Run(run) => return decode(run.clone(), out),
+        Rows::Runs(runs) => {
+            let (alone, span) = (block.decodes_vectors(), rows.span());
+            if !alone {
+                scratch.resize(span.len() * width, 0);
+                decode(span.clone(), scratch.as_slice_mut())?;
+            }
+            let mut rest = out;
+            for run in runs {
+                let (now, later) = rest.split_at_mut((run.len() * width).min(rest.len()));
+                match alone {
+                    true => decode(run.clone(), now)?,
+                    false => {
+                        let from = (run.start - span.start) * width;
+                        now.copy_from_slice(&scratch.as_slice()[from..from + now.len()]);
+                    }
+                }
+                rest = later;
+            }
+            return Ok(());
+        }
         Rows::Some(some) => some,
     };
-    let mut scratch = MutableBuffer::new(0);
     let (mut left, mut out) = (&some[..], out);
     for stretch in block.stretches(some) {
         let (now, later) = left.split_at(left.partition_point(|row| (*row as usize) < stretch.end));
@@ -243,11 +300,11 @@ pub fn bits(
         let span = rows.span();
         match rows {
             Rows::Run(run) => decode(run.clone(), &mut out)?,
-            Rows::Some(some) => {
+            Rows::Runs(_) | Rows::Some(_) => {
                 let mut all = BooleanBufferBuilder::new(span.len());
                 decode(span.clone(), &mut all)?;
-                for row in some {
-                    out.append(all.get_bit(*row as usize - span.start));
+                for row in rows.each() {
+                    out.append(all.get_bit(row as usize - span.start));
                 }
             }
         }
@@ -276,11 +333,11 @@ pub fn bytes(
         let span = rows.span();
         match rows {
             Rows::Run(run) => decode(run.clone(), &mut out)?,
-            Rows::Some(some) => {
+            Rows::Runs(_) | Rows::Some(_) => {
                 let mut all = BytesBuilder { offsets: vec![0], values: vec![] };
                 decode(span.clone(), &mut all)?;
-                for row in some {
-                    let at = *row as usize - span.start;
+                for row in rows.each() {
+                    let at = row as usize - span.start;
                     let value = all.offsets[at] as usize..all.offsets[at + 1] as usize;
                     out.values.extend_from_slice(&all.values[value]);
                     let end = i32::try_from(out.values.len());
@@ -350,7 +407,9 @@ mod tests {
             let all: Vec<u32> = ranges.iter().cloned().flatten().map(|row| row as u32).collect();
             let rows = Rows::of_ranges(&footer, &ranges);
             prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), all.clone());
-            prop_assert_eq!(&rows, &Rows::of(&footer, &all));
+            prop_assert_eq!(rows.iter().map(Rows::len).sum::<usize>(), all.len());
+            let (spans, each) = (|rows: &[Rows]| rows.iter().map(Rows::span).collect::<Vec<_>>(), Rows::of(&footer, &all));
+            prop_assert_eq!(spans(&rows), spans(&each));
             let again = Rows::ranges(&rows);
             prop_assert!(again.windows(2).all(|two| two[0].end < two[1].start));
             prop_assert_eq!(again.into_iter().flatten().collect::<Vec<_>>(),
@@ -361,8 +420,11 @@ mod tests {
         fn rows_of_a_block_among_others(ours in prop::collection::btree_set(0u32..60, 0..60), others in prop::collection::btree_set(0u32..60, 0..60)) {
             let both: Vec<u32> = ours.intersection(&others).copied().collect();
             let of = |rows: std::collections::BTreeSet<u32>| Rows::of_block(rows.into_iter().collect());
-            let found = of(ours).among(&Rows::Some(others.into_iter().collect()));
-            prop_assert_eq!(found.each().collect::<Vec<_>>(), both);
+            let runs = others.iter().map(|&row| row as usize..row as usize + 1);
+            for others in [Rows::Runs(runs.collect()), Rows::Some(others.iter().copied().collect())] {
+                let found = of(ours.clone()).among(&others);
+                prop_assert_eq!(found.each().collect::<Vec<_>>(), both.clone());
+            }
         }
     }
 
@@ -373,14 +435,20 @@ mod tests {
             picked in prop::collection::btree_set(0u32..ROWS as u32, 1..300),
             from in 0usize..ROWS,
             raw in any::<bool>(),
+            long in any::<bool>(),
         ) {
             let (footer, extent) =
                 segment(if raw { StoragePolicy::Raw } else { StoragePolicy::Balanced });
             let mut picked: Vec<u32> = picked.into_iter().collect();
+            if long {
+                let ends = picked.iter().map(|row| row / 800 * 800);
+                picked = ends.flat_map(|row| row..(row + 700).min(ROWS as u32)).collect();
+            }
             picked.extend(from as u32..(from + 1500).min(ROWS) as u32);
             picked.sort_unstable();
             picked.dedup();
-            let rows = Rows::of(&footer, &picked);
+            let runs: Vec<_> = picked.iter().map(|&row| row as usize..row as usize + 1).collect();
+            let rows = if long { Rows::of_ranges(&footer, &runs) } else { Rows::of(&footer, &picked) };
             prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), picked.clone());
             for column in &footer.columns[2..] {
                 let all = read_column(&footer, column, &extent, 0..ROWS).unwrap();

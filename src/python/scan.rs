@@ -17,8 +17,6 @@ use crate::db;
 
 /// Rows of a batch of a stream: enough to be worth a call, few enough to stay in the cache.
 const STREAM_ROWS: usize = 65_536;
-/// Rows of a batch of a result that is wanted as a whole.
-pub(super) const WHOLE_ROWS: usize = 1 << 20;
 
 /// Rows of one table, or buckets of them, at one moment. Nothing is read until it is asked for,
 /// and it may be read as often as wanted: what is written after the scan was made is not in it.
@@ -35,8 +33,8 @@ impl Scan {
     }
 
     /// The rest of the chunks, pulled one by one so that a signal can end it.
-    pub(super) fn chunks(&self, py: Python<'_>, rows: usize) -> PyResult<Vec<Vec<Column>>> {
-        let mut batches = py.detach(|| self.scan.batches(rows))?;
+    pub(super) fn chunks(&self, py: Python<'_>) -> PyResult<Vec<Vec<Column>>> {
+        let mut batches = py.detach(|| self.scan.all_batches())?;
         let mut chunks = vec![];
         loop {
             py.check_signals()?;
@@ -202,7 +200,7 @@ impl Scan {
     /// The whole result as a stream that cannot fail any more: what reading it raises is raised
     /// here, as chronolite's own error.
     fn _collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        let chunks = self.chunks(py, WHOLE_ROWS)?;
+        let chunks = self.chunks(py)?;
         let columns = self.schema.columns().to_vec();
         let chunks = Box::new(chunks.into_iter().map(Ok));
         capsule::stream(py, Stream::new(columns, chunks, None))
@@ -211,7 +209,7 @@ impl Scan {
     /// The whole result as raw memory: a list of what `memory::chunk` makes of each chunk.
     fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let out = PyList::empty(py);
-        for chunk in self.chunks(py, WHOLE_ROWS)? {
+        for chunk in self.chunks(py)? {
             out.append(memory::chunk(py, chunk, self.schema.columns())?)?;
         }
         Ok(out)

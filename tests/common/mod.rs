@@ -305,10 +305,22 @@ fn cell(column: &Column, ty: DataType, at: usize) -> Cell {
     }
 }
 
-/// The rows of a scan, in order.
+/// Rows up to which a result is read twice.
+const READ_TWICE: usize = 1000;
+
+/// The rows of a scan, in order: of small ones, the same piece by piece and as a whole.
 pub fn rows_of(table: &Table, scan: &chronolite::Scan) -> Result<Vec<Row>, Error> {
+    let rows = rows_of_pieces(table, scan.batches(1000)?)?;
+    if rows.len() <= READ_TWICE {
+        let again = rows_of_pieces(table, scan.all_batches()?)?;
+        assert_eq!(again, rows, "read as a whole and by pieces");
+    }
+    Ok(rows)
+}
+
+fn rows_of_pieces(table: &Table, pieces: chronolite::db::scan::Batches) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
-    for piece in scan.batches(1000)? {
+    for piece in pieces {
         let columns = piece?;
         let ts = columns[0].values::<i64>();
         for (at, &ts) in ts.iter().enumerate() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -175,3 +176,21 @@ def calls(table: cl.Table, key: Any) -> list[Any]:
         lambda: table.asof(1, key=key),
         lambda: table.delete(None, None, key=key),
     ]
+
+
+def test_segments_of_wide_rows_are_small(path):
+    """They are put into the order of time as a whole, and batches of them fit 256 MiB."""
+    names = [f"c{number}" for number in range(100)]
+    with cl.Db(path, auto_maintenance=False) as db:
+        table = db.create_table("t", {"site": "utf8", **dict.fromkeys(names, "f64")}, key="site")
+        rows = 100_000
+        values = np.arange(rows) % 7 / 4
+        columns = {"ts": np.arange(rows), "site": [f"s{row % 9}" for row in range(rows)]}
+        for _ in range(2):
+            table.append(columns | dict.fromkeys(names, values))
+        db.pack()
+        # 48 MiB of rows of some 848 bytes.
+        assert db.stats("t")["segments"] == 4
+        db.pack()
+        assert db.stats("t")["segments"] == 4
+        assert sum(len(batch) for batch in table.scan().batches()) == 2 * rows

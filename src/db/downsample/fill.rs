@@ -13,7 +13,8 @@ use crate::db::aggregate::Aggregate;
 use crate::db::downsample::buckets::{Bucket, Buckets};
 use crate::db::downsample::filler::{Lines, Point, filler};
 use crate::db::downsample::groups::Groups;
-use crate::db::downsample::rows::{Chunk, Rows};
+use crate::db::downsample::rows::Chunk;
+use crate::db::downsample::side_by_side::SideBySide;
 use crate::db::downsample::{Downsample, Fill};
 use crate::error::{Error, Result};
 
@@ -28,7 +29,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Filled {
     plan: Arc<Downsample>,
-    rows: Rows,
+    rows: SideBySide,
     fill: Fill,
     made: Option<Made>,
 }
@@ -75,12 +76,12 @@ struct FillColumn {
 
 impl Filled {
     pub(super) fn new(plan: Arc<Downsample>, fill: Fill) -> Result<Self> {
-        let rows = Rows::new(Arc::clone(&plan))?;
+        let rows = SideBySide::new(Arc::clone(&plan))?;
         Ok(Self { plan, rows, fill, made: None })
     }
 
     pub(super) fn groups(&self) -> &Groups {
-        &self.rows.groups
+        self.rows.groups()
     }
 
     /// The next rows; `None` at the end.
@@ -97,7 +98,7 @@ impl Filled {
     /// Reads all rows; `None` if there is no bucket.
     fn make(&mut self) -> Result<Option<Made>> {
         let known = self.known()?;
-        let Some(mut buckets) = self.rows.buckets.clone() else { return Ok(None) };
+        let Some(mut buckets) = self.rows.buckets().cloned() else { return Ok(None) };
         let (start, end) = (self.plan.spec.start, self.plan.spec.end);
         if start.zip(end).is_some_and(|(start, end)| start >= end) {
             return Ok(None);
@@ -109,7 +110,7 @@ impl Filled {
         if first.start > last.start {
             return Ok(None);
         }
-        let groups = self.rows.groups.sorted();
+        let groups = self.rows.groups().sorted();
         refuse_above_most(buckets.between(first, last), groups.len())?;
         let columns = self.columns(&known)?;
         let bucket = (!groups.is_empty()).then_some(first);
@@ -132,10 +133,11 @@ impl Filled {
             known.starts.extend(chunk.starts);
             // What is read is held, so a range that is too long is refused on the way.
             if let (Some(buckets), Some(&first), Some(&last)) =
-                (&mut self.rows.buckets, known.starts.first(), known.starts.last())
+                (self.rows.buckets(), known.starts.first(), known.starts.last())
             {
+                let mut buckets = buckets.clone();
                 let (first, last) = (buckets.at(first), buckets.at(last));
-                refuse_above_most(buckets.between(first, last), self.rows.groups.len())?;
+                refuse_above_most(buckets.between(first, last), self.rows.groups().len())?;
             }
             known.groups.extend(chunk.groups);
             for (all, column) in values.iter_mut().zip(chunk.values) {
@@ -157,7 +159,7 @@ impl Filled {
     }
 
     fn columns(&self, known: &Chunk) -> Result<Vec<FillColumn>> {
-        let groups = self.rows.groups.len();
+        let groups = self.rows.groups().len();
         let column = |((aggregate, ty), values): ((Aggregate, DataType), &Column)| {
             // Of no rows there are none: that is a count, not a null.
             let fill = if aggregate == Aggregate::Count { Fill::Int(0) } else { self.fill };

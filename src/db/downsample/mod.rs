@@ -1,7 +1,7 @@
 //! Downsampling: the rows of a range in buckets of time, and what each comes to.
 //!
 //! `buckets` says where buckets begin, by `zone`'s clocks if there is one; `groups` tells rows apart
-//! by the columns of `by`; `rows` reads and reduces; `fill` adds the buckets that have no rows, and
+//! by the columns of `by`; `rows` reads and reduces, `side_by_side` does on all cores; `fill` adds the buckets that have no rows, and
 //! `filler` is what stands for their nulls.
 
 mod buckets;
@@ -9,6 +9,7 @@ mod fill;
 mod filler;
 mod groups;
 mod rows;
+mod side_by_side;
 mod zone;
 
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use buckets::Buckets;
 use fill::Filled;
-use rows::{Chunk, Rows};
+use rows::Chunk;
+use side_by_side::SideBySide;
 
 /// Buckets of time, and what is wanted of the rows in each.
 ///
@@ -237,14 +239,14 @@ pub(crate) struct DownsampleBatches {
 
 #[derive(Debug)]
 enum Source {
-    Rows(Box<Rows>),
+    Rows(Box<SideBySide>),
     Filled(Box<Filled>),
 }
 
 impl DownsampleBatches {
     pub(crate) fn new(plan: Arc<Downsample>, rows: usize) -> Result<Self> {
         let source = match plan.spec.fill {
-            None => Source::Rows(Box::new(Rows::new(Arc::clone(&plan))?)),
+            None => Source::Rows(Box::new(SideBySide::new(Arc::clone(&plan))?)),
             Some(fill) => Source::Filled(Box::new(Filled::new(Arc::clone(&plan), fill)?)),
         };
         Ok(Self { plan, source, rows, pending: None, failed: false })
@@ -256,7 +258,7 @@ impl DownsampleBatches {
             Some(pending) => pending,
             None => match &mut self.source {
                 Source::Rows(rows) => match rows.next()? {
-                    Some(chunk) => (self.plan.dress(chunk, &rows.groups)?, 0),
+                    Some(chunk) => (self.plan.dress(chunk, rows.groups())?, 0),
                     None => return Ok(None),
                 },
                 Source::Filled(filled) => match filled.next()? {

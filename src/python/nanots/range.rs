@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::super::scan::{Scan, WHOLE_ROWS};
+use super::super::scan::Scan;
 use super::super::schema::Schema;
 use super::super::timestamps;
 use crate::arrow::OutColumn;
@@ -58,7 +58,7 @@ impl Range {
         let spec = &table.spec();
         let (start, end) = (timestamps::time(start, spec.unit)?, timestamps::time(end, spec.unit)?);
         let scan = Scan::new(py.detach(|| table.scan(ScanSpec::closed(start, end)))?);
-        let chunks = scan.chunks(py, WHOLE_ROWS)?;
+        let chunks = scan.chunks(py)?;
         let columns = Schema::of_table(spec).columns().to_vec();
         let data = py.detach(|| whole(&columns, chunks))?;
         Ok(Self { columns, data })
