@@ -47,9 +47,9 @@ impl Ask {
             };
             // Text has no statistics, nothing has deviations, and the sums of floats were rounded.
             let rounded = input.exact && input.ty.is_float();
-            let sum = any(&[Aggregate::Sum, Aggregate::Mean]);
-            let known = !input.ty.is_bytes() && !any(&[Aggregate::Std]) && !(rounded && sum);
-            known.then(|| Asked {
+            let sum = rounded && any(&[Aggregate::Sum, Aggregate::Mean]);
+            let unknown = input.ty.is_bytes() || sum || any(&[Aggregate::Std]);
+            (!unknown).then(|| Asked {
                 column,
                 count: any(&[Aggregate::Count, Aggregate::Mean]),
                 ends: any(&[Aggregate::First, Aggregate::Last]),

@@ -216,11 +216,11 @@ fn the_oracle_can_fail() {
 
 #[test]
 fn what_other_sums_lose_or_cannot_hold() {
-    let hard: Vec<f64> = [1.0, 1e100, 1.0, -1e100].repeat(512);
+    let hard: Vec<f64> = [1e100, 1.0, -1e100].repeat(512);
     let mut plain = Compensated::default();
     plain.add(&hard);
-    assert_ne!(Sum::<f64>::total(&plain), Some(1024.0));
-    assert_eq!(sum(&[&hard]), 1024.0);
+    assert_ne!(Sum::<f64>::total(&plain), Some(512.0));
+    assert_eq!(sum(&[&hard]), 512.0);
     assert_eq!(sum(&[&[1e308, 1e308, -1e308]]), 1e308);
     assert_eq!(sum(&[&[f64::MAX; 64], &[f64::MIN; 63]]), f64::MAX);
     assert_eq!(sum(&[&[f64::MAX, f64::MAX]]), f64::INFINITY);
