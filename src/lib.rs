@@ -51,7 +51,7 @@ pub mod store;
 
 pub use base::{Batch, Column, Compare, Data, DataType, Literal, Predicate};
 pub use base::{TableSpec, TimeUnit, Value};
-pub use db::{Aggregate, DownsampleSpec, Explanation, Fill, Origin, Summary};
+pub use db::{Aggregate, AggregateSpec, DownsampleSpec, Explanation, Fill, Origin, Summary};
 pub use db::{Db, DbOptions, Durability, Mode, SalvageReport, Scan, ScanSpec, Table, salvage};
 pub use db::{Interrupt, Tail, TailBatch};
 pub use error::{Error, ErrorKind, Result};

@@ -1019,6 +1019,7 @@ class Table:
         origin: Literal["epoch", "start"] | _Time = "epoch",
         tz: str | tzinfo | None = None,
         fill: Literal["null", "previous", "linear"] | float | None = None,
+        exact: bool = False,
     ) -> Scan:
         """The rows with ``start <= time < end`` in buckets of time, and what each bucket comes to,
         as of now.
@@ -1036,9 +1037,12 @@ class Table:
                 - ``count``: how many values are not null (of the time column: how many rows); i64
                 - ``sum``: exact for integers (i64, or u64 of unsigned ones and of bools), f64 for
                   floats: up to 1,024 values in eight partial sums, these then with compensation, so
-                  that it is off by at most about 1.5e-14 times the sum of the magnitudes. How the
-                  rows are divided for it depends on how they are stored; the bound does not
-                - ``mean``: f64
+                  that it is off by at most about 131 * 2**-53 = 1.5e-14 times the sum of the
+                  magnitudes, for any number of rows. (NumPy's pairwise summation has
+                  18 + log2(n / 128) in place of 131; what either is off by is mostly a small part
+                  of that.) How the rows are divided for it depends on how they are stored; the
+                  bound does not. See ``exact``
+                - ``mean``: f64, the sum divided by the count; of integers rounded once
                 - ``min``, ``max``: of the column's type; text and bytes compare by their bytes. NaN
                   is passed over; if there is nothing else the result is null
                 - ``first``, ``last``: the first and last value that is not null, in order of rows
@@ -1067,6 +1071,12 @@ class Table:
                 ``"previous"`` the value of the bucket before; ``"linear"`` the value on the line in
                 time between those before and after (integers rounded), which does not reach beyond
                 the first and the last; or a number, that number. A count is never null, so it is 0.
+            exact: True makes ``sum`` and ``mean`` of floats, and ``std`` of all numbers, the true
+                ones of the values as real numbers, rounded once to the nearest float (as
+                ``math.fsum`` does a sum): the same in whatever order rows were written or are
+                stored, and of any size on the way. A sum past the greatest float is infinite; one
+                of nothing but -0.0 is -0.0. Such sums and means are not answered from statistics,
+                and such a ``std`` takes ten times as long or more; other aggregates are as ever.
 
         It reads the range once, block by block, and keeps the open bucket's groups in memory; with
         a ``fill`` it keeps what the result would be without. Reading raises for what only the rows
@@ -1197,7 +1207,9 @@ class Scan:
         3
         """
 
-    def explain(self, *, aggregates: _Aggregates | None = None) -> dict[str, Any]:
+    def explain(
+        self, *, aggregates: _Aggregates | None = None, exact: bool = False
+    ) -> dict[str, Any]:
         """What the scan costs: it is read once, and counted what was looked at, skipped, decoded,
         answered from statistics and copied.
 
@@ -1206,6 +1218,7 @@ class Scan:
 
         Args:
             aggregates: Tell what ``aggregate`` of these costs instead; ``rows`` is 0 then.
+            exact: As ``aggregate`` takes it.
 
         Returns:
             ``rows`` of the result and ``memory_rows`` that were not flushed yet; ``segments`` of
@@ -1220,7 +1233,9 @@ class Scan:
         (1, 3, 0)
         """
 
-    def aggregate(self, aggregates: _Aggregates) -> dict[str, dict[str, Any]]:
+    def aggregate(
+        self, aggregates: _Aggregates, *, exact: bool = False
+    ) -> dict[str, dict[str, Any]]:
         """What the values of columns come to over all rows of the scan. Reads these columns only,
         in bounded memory.
 
@@ -1228,6 +1243,9 @@ class Scan:
             aggregates: Columns of the scan, and for each a name or a list of names: ``count``,
                 ``sum``, ``mean``, ``min``, ``max``, ``first``, ``last``, ``std``, as
                 ``Table.downsample`` has them.
+            exact: True makes ``sum`` and ``mean`` of floats, and every ``std``, those of the values
+                as real numbers, rounded once, as there. Floats are then summed from the rows, not
+                from statistics.
 
         Returns:
             The values by column and name, as Python's own; None is null. Times are ints in the
@@ -1240,6 +1258,13 @@ class Scan:
 
         >>> t.scan().aggregate({"temp": ["min", "count"], "humidity": "mean"})
         {'temp': {'min': 25.5, 'count': 2}, 'humidity': {'mean': 60.0}}
+        >>> flow = db.create_table("flow", ["litres"])
+        >>> flow.append({"ts": [1, 2, 3], "litres": [0.1, 0.2, 0.3]})
+        3
+        >>> flow.scan().aggregate({"litres": "sum"})
+        {'litres': {'sum': 0.6000000000000001}}
+        >>> flow.scan().aggregate({"litres": "sum"}, exact=True)
+        {'litres': {'sum': 0.6}}
         """
 
     def batches(self, rows: int = 65536) -> BatchIterator:

@@ -2,7 +2,8 @@
 //!
 //! That is so for runs of rows of one segment that no other run overlaps, that no delete of a key
 //! and no filter tears apart, and for columns of which statistics tell what is asked: counts, sums,
-//! least and greatest, but no deviations. The rest is decoded.
+//! least and greatest, but no deviations, and of floats no sum that is to be exact. The rest is
+//! decoded.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,8 +45,11 @@ impl Ask {
                 ScanColumn::Time { .. } => None,
                 ScanColumn::Value(def) => Some(def.clone()),
             };
-            // Text has no statistics, and nothing has deviations.
-            (!input.ty.is_bytes() && !any(&[Aggregate::Std])).then(|| Asked {
+            // Text has no statistics, nothing has deviations, and the sums of floats were rounded.
+            let rounded = input.exact && input.ty.is_float();
+            let sum = rounded && any(&[Aggregate::Sum, Aggregate::Mean]);
+            let unknown = input.ty.is_bytes() || sum || any(&[Aggregate::Std]);
+            (!unknown).then(|| Asked {
                 column,
                 count: any(&[Aggregate::Count, Aggregate::Mean]),
                 ends: any(&[Aggregate::First, Aggregate::Last]),

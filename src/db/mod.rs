@@ -87,7 +87,7 @@ mod write;
 mod write_table;
 
 pub use self::core::Recovery;
-pub use aggregate::{Aggregate, Summary};
+pub use aggregate::{Aggregate, AggregateSpec, Summary};
 pub use diagnosis::Diagnosis;
 pub use downsample::{DownsampleSpec, Fill, Origin};
 pub use maintenance::MaintenanceStats;

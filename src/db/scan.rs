@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::batch::Column;
-use crate::db::aggregate::{self, Aggregate, Summary};
+use crate::db::aggregate::{self, AggregateSpec, Summary};
 use crate::db::batches::TableBatches;
 use crate::db::catalog::TableView;
 use crate::db::core::Core;
@@ -119,7 +119,7 @@ impl Scan {
     }
 
     /// The same of [`Scan::aggregate`].
-    pub fn explain_aggregate(&self, wanted: &[(String, Vec<Aggregate>)]) -> Result<Explanation> {
+    pub fn explain_aggregate(&self, wanted: &AggregateSpec) -> Result<Explanation> {
         self.check_open()?;
         let (scan, tally) = self.counted();
         scan.aggregate(wanted)?;
@@ -138,14 +138,15 @@ impl Scan {
     /// What the values of columns come to, over all rows of the scan. Reads these columns only.
     ///
     /// ```
-    /// use chronolite::{Aggregate, DataType, Db, DbOptions, ScanSpec, TableSpec, Value};
+    /// use chronolite::{Aggregate, AggregateSpec, DataType, Db, DbOptions};
+    /// use chronolite::{ScanSpec, TableSpec, Value};
     ///
     /// let folder = tempfile::tempdir()?;
     /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
     /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
     /// sensor.append_row(1, &[20.0.into()])?;
     /// sensor.append_row(2, &[21.0.into()])?;
-    /// let wanted = [("temp".into(), vec![Aggregate::Mean, Aggregate::Count])];
+    /// let wanted = AggregateSpec::new([("temp", vec![Aggregate::Mean, Aggregate::Count])]);
     /// let summary = sensor.scan(ScanSpec::default())?.aggregate(&wanted)?;
     /// assert_eq!(summary.get("temp", Aggregate::Mean), Some(Value::Float(20.5)));
     /// assert_eq!(summary.get("temp", Aggregate::Count), Some(Value::Int(2)));
@@ -157,12 +158,13 @@ impl Scan {
     /// # Errors
     /// `Schema` if the scan has no such column, or there is no such aggregate of its type;
     /// `Overflow` if a sum of integers does not fit 64 bits.
-    pub fn aggregate(&self, wanted: &[(String, Vec<Aggregate>)]) -> Result<Summary> {
+    pub fn aggregate(&self, wanted: &AggregateSpec) -> Result<Summary> {
+        let AggregateSpec { aggregates, exact } = wanted;
         let (inputs, read) = match &self.0 {
-            Rows::Table(plan) => aggregate::inputs(wanted, &plan.columns, vec![])?,
+            Rows::Table(plan) => aggregate::inputs(aggregates, *exact, &plan.columns, vec![])?,
             Rows::Downsample(downsample) => {
                 let there = &downsample.columns;
-                aggregate::inputs(wanted, there, there.clone())?
+                aggregate::inputs(aggregates, *exact, there, there.clone())?
             }
         };
         if inputs.is_empty() {

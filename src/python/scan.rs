@@ -13,7 +13,7 @@ use super::{capsule, describe, memory};
 use crate::arrow::export;
 use crate::arrow::stream::Stream;
 use crate::base::Column;
-use crate::db;
+use crate::db::{self, AggregateSpec};
 
 /// Rows of a batch of a stream: enough to be worth a call, few enough to stay in the cache.
 const STREAM_ROWS: usize = 65_536;
@@ -119,14 +119,15 @@ impl Scan {
 
     /// What the scan costs: it is read once, and counted what was looked at, skipped, decoded,
     /// answered from statistics and copied.
-    #[pyo3(signature = (*, aggregates=None))]
+    #[pyo3(signature = (*, aggregates=None, exact=false))]
     fn explain<'py>(
         &self,
         py: Python<'py>,
         aggregates: Option<&Bound<'py, PyAny>>,
+        exact: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let wanted = aggregates.filter(|given| !given.is_none()).map(aggregate::wanted);
-        let wanted = wanted.transpose()?;
+        let aggregates = aggregates.filter(|given| !given.is_none()).map(aggregate::wanted);
+        let wanted = aggregates.transpose()?.map(|aggregates| AggregateSpec { aggregates, exact });
         let found = py.detach(|| match &wanted {
             Some(wanted) => self.scan.explain_aggregate(wanted),
             None => self.scan.explain(),
@@ -136,14 +137,16 @@ impl Scan {
 
     /// What the values of columns come to over all rows of the scan. It returns
     /// `{column: {name: value}}`.
+    #[pyo3(signature = (aggregates, *, exact=false))]
     fn aggregate<'py>(
         &self,
         py: Python<'py>,
         aggregates: &Bound<'py, PyAny>,
+        exact: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let wanted = aggregate::wanted(aggregates)?;
+        let wanted = AggregateSpec { aggregates: aggregate::wanted(aggregates)?, exact };
         let summary = py.detach(|| self.scan.aggregate(&wanted))?;
-        aggregate::summary(py, &wanted, &summary)
+        aggregate::summary(py, &wanted.aggregates, &summary)
     }
 
     /// The result as a `pyarrow.Table`; needs pyarrow.

@@ -182,9 +182,9 @@ impl Table {
     /// now.
     #[pyo3(signature = (
         every, aggregates, start=None, end=None, *, by=None, r#where=None, origin=None, tz=None,
-        fill=None
+        fill=None, exact=false
     ), text_signature = "($self, every, aggregates, start=None, end=None, *, by=(), where=None, \
-        origin='epoch', tz=None, fill=None)")]
+        origin='epoch', tz=None, fill=None, exact=False)")]
     #[allow(clippy::too_many_arguments)]
     fn downsample(
         &self,
@@ -198,6 +198,7 @@ impl Table {
         origin: Option<&Bound<'_, PyAny>>,
         tz: Option<&Bound<'_, PyAny>>,
         fill: Option<&Bound<'_, PyAny>>,
+        exact: bool,
     ) -> PyResult<Scan> {
         let origin = origin.map(|origin| aggregate::origin(origin, self.unit)).transpose()?;
         let spec = DownsampleSpec {
@@ -210,6 +211,7 @@ impl Table {
             tz: aggregate::tz(tz)?,
             fill: aggregate::fill(fill)?,
             filter: predicate::filter(r#where)?,
+            exact,
         };
         Ok(Scan::new(py.detach(|| self.table().downsample(spec))?))
     }

@@ -4,6 +4,8 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 
 use crate::base::batch::{Column, Data};
 use crate::base::schema::DataType;
+use crate::db::aggregate::exact::ExactDeviations;
+use crate::db::aggregate::moments::{Deviations, Moments};
 use crate::db::aggregate::number::{Number, Sum};
 use crate::db::aggregate::state::{Needs, State};
 use crate::db::aggregate::text::Texts;
@@ -37,7 +39,10 @@ pub(crate) fn accumulator(input: &Input) -> Box<dyn Accumulate> {
     let needs = Needs::of(input.outputs.iter().map(|(aggregate, _)| *aggregate));
     macro_rules! numbers {
         ($t:ty) => {
-            Box::new(Numbers::<$t> { states: vec![], needs, dense: vec![] })
+            match input.exact {
+                false => Box::new(Plain::<$t>::new(needs)),
+                true => Box::new(Exact::<$t>::new(needs)),
+            }
         };
     }
     match input.ty {
@@ -51,53 +56,66 @@ pub(crate) fn accumulator(input: &Input) -> Box<dyn Accumulate> {
         DataType::U64 => numbers!(u64),
         DataType::F32 => numbers!(f32),
         DataType::F64 => numbers!(f64),
-        DataType::Bool => Box::new(Bools(Numbers { states: vec![], needs, dense: vec![] })),
+        DataType::Bool => match input.exact {
+            false => Box::new(Bools(Plain::new(needs))),
+            true => Box::new(Bools(Exact::new(needs))),
+        },
         DataType::Utf8 | DataType::Binary => Box::new(Texts::default()),
     }
 }
 
 #[derive(Debug)]
-struct Numbers<T: Number> {
-    states: Vec<State<T>>,
+struct Numbers<T, S, D> {
+    states: Vec<State<T, S, D>>,
     needs: Needs,
     /// The values of a run that are not null.
     dense: Vec<T>,
 }
 
-impl<T: Number> Numbers<T> {
+/// Sums and deviations in floats, rounded as they go.
+type Plain<T> = Numbers<T, <T as Number>::Sum, Moments<T>>;
+/// The same, rounded once.
+type Exact<T> = Numbers<T, <T as Number>::ExactSum, ExactDeviations>;
+
+impl<T: Number, S: Sum<T>, D: Deviations<T>> Numbers<T, S, D> {
+    fn new(needs: Needs) -> Self {
+        Self { states: vec![], needs, dense: vec![] }
+    }
+
     fn reduce_values(&mut self, values: &[T], nulls: Option<&NullBuffer>, runs: &[Run]) {
+        let Self { states, needs, dense } = self;
         for run in runs {
             let all = &values[run.start..run.start + run.len];
             let valid = match nulls.map(|nulls| nulls.slice(run.start, run.len)) {
                 Some(nulls) if nulls.null_count() > 0 => {
-                    self.dense.clear();
+                    dense.clear();
                     for (from, to) in nulls.valid_slices() {
-                        self.dense.extend_from_slice(&all[from..to]);
+                        dense.extend_from_slice(&all[from..to]);
                     }
-                    &self.dense[..]
+                    &dense[..]
                 }
                 _ => all,
             };
-            let state = State::of(valid, self.needs);
-            self.merge(run.slot, state);
-        }
-    }
-
-    fn merge(&mut self, slot: usize, state: State<T>) {
-        match self.states.get_mut(slot) {
-            Some(known) => known.merge(&state),
-            None => self.states.push(state),
+            at(states, run.slot).add(valid, *needs);
         }
     }
 }
 
-impl<T: Number> Accumulate for Numbers<T> {
+/// The state of a slot, which is at most one past the last.
+fn at<S: Default>(states: &mut Vec<S>, slot: usize) -> &mut S {
+    if slot == states.len() {
+        states.push(S::default());
+    }
+    &mut states[slot]
+}
+
+impl<T: Number, S: Sum<T>, D: Deviations<T>> Accumulate for Numbers<T, S, D> {
     fn reduce(&mut self, column: &Column, runs: &[Run]) {
         self.reduce_values(column.values(), column.validity.as_ref(), runs);
     }
 
     fn reduce_known(&mut self, slot: usize, known: &Known) {
-        self.merge(slot, State::of_known(known));
+        at(&mut self.states, slot).add_known(known, self.needs);
     }
 
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column> {
@@ -105,18 +123,15 @@ impl<T: Number> Accumulate for Numbers<T> {
         Some(match aggregate {
             Aggregate::Count => Column::from_vec(states.map(|s| s.count as i64).collect()),
             Aggregate::Sum => {
-                let fits = |s: &State<T>| s.count == 0 || s.sum.total().is_some();
-                if !states.clone().all(fits) {
-                    return None;
-                }
-                column(states.map(|s| s.sum.total().filter(|_| s.count > 0)))
+                let totals = states.map(State::total).collect::<Option<Vec<_>>>()?;
+                column(totals.into_iter())
             }
             Aggregate::Mean => column(states.map(State::mean)),
             Aggregate::Min => column(states.map(|s| s.min)),
             Aggregate::Max => column(states.map(|s| s.max)),
             Aggregate::First => column(states.map(|s| s.ends.map(|ends| ends.0))),
             Aggregate::Last => column(states.map(|s| s.ends.map(|ends| ends.1))),
-            Aggregate::Std => column(states.map(|s| s.moments.std(s.count))),
+            Aggregate::Std => column(states.map(State::std)),
         })
     }
 
@@ -127,9 +142,9 @@ impl<T: Number> Accumulate for Numbers<T> {
 
 /// Booleans, as the numbers 0 and 1.
 #[derive(Debug)]
-struct Bools(Numbers<u8>);
+struct Bools<S, D>(Numbers<u8, S, D>);
 
-impl Accumulate for Bools {
+impl<S: Sum<u8>, D: Deviations<u8>> Accumulate for Bools<S, D> {
     fn reduce(&mut self, column: &Column, runs: &[Run]) {
         let Data::Bool(bits) = &column.data else { return };
         let bytes: Vec<u8> = bits.iter().map(u8::from).collect();
@@ -155,9 +170,9 @@ impl Accumulate for Bools {
 }
 
 /// Values that may be missing as a column.
-fn column<V: arrow_buffer::ArrowNativeType>(
-    values: impl Iterator<Item = Option<V>> + Clone,
-) -> Column {
-    let valid: NullBuffer = values.clone().map(|value| value.is_some()).collect::<Vec<_>>().into();
-    Column::from_vec(values.map(Option::unwrap_or_default).collect()).with_validity(Some(valid))
+fn column<V: arrow_buffer::ArrowNativeType>(values: impl Iterator<Item = Option<V>>) -> Column {
+    let values: Vec<Option<V>> = values.collect();
+    let valid: NullBuffer = values.iter().map(Option::is_some).collect::<Vec<_>>().into();
+    let values = values.into_iter().map(Option::unwrap_or_default).collect();
+    Column::from_vec(values).with_validity(Some(valid))
 }

@@ -1,20 +1,28 @@
 //! Aggregates: what a run of values comes to.
 //!
-//! A run is reduced to a partial *state* (`state`, `text`), and states of runs that follow each
-//! other are merged, so that it does not matter where a run was cut: into pieces of a scan, or into
-//! blocks whose state is known without decoding them. `accumulate` keeps the states of a column, a
-//! slot for each row of the result; `whole` has one slot for a whole scan, `db::downsample` one for
-//! each bucket and group.
+//! Values are taken into a *state* (`state`, `text`) run by run, so that it does not matter where a
+//! run was cut: into pieces of a scan, or into vectors whose statistics are known without decoding
+//! them. `accumulate` keeps the states of a column, a slot for each row of the result; `whole` has
+//! one slot for a whole scan, `db::downsample` one for each bucket and group.
 //!
 //! What holds of all: nulls are passed over, and nothing but nulls comes to null, except that
-//! `count` is 0 then. Integers are summed exactly. Floats are summed as the statistics of a segment
-//! are: up to 1,024 values in eight partial sums, these then with compensation (Neumaier 1974), so
-//! that the error is at most about 131 * 2^-53 times the sum of the magnitudes, however many values
-//! there are. So the sum that statistics have of a vector takes the place of one that was added up
-//! here. The standard deviation is that of a sample (n - 1): each run in two passes, runs merged
-//! as in Chan, Golub and LeVeque 1979.
+//! `count` is 0 then. Integers are summed exactly, and their mean is rounded once. Floats are summed
+//! as the statistics of a segment are: up to 1,024 values in eight partial sums, these then with
+//! compensation (Neumaier 1974), so that the error is at most about 131 * 2^-53 times the sum of
+//! the magnitudes, however many values there are. (That of pairwise summation, in NumPy's blocks of
+//! 128, has 18 and the binary logarithm of the number of blocks in place of 131.) So the sum that
+//! statistics have of a vector takes the place of one that was added up here. The standard deviation
+//! is that of a sample (n - 1): each run in two passes, runs merged as in Chan, Golub and LeVeque
+//! 1979.
+//!
+//! If it is to be exact (`exact`, on integers of any size from `limbs`), sum, mean and standard
+//! deviation are those of the values as real numbers, rounded once: then order and cuts do not
+//! matter, and statistics, which were rounded, do not tell a sum of floats.
 
 mod accumulate;
+mod exact;
+mod limbs;
+mod moments;
 mod number;
 mod state;
 mod text;
@@ -116,19 +124,61 @@ impl Aggregate {
     }
 }
 
+/// Columns, and what is wanted of each.
+///
+/// ```
+/// use chronolite::{Aggregate, AggregateSpec, DataType, Db, DbOptions, ScanSpec, TableSpec, Value};
+///
+/// let folder = tempfile::tempdir()?;
+/// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// let sensor = db.create_table("sensor", TableSpec::new([("flow", DataType::F64)]))?;
+/// for (ts, flow) in [(1, 0.1), (2, 0.2), (3, 0.3)] {
+///     sensor.append_row(ts, &[flow.into()])?;
+/// }
+/// let sum = AggregateSpec::new([("flow", vec![Aggregate::Sum])]);
+/// let exact = AggregateSpec { exact: true, ..sum.clone() };
+/// let scan = sensor.scan(ScanSpec::default())?;
+/// let (sum, exact) = (scan.aggregate(&sum)?, scan.aggregate(&exact)?);
+/// assert_eq!(sum.get("flow", Aggregate::Sum), Some(Value::Float(0.1 + 0.2 + 0.3)));
+/// assert_eq!(exact.get("flow", Aggregate::Sum), Some(Value::Float(0.6)));
+/// # drop((scan, sensor));
+/// db.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AggregateSpec {
+    /// Columns, and the aggregates of each.
+    pub aggregates: Vec<(String, Vec<Aggregate>)>,
+    /// Whether a sum, mean or standard deviation is the true one of the values, rounded once,
+    /// whatever their order. Statistics then do not answer sums and means of floats.
+    pub exact: bool,
+}
+
+impl AggregateSpec {
+    /// Aggregates by column, sums of floats rounded as they go.
+    pub fn new<N: Into<String>>(aggregates: impl IntoIterator<Item = (N, Vec<Aggregate>)>) -> Self {
+        let aggregates = aggregates.into_iter().map(|(name, wanted)| (name.into(), wanted));
+        Self { aggregates: aggregates.collect(), exact: false }
+    }
+}
+
 /// Aggregates of one column: where it stands among the columns read, and what comes of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) place: usize,
     pub(crate) ty: DataType,
+    /// Whether sums and deviations are rounded but once.
+    pub(crate) exact: bool,
     /// Each aggregate, and the column of the result.
     pub(crate) outputs: Vec<(Aggregate, ScanColumn)>,
 }
 
-/// `wanted`, aggregates by column, checked against the columns there are. The places are those
-/// among the columns that are read, which come back too: `first`, then what else is wanted.
+/// `wanted`, aggregates by column, `exact` or not, checked against the columns there are. The places
+/// are those among the columns that are read, which come back too: `first`, then what else is
+/// wanted.
 pub(crate) fn inputs(
     wanted: &[(String, Vec<Aggregate>)],
+    exact: bool,
     there: &[ScanColumn],
     first: Vec<ScanColumn>,
 ) -> Result<(Vec<Input>, Vec<ScanColumn>)> {
@@ -148,7 +198,7 @@ pub(crate) fn inputs(
             Ok((aggregate, output))
         };
         let outputs = aggregates.iter().map(output).collect::<Result<_>>()?;
-        inputs.push(Input { place, ty: column.stored(), outputs });
+        inputs.push(Input { place, ty: column.stored(), exact, outputs });
     }
     Ok((inputs, read))
 }

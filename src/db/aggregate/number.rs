@@ -1,7 +1,10 @@
-//! Reducing slices of numbers: sums, least and greatest, moments. The loops run over eight lanes
-//! without branches, for the compiler to vectorize.
+//! Reducing slices of numbers: sums, least and greatest. The loops run over eight lanes without
+//! branches, for the compiler to vectorize.
 
 use arrow_buffer::ArrowNativeType;
+
+use crate::db::aggregate::exact::ExactSum;
+use crate::db::aggregate::limbs::{Digits, Limbs};
 
 /// Values of a sum that are added without compensation: a vector, as in a segment's statistics.
 const PLAIN: usize = 1024;
@@ -9,9 +12,9 @@ const PLAIN: usize = 1024;
 /// A type whose values can be added up.
 pub(super) trait Number: ArrowNativeType {
     /// What they are added up in.
-    type Sum: Sum;
-    /// The sum of a slice.
-    fn sum(values: &[Self]) -> Self::Sum;
+    type Sum: Sum<Self>;
+    /// What they are added up in if nothing may be rounded before the end.
+    type ExactSum: Sum<Self>;
     /// The least value but NaN.
     fn least(values: &[Self]) -> Option<Self>;
     /// The greatest value but NaN.
@@ -20,49 +23,30 @@ pub(super) trait Number: ArrowNativeType {
     fn from_lane(bits: u64) -> Self;
     /// How far this is from `pivot`.
     fn distance(self, pivot: Self) -> f64;
+    /// The value in digits; `None` if it is not finite.
+    fn digits(self) -> Option<Digits>;
 }
 
 /// A sum under way.
-pub(super) trait Sum: Copy + Default + std::fmt::Debug + Send + 'static {
+pub(super) trait Sum<T>: Default + std::fmt::Debug + Send + 'static {
     /// The type of the result.
     type Total: ArrowNativeType;
-    /// The sum that statistics have.
-    fn from_lane(bits: u128) -> Self;
-    /// Adds the sum of other values.
-    fn merge(&mut self, other: Self);
+    /// Adds values.
+    fn add(&mut self, values: &[T]);
+    /// Adds the sum that statistics have of other values.
+    fn add_known(&mut self, bits: u128);
     /// The result; `None` if its type cannot hold it.
-    fn total(self) -> Option<Self::Total>;
-    /// The result as a float.
-    fn to_f64(self) -> f64;
+    fn total(&self) -> Option<Self::Total>;
+    /// The mean, if the sum is that of `count` values, which is not 0.
+    fn mean(&self, count: u64) -> f64;
 }
 
 /// An exact sum of integers, its result a `T`.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Exact<T>(i128, std::marker::PhantomData<T>);
-
-impl<T: ArrowNativeType + TryFrom<i128>> Sum for Exact<T> {
-    type Total = T;
-
-    fn from_lane(bits: u128) -> Self {
-        Self(bits as i128, std::marker::PhantomData)
-    }
-
-    fn merge(&mut self, other: Self) {
-        // 2^64 values of 64 bits, at most; statistics that are wrong do no more than count wrong.
-        self.0 = self.0.wrapping_add(other.0);
-    }
-
-    fn total(self) -> Option<T> {
-        T::try_from(self.0).ok()
-    }
-
-    fn to_f64(self) -> f64 {
-        self.0 as f64
-    }
-}
+#[derive(Debug, Default)]
+pub(super) struct IntegerSum<T>(i128, std::marker::PhantomData<T>);
 
 /// A sum of floats, and what rounding took from it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Compensated {
     sum: f64,
     lost: f64,
@@ -75,49 +59,79 @@ impl Default for Compensated {
     }
 }
 
-impl Sum for Compensated {
-    type Total = f64;
-
-    fn from_lane(bits: u128) -> Self {
-        Self { sum: f64::from_bits(bits as u64), lost: 0.0 }
-    }
-
-    fn merge(&mut self, other: Self) {
-        let sum = self.sum + other.sum;
-        let lost = match self.sum.abs() >= other.sum.abs() {
-            true => (self.sum - sum) + other.sum,
-            false => (other.sum - sum) + self.sum,
+impl Compensated {
+    fn push(&mut self, value: f64) {
+        let sum = self.sum + value;
+        self.lost += match self.sum.abs() >= value.abs() {
+            true => (self.sum - sum) + value,
+            false => (value - sum) + self.sum,
         };
-        *self = Self { sum, lost: self.lost + other.lost + lost };
+        self.sum = sum;
     }
 
-    fn total(self) -> Option<f64> {
-        Some(self.to_f64())
-    }
-
-    fn to_f64(self) -> f64 {
+    fn to_f64(&self) -> f64 {
         // Of an infinite sum nothing was lost, but the subtractions above made a NaN of it.
         let exact = self.lost == 0.0 || !self.sum.is_finite();
         if exact { self.sum } else { self.sum + self.lost }
     }
 }
 
+impl<T: Copy + Into<f64>> Sum<T> for Compensated {
+    type Total = f64;
+
+    fn add(&mut self, values: &[T]) {
+        for part in values.chunks(PLAIN) {
+            let part = lanes(part, -0.0, |sum, value: T| sum + value.into());
+            self.push(fold(part, |a, b| a + b));
+        }
+    }
+
+    fn add_known(&mut self, bits: u128) {
+        self.push(f64::from_bits(bits as u64));
+    }
+
+    fn total(&self) -> Option<f64> {
+        Some(self.to_f64())
+    }
+
+    fn mean(&self, count: u64) -> f64 {
+        self.to_f64() / count as f64
+    }
+}
+
 macro_rules! integers {
     ($($t:ty => $total:ty),*) => {$(
-        impl Number for $t {
-            type Sum = Exact<$total>;
+        impl Sum<$t> for IntegerSum<$total> {
+            type Total = $total;
 
-            fn sum(values: &[Self]) -> Self::Sum {
-                let mut sum = 0i128;
+            fn add(&mut self, values: &[$t]) {
                 for part in values.chunks(PLAIN) {
                     // 1,024 values of up to 32 bits fit 64, which is what vectorizes.
-                    sum += match size_of::<$t>() {
+                    self.0 += match size_of::<$t>() {
                         8 => part.iter().map(|&value| value as i128).sum::<i128>(),
                         _ => i128::from(part.iter().map(|&value| value as i64).sum::<i64>()),
                     };
                 }
-                Exact(sum, std::marker::PhantomData)
             }
+
+            fn add_known(&mut self, bits: u128) {
+                // 2^64 values of 64 bits, at most; statistics that are wrong do no more than count
+                // wrong.
+                self.0 = self.0.wrapping_add(bits as i128);
+            }
+
+            fn total(&self) -> Option<$total> {
+                <$total>::try_from(self.0).ok()
+            }
+
+            fn mean(&self, count: u64) -> f64 {
+                mean(self.0, count)
+            }
+        }
+
+        impl Number for $t {
+            type Sum = IntegerSum<$total>;
+            type ExactSum = Self::Sum;
 
             fn least(values: &[Self]) -> Option<Self> {
                 values.iter().copied().min()
@@ -137,6 +151,10 @@ macro_rules! integers {
                     false => -(self.abs_diff(pivot) as f64),
                 }
             }
+
+            fn digits(self) -> Option<Digits> {
+                Some(Digits::of_integer(self as i128))
+            }
         }
     )*};
 }
@@ -144,19 +162,22 @@ integers!(
     i8 => i64, i16 => i64, i32 => i64, i64 => i64, u8 => u64, u16 => u64, u32 => u64, u64 => u64
 );
 
+/// A sum of integers divided by how many there are, rounded once.
+fn mean(sum: i128, count: u64) -> f64 {
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    if sum.unsigned_abs() <= u128::from(EXACT) && count <= EXACT {
+        return sum as f64 / count as f64;
+    }
+    let mut digits = Limbs::default();
+    digits.add(Digits::of_integer(sum));
+    digits.quotient(count)
+}
+
 macro_rules! floats {
     ($($t:ty),*) => {$(
         impl Number for $t {
             type Sum = Compensated;
-
-            fn sum(values: &[Self]) -> Self::Sum {
-                let mut sum = Compensated::default();
-                for part in values.chunks(PLAIN) {
-                    let part = lanes(part, -0.0, |sum, value| sum + f64::from(value));
-                    sum.merge(Compensated { sum: fold(part, |a, b| a + b), lost: 0.0 });
-                }
-                sum
-            }
+            type ExactSum = ExactSum;
 
             // NaN is neither less nor greater than anything, so it never gets into a lane. If the
             // neutral element comes out, there may have been nothing but NaN.
@@ -179,6 +200,10 @@ macro_rules! floats {
             fn distance(self, pivot: Self) -> f64 {
                 f64::from(self) - f64::from(pivot)
             }
+
+            fn digits(self) -> Option<Digits> {
+                Digits::of_float(self.into())
+            }
         }
     )*};
 }
@@ -186,7 +211,7 @@ floats!(f32, f64);
 
 /// Every eighth value of a slice put together, from each of the first eight on.
 #[inline(always)]
-fn lanes<T: Copy, A: Copy>(values: &[T], start: A, with: impl Fn(A, T) -> A) -> [A; 8] {
+pub(super) fn lanes<T: Copy, A: Copy>(values: &[T], start: A, with: impl Fn(A, T) -> A) -> [A; 8] {
     let mut lanes = [start; 8];
     let (chunks, rest) = values.as_chunks::<8>();
     for chunk in chunks {
@@ -201,48 +226,23 @@ fn lanes<T: Copy, A: Copy>(values: &[T], start: A, with: impl Fn(A, T) -> A) -> 
 }
 
 #[inline(always)]
-fn fold<A: Copy>(p: [A; 8], with: impl Fn(A, A) -> A) -> A {
+pub(super) fn fold<A: Copy>(p: [A; 8], with: impl Fn(A, A) -> A) -> A {
     let quarters = [with(p[0], p[4]), with(p[1], p[5]), with(p[2], p[6]), with(p[3], p[7])];
     with(with(quarters[0], quarters[2]), with(quarters[1], quarters[3]))
 }
 
-/// Mean and sum of squared deviations of some values, as distances from a pivot, which is one of
-/// them: what is small beside the values themselves is not rounded away.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Moments<T> {
-    pivot: T,
-    mean: f64,
-    squares: f64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<T: Number> Moments<T> {
-    /// Those of a slice that is not empty, in two passes; what the first one rounded away, the
-    /// second sees as the mean of the deviations.
-    pub(super) fn of(values: &[T]) -> Self {
-        let (pivot, n) = (values[0], values.len() as f64);
-        let add = |a: f64, b: f64| a + b;
-        let sum = lanes(values, 0.0, |sum, value: T| sum + value.distance(pivot));
-        let mean = fold(sum, add) / n;
-        let both = lanes(values, (0.0, 0.0), |(sum, squares), value: T| {
-            let deviation = value.distance(pivot) - mean;
-            (sum + deviation, squares + deviation * deviation)
-        });
-        let (rest, squares) = fold(both, |a, b| (a.0 + b.0, a.1 + b.1));
-        // Not `max(0.0)`, which would make 0 of a NaN.
-        let exact = squares - rest * rest / n;
-        Self { pivot, mean: mean + rest / n, squares: if exact < 0.0 { 0.0 } else { exact } }
-    }
-
-    /// Merges `n` values described here with `other_n` others; both are at least 1.
-    pub(super) fn merge(&mut self, n: u64, other: &Self, other_n: u64) {
-        let (n, m) = (n as f64, other_n as f64);
-        let apart = other.pivot.distance(self.pivot) + other.mean - self.mean;
-        self.mean += apart * (m / (n + m));
-        self.squares += other.squares + apart * apart * (n * m / (n + m));
-    }
-
-    /// The standard deviation of `n` values as a sample.
-    pub(super) fn std(&self, n: u64) -> Option<f64> {
-        (n > 1).then(|| (self.squares / (n - 1) as f64).sqrt())
+    #[test]
+    fn a_mean_of_integers_is_rounded_once() {
+        // Rounded to a float first, the sum would come to 1.0939095123554726e18.
+        assert_eq!(mean(530_546_113_492_404_196_731, 485), 1.0939095123554725e18);
+        assert_eq!(mean(-(1 << 53), 1 << 53), -1.0);
+        assert_eq!(mean((1 << 53) + 1, 1), 9_007_199_254_740_992.0);
+        assert_eq!(mean((1 << 53) + 3, 1), 9_007_199_254_740_996.0);
+        assert_eq!(mean(i128::MIN, 1), -(2f64.powi(127)));
+        assert_eq!(mean(0, u64::MAX), 0.0);
     }
 }

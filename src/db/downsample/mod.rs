@@ -71,6 +71,8 @@ pub struct DownsampleSpec {
     pub fill: Option<Fill>,
     /// Only rows for which this is true count.
     pub filter: Option<Predicate>,
+    /// Whether sums, means and standard deviations are rounded but once: see [`crate::AggregateSpec`].
+    pub exact: bool,
 }
 
 impl DownsampleSpec {
@@ -140,7 +142,7 @@ impl Downsample {
         let mut columns = read.clone();
         let by = read.iter().enumerate().skip(1).map(|(at, column)| (at, column.stored()));
         let by = by.collect();
-        let (inputs, read) = inputs(&spec.aggregates, &all.columns, read)?;
+        let (inputs, read) = inputs(&spec.aggregates, spec.exact, &all.columns, read)?;
         for (_, output) in inputs.iter().flat_map(|input| &input.outputs) {
             if columns.iter().any(|column| column.name() == output.name()) {
                 let name = output.name();
