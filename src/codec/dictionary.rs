@@ -13,7 +13,7 @@
 //!
 //! Values of more than `MAX_EXPANDED` bytes in all rows together are not encoded so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::text::{BytesBuilder, check_expanded, check_text};
@@ -34,6 +34,22 @@ pub(super) struct Plan<'a> {
     entries_len: usize,
     codes: Vec<u16>,
     width: u32,
+}
+
+/// True if hardly a value is there twice, judged by some rows: were each there twice, no more of them
+/// than are needed to put both among these rows would make that as good as certain.
+pub(super) fn all_differ(column: &Column, rows: usize) -> bool {
+    const LOOKED_AT: usize = 512;
+    let stride = rows / LOOKED_AT;
+    if stride < 4 {
+        return false;
+    }
+    // One of each stride, in no order: what repeats may do so in step.
+    let mix = |at: usize| (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let row = |at: usize| at * stride + mix(at + 1) as usize % stride;
+    let mut rows = (0..LOOKED_AT).map(row).filter(|&row| column.is_valid(row));
+    let mut seen: HashSet<&[u8], Seeded> = HashSet::default();
+    rows.all(|row| seen.insert(column.bytes_at(row))) && seen.len() >= LOOKED_AT / 2
 }
 
 /// Finds the distinct values of `column`; `None` as soon as the payload is certain to have `limit`
