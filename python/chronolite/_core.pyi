@@ -309,9 +309,10 @@ class Db:
                 first. With these two a batch that is appended again changes nothing that is read,
                 so a retry needs no care. ``"error"`` refuses the append that brings it, with
                 ``ConflictError``. A deleted row is no conflict, nulls are a key like others.
-            storage: How hard to compress: ``"speed"`` keeps to codecs that decode at the speed of
-                memory; ``"balanced"`` lets a pack use slower ones where they save 15 % or more;
-                ``"size"`` takes the smallest, in larger blocks; ``"raw"`` is read without decoding.
+            storage: How hard to compress: ``"speed"`` keeps to codecs that decode fast, numbers at
+                the speed of memory; ``"balanced"`` lets a pack use slower ones where they save 15 %
+                or more; ``"size"`` takes the smallest, in larger blocks; ``"raw"`` is read without
+                decoding.
 
         Raises:
             SchemaError: A table of that name has another schema, or this one makes no sense.

@@ -174,7 +174,7 @@ pub enum StoragePolicy {
     /// The smallest of the fast codecs; a packed segment may use slower ones.
     #[default]
     Balanced = 0,
-    /// Only codecs that decode at the speed of memory.
+    /// Only codecs that decode fast, numbers at the speed of memory.
     Speed = 1,
     /// The smallest, however slow.
     Size = 2,

@@ -7,7 +7,7 @@ use super::decimal::Decimal;
 use super::words::Word;
 use super::{
     Codec, MAX_BLOCK_ROWS, MAX_EXPANDED, VECTOR_ROWS, alp, alp_rd, cold, constant, delta,
-    dictionary, fill, frame, gorilla, raw, run_length, scaled,
+    dictionary, fill, frame, fsst, gorilla, raw, run_length, scaled,
 };
 use crate::base::{Column, Data, DataType};
 
@@ -328,6 +328,7 @@ fn encode_bits(column: &Column, bits: &BooleanBuffer, choice: Choice, out: &mut 
     let bits = fill::bits(column, bits);
     let (set, valid) = (bits.count_set_bits(), bits.len() - column.null_count());
     let raw_len = bits.len().div_ceil(8);
+    // They decode nearly as fast as a dictionary, and at a tenth of the speed of what is only copied.
     let worth = choice.looks() && raw_len > 8;
     let constant = worth || choice.is_only(Codec::Constant);
     if constant && (set == 0 || set == valid) {
@@ -430,10 +431,24 @@ fn smallest_text(
         constant::encode_text(text, out);
         return Codec::Constant;
     }
-    if (choice.looks() || choice.is_only(Codec::Dictionary))
-        && let Some(plan) = dictionary::plan(column, rows, limit)
-        && plan.len() < limit
-    {
+    let by_dictionary = match choice {
+        Choice::Only(codec) => codec == Codec::Dictionary,
+        _ => choice.looks() && !dictionary::all_differ(column, rows),
+    };
+    let plan = by_dictionary.then(|| dictionary::plan(column, rows, limit)).flatten();
+    let plan = plan.filter(|plan| plan.len() < limit);
+    let len = plan.as_ref().map_or(limit, dictionary::Plan::len);
+    // Symbols are for what does not repeat, and to find them takes time.
+    let by_symbols = match choice {
+        Choice::Only(codec) => codec == Codec::Fsst,
+        _ => choice.looks() && len > limit / 2,
+    };
+    // They decode nearly as fast as a dictionary, and at a tenth of the speed of what is only copied.
+    let worth = choice.looks().then_some((limit / 4 * 3).min(len - len / 8));
+    if by_symbols && fsst::encode(column, rows, worth, out, encode_lengths) {
+        return Codec::Fsst;
+    }
+    if let Some(plan) = plan {
         plan.write(out);
         return Codec::Dictionary;
     }

@@ -13,7 +13,7 @@
 //!
 //! Values of more than `MAX_EXPANDED` bytes in all rows together are not encoded so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::text::{BytesBuilder, check_expanded, check_text};
@@ -34,6 +34,29 @@ pub(super) struct Plan<'a> {
     entries_len: usize,
     codes: Vec<u16>,
     width: u32,
+}
+
+/// True if hardly a value is there twice, judged by some rows: were each there twice, no more of them
+/// than are needed to put both among these rows would make that as good as certain.
+pub(super) fn all_differ(column: &Column, rows: usize) -> bool {
+    const LOOKED_AT: usize = 512;
+    if rows < 4 * LOOKED_AT {
+        return false;
+    }
+    // Anywhere, as what repeats may do so side by side or in step (Steele, Lea, Flood 2014).
+    let mix = |at: u64| {
+        let x = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ x >> 31
+    };
+    let mut looked_at: Vec<usize> =
+        (1..=LOOKED_AT as u64).map(|at| (mix(at) % rows as u64) as usize).collect();
+    looked_at.sort_unstable();
+    looked_at.dedup();
+    let mut rows = looked_at.into_iter().filter(|&row| column.is_valid(row));
+    let mut seen: HashSet<&[u8], Seeded> = HashSet::default();
+    rows.all(|row| seen.insert(column.bytes_at(row))) && seen.len() >= LOOKED_AT / 2
 }
 
 /// Finds the distinct values of `column`; `None` as soon as the payload is certain to have `limit`

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use arrow_buffer::{ArrowNativeType, BooleanBuffer};
 
-use crate::base::Column;
+use crate::base::{Column, Data};
 
 /// The values of a column of fixed width, each null like the valid value before it, those before
 /// all valid ones like the first, and zeros if there is none.
@@ -31,4 +31,18 @@ pub(super) fn bits(column: &Column, bits: &BooleanBuffer) -> BooleanBuffer {
 /// The texts or byte strings of a column in turn, `None` for nulls.
 pub(super) fn texts(column: &Column, rows: usize) -> impl Iterator<Item = Option<&[u8]>> {
     (0..rows).map(|row| column.is_valid(row).then(|| column.bytes_at(row)))
+}
+
+/// The bytes of all texts or byte strings of a column, one after the other, and how many each has;
+/// nulls are empty.
+pub(super) fn joined(column: &Column, rows: usize) -> (Cow<'_, [u8]>, Vec<u32>) {
+    let lens = texts(column, rows).map(|text| text.map_or(0, <[u8]>::len) as u32).collect();
+    let bytes = match &column.data {
+        // Without nulls they lie together already.
+        Data::Bytes { offsets, values } if column.validity.is_none() => {
+            Cow::Borrowed(&values[offsets[0] as usize..offsets[rows] as usize])
+        }
+        _ => Cow::Owned(texts(column, rows).flatten().flatten().copied().collect()),
+    };
+    (bytes, lens)
 }

@@ -13,10 +13,10 @@
 //!
 //! Placement: this file is the facade and finds the codec; `choose` decides which fast one encodes,
 //! `cold` whether a slow one does better; one file a codec (`raw`, `constant`, `frame`, `delta`,
-//! `scaled`, `run_length`, `alp`, `alp_rd`, `gorilla`, `dictionary`, `pcodec`, `zstandard`); what they
-//! share is `patched` (integers near a reference), `decimal` (floats as integers), `bitpack`,
-//! `bitstream`, `simd`, `vectors`, `words`, `text`. Nulls are not marked here: validity is a bitmap of
-//! its own, encoded like a bool column.
+//! `scaled`, `run_length`, `alp`, `alp_rd`, `gorilla`, `dictionary`, `fsst`, `pcodec`, `zstandard`);
+//! what they share is `patched` (integers near a reference), `decimal` (floats as integers), `symbols`
+//! (parts of text), `bitpack`, `bitstream`, `simd`, `vectors`, `words`, `text`. Nulls are not marked
+//! here: validity is a bitmap of its own, encoded like a bool column.
 
 mod alp;
 mod alp_rd;
@@ -31,6 +31,7 @@ mod delta;
 mod dictionary;
 mod fill;
 mod frame;
+mod fsst;
 mod gorilla;
 mod patched;
 mod pcodec;
@@ -38,6 +39,7 @@ mod raw;
 mod run_length;
 mod scaled;
 mod simd;
+mod symbols;
 mod text;
 mod vectors;
 mod words;
@@ -63,12 +65,12 @@ pub const VECTOR_ROWS: usize = 1024;
 pub const MAX_BLOCK_ROWS: usize = 65_536;
 /// Most vectors of a block.
 const MAX_VECTORS: usize = MAX_BLOCK_ROWS / VECTOR_ROWS;
-/// Most bytes that the values of a [`Codec::Constant`] or [`Codec::Dictionary`] block of text may
-/// have when decoded: such a block is larger than its payload, and must not be without bound.
+/// Most bytes that the values of a block of text may have when decoded, if its codec is another than
+/// [`Codec::Raw`]: such a block is larger than its payload, and must not be without bound.
 pub const MAX_EXPANDED: usize = 64 << 20;
 
-/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 11 Fsst and
-/// 12 NanotsInt are reserved.
+/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 12
+/// NanotsInt is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Codec {
@@ -94,13 +96,15 @@ pub enum Codec {
     Pco = 9,
     /// Bytes as Zstandard compresses them.
     Zstd = 10,
+    /// Text or bytes by symbols for what they have in common.
+    Fsst = 11,
     /// Integers as multiples of a number.
     Scaled = 13,
 }
 
 impl Codec {
     /// All codecs, in the order of their codes in a file.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Raw,
         Self::Constant,
         Self::FrameOfReference,
@@ -112,6 +116,7 @@ impl Codec {
         Self::RunLength,
         Self::Pco,
         Self::Zstd,
+        Self::Fsst,
         Self::Scaled,
     ];
 
@@ -134,6 +139,7 @@ impl Codec {
             Self::RunLength => "run_length",
             Self::Pco => "pco",
             Self::Zstd => "zstd",
+            Self::Fsst => "fsst",
             Self::Scaled => "scaled",
         }
     }
@@ -153,7 +159,7 @@ impl Codec {
             Self::Pco => ty.width().is_some(),
             Self::Zstd => ty != DataType::Bool,
             Self::Gorilla | Self::Alp | Self::AlpRd => ty.is_float(),
-            Self::Dictionary => ty.is_bytes(),
+            Self::Dictionary | Self::Fsst => ty.is_bytes(),
         }
     }
 }
@@ -286,6 +292,7 @@ pub fn decode_bytes(
         Codec::Dictionary => dictionary::decode(ty, payload, rows, range, out),
         Codec::RunLength => run_length::decode_texts(ty, payload, rows, range, out),
         Codec::Zstd => zstandard::decode_bytes(ty, payload, rows, range, out),
+        Codec::Fsst => fsst::decode(ty, payload, rows, range, out),
         _ => Err(WRONG_TYPE),
     }
 }

@@ -51,12 +51,7 @@ pub(super) fn encode_bytes(
     out: &mut Vec<u8>,
     lengths: impl FnOnce(&[u32], &mut Vec<u8>) -> Codec,
 ) -> bool {
-    let (mut lens, mut text) = (Vec::with_capacity(rows), vec![]);
-    for value in fill::texts(column, rows) {
-        let value = value.unwrap_or_default();
-        lens.push(value.len() as u32);
-        text.extend_from_slice(value);
-    }
+    let (text, lens) = fill::joined(column, rows);
     let frame = match zstd::bulk::compress(&text, level) {
         Ok(frame) if text.len() <= MAX_EXPANDED => frame,
         _ => return false,

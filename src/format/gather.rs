@@ -188,6 +188,7 @@ impl<'a> Block<'a> {
                 | Codec::Gorilla
                 | Codec::Alp
                 | Codec::AlpRd
+                | Codec::Fsst
         )
     }
 
@@ -330,19 +331,37 @@ pub fn bytes(
             codec::decode_bytes(block.reference.codec, ty, block.bytes, block.rows, within, out)
                 .map_err(|bad| block.malformed(bad))
         };
-        let span = rows.span();
-        match rows {
-            Rows::Run(run) => decode(run.clone(), &mut out)?,
-            Rows::Runs(_) | Rows::Some(_) => {
-                let mut all = BytesBuilder { offsets: vec![0], values: vec![] };
-                decode(span.clone(), &mut all)?;
-                for row in rows.each() {
-                    let at = row as usize - span.start;
-                    let value = all.offsets[at] as usize..all.offsets[at + 1] as usize;
-                    out.values.extend_from_slice(&all.values[value]);
-                    let end = i32::try_from(out.values.len());
-                    out.offsets.push(end.map_err(|_| Malformed { what: "2 GiB of text", at: 0 })?);
-                }
+        let listed: Vec<u32>;
+        let some = match rows {
+            Rows::Run(run) => {
+                decode(run.clone(), &mut out)?;
+                continue;
+            }
+            Rows::Runs(runs) if block.decodes_vectors() => {
+                runs.iter().try_for_each(|run| decode(run.clone(), &mut out))?;
+                continue;
+            }
+            Rows::Runs(_) => {
+                listed = rows.each().collect();
+                &listed
+            }
+            Rows::Some(some) => some,
+        };
+        let (mut left, mut all) = (&some[..], BytesBuilder::default());
+        for stretch in block.stretches(some) {
+            let (now, later) =
+                left.split_at(left.partition_point(|&row| (row as usize) < stretch.end));
+            left = later;
+            let (Some(&first), Some(&last)) = (now.first(), now.last()) else { continue };
+            all.offsets.truncate(1);
+            all.values.clear();
+            decode(first as usize..last as usize + 1, &mut all)?;
+            for row in now {
+                let at = (row - first) as usize;
+                let value = all.offsets[at] as usize..all.offsets[at + 1] as usize;
+                out.values.extend_from_slice(&all.values[value]);
+                let end = i32::try_from(out.values.len());
+                out.offsets.push(end.map_err(|_| Malformed { what: "2 GiB of text", at: 0 })?);
             }
         }
     }
@@ -365,8 +384,8 @@ mod tests {
     const ROWS: usize = 20_000;
 
     fn segment(storage: StoragePolicy) -> (Footer, Buffer) {
-        let kinds = [DataType::F64, DataType::I16, DataType::Bool, DataType::Utf8];
-        let names = ["f", "i", "b", "s"];
+        let kinds = [DataType::F64, DataType::I16, DataType::Bool, DataType::Utf8, DataType::Utf8];
+        let names = ["f", "i", "b", "s", "line"];
         let spec = TableSpec::new(names.into_iter().zip(kinds)).storage(storage);
         let def = TableDef { id: 1, name: "t".into(), spec: spec.into() };
         let mix = |row: usize| row.wrapping_mul(0x9E37_79B9) >> 7;
@@ -378,6 +397,7 @@ mod tests {
                 validity: None,
             },
             Column::from_texts((0..ROWS).map(|row| format!("row {}", mix(row) % 50))),
+            Column::from_texts((0..ROWS).map(|row| format!("line {row} of {}", mix(row)))),
         ];
         let ts: Vec<i64> = (0..ROWS as i64).collect();
         let rows = SortedRows { ts: ts.into(), seq: RowNumbers::Run(1), columns };
@@ -450,6 +470,8 @@ mod tests {
             let runs: Vec<_> = picked.iter().map(|&row| row as usize..row as usize + 1).collect();
             let rows = if long { Rows::of_ranges(&footer, &runs) } else { Rows::of(&footer, &picked) };
             prop_assert_eq!(rows.iter().flat_map(Rows::each).collect::<Vec<_>>(), picked.clone());
+            let line = footer.columns[6].stream(Role::Values).unwrap();
+            prop_assert!(raw || line.blocks.iter().all(|block| block.codec == Codec::Fsst));
             for column in &footer.columns[2..] {
                 let all = read_column(&footer, column, &extent, 0..ROWS).unwrap();
                 let wanted = crate::base::builder::take(&all, column.ty, &picked);

@@ -24,7 +24,7 @@ VECTOR = 1024
 U64 = (1 << 64) - 1
 TIMES, ROW_NUMBERS = 0xFFFFFFFF, 0xFFFFFFFE
 RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY, ALP, ALP_RD = range(8)
-RUN_LENGTH, PCO, ZSTD, SCALED = 8, 9, 10, 13
+RUN_LENGTH, PCO, ZSTD, FSST, SCALED = 8, 9, 10, 11, 13
 VALUES, VALIDITY = 0, 1
 TEXT_LIMIT = 64 << 20
 
@@ -548,6 +548,29 @@ def zstd(fields: Fields, kind: int, rows: int) -> Array | list[bytes]:
     return [text[begin:end] for begin, end in pairwise([0, *ends])]
 
 
+def fsst(fields: Fields, rows: int) -> list[bytes]:
+    """Section 8.18."""
+    sizes = vector_sizes(rows)
+    lengths_len, codec = fields.many("IB")
+    need(not any(fields.take(3)) and codec != RUN_LENGTH, "a head of symbols")
+    counts = fields.take(8)
+    need(sum(counts) <= 255, "a code for each symbol")
+    ends = fields.array("<u4", len(sizes)).tolist()
+    lengths = np.asarray(decode(fields.take(lengths_len), codec, U32, rows)).tolist()
+    symbols = [fields.take(len_ + 1) for len_, count in enumerate(counts) for _ in range(count)]
+    out: list[bytes] = []
+    for size, begin, end in zip(sizes, [0, *ends], ends, strict=False):
+        need(begin <= end, "codes in order")
+        codes, text = iter(fields.take(end - begin)), bytearray()
+        for code in codes:
+            need(code == 255 or code < len(symbols), "a code has a symbol")
+            text += symbols[code] if code < 255 else bytes([next(codes)])
+        cuts = np.cumsum([0, *lengths[len(out) : len(out) + size]]).tolist()
+        need(cuts[-1] == len(text), "lengths that add up")
+        out += [bytes(text[begin:end]) for begin, end in pairwise(cuts)]
+    return out
+
+
 def slices(fields: Fields, offsets: list[int]) -> list[bytes]:
     need(offsets[0] == 0 and offsets == sorted(offsets), "offsets ascend from 0")
     data = fields.take(offsets[-1])
@@ -626,6 +649,8 @@ def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[byt
         out = pco(fields, kind, rows)
     elif codec == ZSTD and kind != BOOL:
         out = zstd(fields, kind, rows)
+    elif codec == FSST and text:
+        out = fsst(fields, rows)
     elif codec == SCALED and integer:
         out = scaled(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
     else:

@@ -120,6 +120,12 @@ fn small_payloads() {
             Codec::Dictionary,
             "03 00 00 00 02 00 00 00 00 00 00 00 01 00 00 00 03 00 00 00 03 00 00 00 24 61 62 62 00 00 00 00",
         ),
+        (
+            DataType::Utf8,
+            Column::from_texts(["on off", "on", "off on off"]),
+            Codec::Fsst,
+            "08 00 00 00 02 00 00 00 02 04 00 00 00 00 00 00 0a 00 00 00 04 00 02 00 00 00 04 08 66 6e 66 66 6f 66 6f 6e 20 6f 04 05 02 04 03 00 05 01 05 02",
+        ),
     ];
     for (ty, column, codec, expected) in cases {
         assert_eq!(hex(&payload(ty, &column, codec)), expected, "{ty} {codec}");

@@ -137,7 +137,7 @@ fn codes_outside_their_dictionary_are_refused() {
 fn text_must_be_utf8_value_by_value() {
     // Valid as a whole, cut within a character.
     let column = Column::from_texts([&b"\xc3"[..], b"\xa4", b"\xc3", b"\xa4"]);
-    for codec in [Codec::Raw, Codec::Dictionary] {
+    for codec in [Codec::Raw, Codec::Dictionary, Codec::Fsst] {
         let mut payload = vec![];
         assert_eq!(encode(DataType::Binary, &column, Choice::Only(codec), &mut payload), codec);
         for range in [0..4, 0..1, 1..2, 0..2] {
@@ -183,5 +183,85 @@ fn runs_of_runs_are_refused() {
         bad[place] = Codec::RunLength as u8;
         let result = decode(Codec::RunLength, DataType::I64, &bad, 2000, 0..2000);
         assert_eq!(result.unwrap_err().what, "impossible header of runs");
+    }
+}
+
+#[test]
+fn every_byte_of_a_payload_of_symbols_may_be_wrong() {
+    for (rows, step) in [(40, 1), (1100, 13)] {
+        let texts = (0..rows).map(|row| format!("{}: größer als {row}", row % 7));
+        let (column, mut payload) = (Column::from_texts(texts), vec![]);
+        encode(DataType::Utf8, &column, Choice::Only(Codec::Fsst), &mut payload);
+        for at in (0..payload.len()).step_by(step) {
+            for bad in [payload[at] ^ 1, payload[at] ^ 0x80, 0, 0xff] {
+                let good = std::mem::replace(&mut payload[at], bad);
+                try_one(Codec::Fsst, DataType::Utf8, &payload, rows);
+                try_one(Codec::Fsst, DataType::Binary, &payload, rows);
+                payload[at] = good;
+            }
+            assert!(decode(Codec::Fsst, DataType::Utf8, &payload[..at], rows, 0..rows).is_err());
+        }
+    }
+}
+
+/// A payload of FSST: `rows` values of `len` bytes each, and symbols "a", "bc" and `eights`.
+fn symbols(rows: usize, len: u32, eights: u8, codes: &[u8]) -> Vec<u8> {
+    let mut payload = vec![8, 0, 0, 0, Codec::Constant as u8, 0, 0, 0];
+    payload.extend([1, 1, 0, 0, 0, 0, 0, eights]);
+    for vector in 0..vectors::count(rows) {
+        let end = if vector == 0 { codes.len() as u32 } else { u32::MAX };
+        payload.extend(end.to_le_bytes());
+    }
+    payload.extend(u64::from(len).to_le_bytes());
+    payload.extend(b"abc");
+    payload.extend([b'8'; 8].repeat(eights.into()));
+    payload.extend(codes);
+    payload.resize(payload.len().next_multiple_of(8), 0);
+    payload
+}
+
+#[test]
+fn codes_that_mean_nothing_are_refused() {
+    let decode = |rows, len, eights, codes: &[u8]| {
+        let payload = symbols(rows, len, eights, codes);
+        let back = decode(Codec::Fsst, DataType::Binary, &payload, rows, 0..rows);
+        back.map_err(|error| error.what)
+    };
+    let good = Rows::Bytes(vec![b"ab".to_vec(), b"c\xff".to_vec()]);
+    assert_eq!(decode(2, 2, 0, &[0, 1, 255, 255]), Ok(good));
+    for (rows, len, eights, codes, why) in [
+        (2, 2, 0, &[0, 1, 2][..], "code without a symbol"),
+        (2, 2, 0, &[0, 1, 254], "code without a symbol"),
+        (2, 2, 0, &[0, 1, 255], "damaged FSST payload"),
+        (2, 2, 0, &[0, 1], "damaged FSST payload"),
+        (2, 2, 0, &[0, 1, 1], "lengths of text that do not add up"),
+        (2, 2, 0, &[0, 1, 0, 0], "lengths of text that do not add up"),
+        // Found wanting before there is room for them.
+        (2, 13, 0, &[0, 1, 1], "damaged FSST payload"),
+        (2, u32::MAX, 0, &[0, 1, 1], "damaged FSST payload"),
+        (2, 2, 254, &[0, 1, 255, 255], "more symbols than there are codes"),
+        // Of a second vector the codes end where there are none.
+        (1025, 0, 0, &[], "FSST codes of the wrong length"),
+    ] {
+        assert_eq!(decode(rows, len, eights, codes), Err(why), "{rows} x {len}: {codes:?}");
+    }
+    let all = decode(1, 253 * 8, 253, &(2..255).collect::<Vec<u8>>());
+    assert_eq!(all, Ok(Rows::Bytes(vec![vec![b'8'; 253 * 8]])));
+}
+
+#[test]
+fn symbols_grow_to_the_limit_and_not_beyond() {
+    let codes = vec![2; MAX_EXPANDED / 8 + 1];
+    for (len, codes, fits) in
+        [(MAX_EXPANDED, &codes[1..], true), (codes.len() * 8, &codes[..], false)]
+    {
+        let payload = symbols(1, len as u32, 1, codes);
+        let mut out = BytesBuilder::default();
+        let result = decode_bytes(Codec::Fsst, DataType::Utf8, &payload, 1, 0..1, &mut out);
+        assert_eq!(result.is_ok(), fits);
+        assert!(fits || out.values.capacity() == 0);
+        let column = Column::from_texts([vec![b'8'; len]]);
+        let codec = encode(DataType::Utf8, &column, Choice::Only(Codec::Fsst), &mut vec![]);
+        assert_eq!(codec == Codec::Fsst, fits);
     }
 }

@@ -4,6 +4,7 @@ mod columns;
 mod golden;
 mod hostile;
 mod round_trip;
+mod texts;
 
 use std::ops::Range;
 

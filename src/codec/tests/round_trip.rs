@@ -236,6 +236,7 @@ fn a_part_touches_only_its_vectors() {
         (DataType::F32, Shape::Walk, Codec::Alp),
         (DataType::F64, Shape::Noise, Codec::AlpRd),
         (DataType::I64, Shape::Multiples, Codec::Scaled),
+        (DataType::Utf8, Shape::Noise, Codec::Fsst),
     ];
     for (ty, shape, codec) in cases {
         let column = column(ty, shape, 8192, 0, 5);
@@ -266,6 +267,7 @@ fn a_flipped_bit_is_noticed() {
         (DataType::F64, Shape::Noise, Codec::Pco),
         (DataType::Utf8, Shape::Noise, Codec::Zstd),
         (DataType::Utf8, Shape::Small, Codec::Dictionary),
+        (DataType::Utf8, Shape::Noise, Codec::Fsst),
     ];
     for (ty, shape, codec) in cases {
         let column = column(ty, shape, 2048, 0, 5);
