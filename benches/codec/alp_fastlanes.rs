@@ -141,7 +141,7 @@ pub(crate) fn measure<T: Lane + ArrowNativeType>(values: &[T]) -> Timed {
     let mut packed = Packed::new(values);
     let encoding = seconds(|| packed = Packed::new(values));
     let mut words = [T::Word::default(); ROWS];
-    let mut out = vec![<T as Default>::default(); crate::BLOCK];
+    let mut out = vec![<T as Default>::default(); values.len().min(crate::BLOCK)];
     for (vectors, values) in
         packed.vectors.chunks(crate::BLOCK / ROWS).zip(values.chunks(crate::BLOCK))
     {

@@ -16,7 +16,9 @@ const ALP_BITS: [(&str, f64); 5] = [
 const DECODE: f64 = 8000.0;
 /// Of the smallest peer in size; and so much that headers of blocks are not counted as a loss.
 const SIZE: f64 = 1.03;
-const PEERS: [&str; 4] = ["pco 8", ALP, "zstd 3", "zstd 19"];
+const PEERS: [&str; 3] = ["pco 8", ALP, "zstd 3"];
+/// Also against this one, which writes a hundredth of what the others do in the same time.
+const SLOW_PEER: &str = "zstd 19";
 const SIZE_BITS: f64 = 0.01;
 
 pub(crate) struct Verdict {
@@ -29,14 +31,15 @@ pub(crate) struct Verdict {
     pub(crate) met: bool,
 }
 
-pub(crate) const TARGETS: [(&str, &str); 4] = [
+pub(crate) const TARGETS: [(&str, &str); 5] = [
     ("flushed", "flushed: bits a value are at most those of ALP in the table of DESIGN 5"),
     ("flushed, here", "flushed: bits a value are at most those of ALP in this run"),
     ("decode", "flushed: decimals are decoded at 8,000 MB/s and more"),
     (
         "size",
-        "size: at most 1.03 times the smallest of pco 8, ALP, zstd 3 and zstd 19, or 0.01 bits above",
+        "size: at most 1.03 times the smallest of pco 8, ALP and zstd 3, or 0.01 bits above it",
     ),
+    ("size, zstd 19", "size: the same against zstd 19, which is no target"),
 ];
 
 pub(crate) fn judge(sets: &[Data], figures: &[Figure]) -> Vec<Verdict> {
@@ -69,9 +72,12 @@ fn of_set(data: &Data, figures: &[Figure]) -> Vec<Verdict> {
         verdicts.push(verdict("decode", DECODE, "", flushed.decode, met));
     }
     let peers = PEERS.iter().filter_map(|peer| of(Kind::Peer, peer));
-    if let Some(least) = peers.min_by(|a, b| a.bits.total_cmp(&b.bits)) {
-        let wanted = (least.bits * SIZE).max(least.bits + SIZE_BITS);
-        verdicts.push(verdict("size", wanted, least.who, size.bits, size.bits <= wanted));
+    let least = peers.min_by(|a, b| a.bits.total_cmp(&b.bits));
+    for (target, peer) in [("size", least), ("size, zstd 19", of(Kind::Peer, SLOW_PEER))] {
+        if let Some(peer) = peer {
+            let wanted = (peer.bits * SIZE).max(peer.bits + SIZE_BITS);
+            verdicts.push(verdict(target, wanted, peer.who, size.bits, size.bits <= wanted));
+        }
     }
     verdicts
 }
