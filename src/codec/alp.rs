@@ -263,3 +263,25 @@ impl<'a> Parsed<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_values_of_more_places_are_exceptions() {
+        let fine = (0..1024).map(|i| f64::from(i * 7 % 1000) / 100.0);
+        let coarse = (0..7 * 1024).map(|i| f64::from(i * 7 % 10) + f64::from(i % 100 / 99) / 4.0);
+        let values: Vec<u64> = fine.chain(coarse).map(f64::to_bits).collect();
+        let scales = scales(&values);
+        assert_eq!(scales.len(), 2);
+        let plan = plan(&values, &scales);
+        // Ten bits in the first vector; four in each other, and ten exceptions of ten bytes.
+        assert!(plan.len() < 6500, "{}", plan.len());
+        let mut out = vec![];
+        plan.write(&mut out);
+        let mut back = vec![0; values.len()];
+        decode(&out, values.len(), 0..values.len(), &mut back).unwrap();
+        assert_eq!(back, values);
+    }
+}
