@@ -80,16 +80,17 @@ format: .venv/.test-tools ## format Rust and Python
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-# ARGS go to the comparison; the Rust benches alone take theirs by `make bench-kernel ARGS=...`.
+# ARGS go to the comparison; the Rust benches alone take theirs by `make bench-kernel ARGS=codec`.
+# Both keep their figures in benches/results and make benches/README.md from them, in an environment
+# of their own, from a Python that is new enough for the peers: benches/.env.
 bench: ## the Rust benches, and chronolite beside its peers (options: ARGS="--scale 0.1 --only sensor")
 	$(MAKE) bench-kernel ARGS=
 	$(MAKE) bench-peers ARGS="$(ARGS)"
 
-bench-kernel:
-	cargo bench --locked --bench '*' $(ARGS)
+bench-kernel: ## the Rust benches, or some of them (options: ARGS="codec living spine")
+	$(PYTHON) benches/kernel.py $(ARGS)
 
-# It makes an environment of its own, from a Python that is new enough for the peers: benches/.env.
-bench-peers:
+bench-peers: ## chronolite beside its peers alone
 	$(PYTHON) benches/compare.py $(ARGS)
 
 asan: ## the Rust tests under AddressSanitizer, by hand (needs rustup's nightly toolchain)

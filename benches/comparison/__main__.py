@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from comparison import machine, plot, report, workloads
-from comparison.options import chosen, parsed
+from comparison import machine, page, plot, report, workloads
+from comparison.options import RESULTS, chosen, parsed
 from comparison.result import Result
 from comparison.run import run_workload
 from comparison.task import Task
@@ -40,6 +40,8 @@ def main() -> None:
     report.write_json(options.results / f"{name}.json", began, asked, results, verdicts)
     caption = f"{began['processor']}, {began['date']}, commit {began['commit'][:12]}"
     plot.draw(options.results / f"{name}.svg", results, caption)
+    if options.results.resolve() == RESULTS:
+        page.write()
     print(f"\n{name}.txt, .json and .svg are in {options.results}")
 
 

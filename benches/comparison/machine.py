@@ -4,6 +4,7 @@ import os
 import platform
 import sqlite3
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,7 @@ PACKAGES = (
     "pyarrow",
     "pylance",
 )
+CRATES = ("alp", "fastlanes", "pco", "zstd", "zstd-sys")
 
 
 def describe(scratch: Path) -> dict[str, str]:
@@ -27,16 +29,46 @@ def describe(scratch: Path) -> dict[str, str]:
     versions = {name: version(name) for name in PACKAGES}
     versions["SQLite"] = sqlite3.sqlite_version
     return {
+        **hardware(scratch),
+        "Python": platform.python_version(),
+        "packages": listed(versions),
+        "load when it began": load(),
+    }
+
+
+def of_kernel(scratch: Path) -> dict[str, str]:
+    """The same for the benches in Rust."""
+    locked = tomllib.loads((PROJECT / "Cargo.lock").read_text())["package"]
+    versions = {crate["name"]: crate["version"] for crate in locked if crate["name"] in CRATES}
+    return {
+        **hardware(scratch),
+        "Rust": answer(["rustc", "--version"]).removeprefix("rustc "),
+        "crates": listed(versions),
+        "load when it began": load(),
+    }
+
+
+def hardware(scratch: Path) -> dict[str, str]:
+    """When, of what, and on what."""
+    return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": commit(),
         "processor": f"{processor()}, {os.cpu_count()} cores",
         "memory": f"{memory_gib():.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "file system": file_system(scratch),
-        "Python": platform.python_version(),
-        "packages": ", ".join(f"{name} {found}" for name, found in versions.items()),
-        "load when it began": load(),
     }
+
+
+def listed(versions: dict[str, str]) -> str:
+    """Names and versions."""
+    return ", ".join(f"{name} {found}" for name, found in versions.items())
+
+
+def answer(command: list[str]) -> str:
+    """What it prints; empty if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def version(package: str) -> str:
@@ -49,14 +81,10 @@ def version(package: str) -> str:
 
 def commit() -> str:
     """Of this work tree, and whether it was changed since."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(PROJECT), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    found = git("rev-parse", "HEAD") or "unknown"
-    changed = git("status", "--porcelain", "--", "src", "python", "Cargo.toml", "Cargo.lock")
+    git = ["git", "-C", str(PROJECT)]
+    found = answer([*git, "rev-parse", "HEAD"]) or "unknown"
+    sources = ["src", "python", "Cargo.toml", "Cargo.lock"]
+    changed = answer([*git, "status", "--porcelain", "--", *sources])
     return f"{found}, with changes in the sources" if changed else found
 
 

@@ -1,8 +1,13 @@
-"""The figures as bars: a small plot for each piece of work, on a logarithmic axis."""
+"""The figures as bars: a small plot for each piece of work, on a logarithmic axis. Those of the
+codecs as points: how small against how fast.
+"""
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -13,23 +18,44 @@ from comparison.result import MORE, Result
 
 COLUMNS = 3
 OURS, OTHERS = "#1f77b4", "#b0b0b0"
+# The sets of the codec bench that are drawn: a few of each kind.
+SETS = (
+    "city_temperature_f_tw",
+    "food_prices_tw",
+    "ec2 value",
+    "machine value",
+    "weather temp",
+    "weather pressure",
+    "sensor, 2 decimals",
+    "ticks, 0.25 steps",
+    "25 + sin(i / 100)",
+    "machine timestamp",
+    "time jitter",
+    "time late rows",
+)
+
+# Draws one of the small plots.
+Part = Callable[[Axes], None]
 
 
 def draw(path: Path, results: list[Result], caption: str) -> None:
     """An SVG. Works without any figure are left out."""
-    mpl.use("svg")
-    # The same figures give the same file, and text stays text.
-    mpl.rcParams.update({"svg.hashsalt": "chronolite", "svg.fonttype": "none"})
     groups = grouped(results)
-    if not groups:
-        return
-    rows = math.ceil(len(groups) / COLUMNS)
-    fig, grid = plt.subplots(rows, COLUMNS, figsize=(15, 2.9 * rows), squeeze=False)
-    cells = [axes for line in grid for axes in line]
-    for axes in cells[len(groups) :]:
+    if groups:
+        grid(path, [partial(bars, title=title, group=group) for title, group in groups], caption)
+
+
+def grid(path: Path, parts: Sequence[Part], caption: str, height: float = 2.9) -> None:
+    """Small plots side by side; the same figures give the same file, and text stays text."""
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "chronolite", "svg.fonttype": "none"})
+    rows = math.ceil(len(parts) / COLUMNS)
+    fig, lines = plt.subplots(rows, COLUMNS, figsize=(15, height * rows), squeeze=False)
+    cells = [axes for line in lines for axes in line]
+    for axes in cells[len(parts) :]:
         axes.remove()
-    for axes, (title, group) in zip(cells, groups, strict=False):
-        bars(axes, title, group)
+    for axes, part in zip(cells, parts, strict=False):
+        part(axes)
     fig.suptitle(caption, fontsize=9)
     fig.tight_layout(rect=(0, 0, 1, 0.985))
     fig.savefig(path, metadata={"Date": None})
@@ -64,6 +90,11 @@ def bars(axes: Axes, title: str, group: list[Result]) -> None:
     axes.minorticks_off()
     axes.set_xlim(min(values) / 3, max(values) * 4)
     axes.set_title(title, fontsize=8)
+    bare(axes)
+
+
+def bare(axes: Axes) -> None:
+    """Without a frame."""
     axes.tick_params(labelsize=7)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -72,3 +103,42 @@ def bars(axes: Axes, title: str, group: list[Result]) -> None:
 def most_rows(group: list[Result]) -> int:
     """A star marks those that got fewer."""
     return max(r.rows for r in group)
+
+
+def scatter(path: Path, run: dict[str, Any], caption: str) -> None:
+    """An SVG of the codec bench."""
+    parts = []
+    for data in SETS:
+        figures = [f for f in run["figures"] if f["data"] == data and drawn(f)]
+        if figures:
+            parts.append(partial(points, title=data, figures=figures, width=width_of(run, data)))
+    if parts:
+        grid(path, parts, f"how small against how fast, up and right is better: {caption}", 3.6)
+
+
+def width_of(run: dict[str, Any], data: str) -> int:
+    """Bits of a value in memory."""
+    kind = next(found["type"] for found in run["sets"] if found["name"] == data)
+    return int(kind[1:])
+
+
+def drawn(one: dict[str, Any]) -> bool:
+    """What chronolite chooses, the peers, and Gorilla, which is its own but nobody's choice."""
+    return bool(one["kind"] != "codec" or one["who"] == "gorilla")
+
+
+def points(axes: Axes, title: str, figures: list[dict[str, Any]], width: int) -> None:
+    """Ratio of sizes and speed of decoding."""
+    for one in figures:
+        ratio, ours = width / one["bits"], one["kind"] == "choice"
+        axes.scatter(one["decode"], ratio, s=22, color=OURS if ours else OTHERS)
+        name = f"chronolite, {one['who']}" if ours else one["who"]
+        place = {"textcoords": "offset points", "xytext": (4, 3), "fontsize": 6.5}
+        axes.annotate(name, (one["decode"], ratio), **place)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_title(title, fontsize=8)
+    axes.set_xlabel("MB of values decoded a second", fontsize=7)
+    axes.set_ylabel("times smaller than raw", fontsize=7)
+    axes.margins(0.2, 0.15)
+    bare(axes)

@@ -34,6 +34,10 @@ use super::{DecodeError, MAX_VECTORS, VECTOR_ROWS, check_padding, pad, vectors};
 const DELTAS: u8 = 1 << 7;
 /// Vectors whose best scale is looked for; the others choose among those.
 const SAMPLED: usize = 8;
+/// Decimal places fewer that are tried before a known scale is taken to suit a vector.
+const COARSER: u8 = 3;
+/// Scales that a whole vector is judged by, those that suit its sample best.
+const TRIED: usize = 3;
 
 /// A vector as it will be written.
 struct Vector<T> {
@@ -52,7 +56,7 @@ pub(super) struct Plan<T> {
     exceptions: Vec<(u16, T)>,
 }
 
-/// The scales that suit a few vectors best; none if hardly any value is a decimal.
+/// The scales that suit a few vectors best, each once; none if hardly any value is a decimal.
 pub(super) fn scales<T: Decimal>(values: &[T]) -> Vec<Scale> {
     let stride = vectors::count(values.len()).div_ceil(SAMPLED);
     let mut found: Vec<Suits> = Vec::with_capacity(SAMPLED);
@@ -61,16 +65,30 @@ pub(super) fn scales<T: Decimal>(values: &[T]) -> Vec<Scale> {
         // A full search takes as long as encoding some thousand values.
         let known = found.iter().any(|known| {
             let suits = decimal::suits(&sample, known.scale);
-            suits.lost == 0 && suits.bits <= known.bits + known.bits / 4
+            suits.lost == 0
+                && suits.bits <= known.bits + known.bits / 4
+                && !coarser_suits(&sample, suits)
         });
         if !known {
             let best = decimal::best(&sample);
-            if best.lost * 2 <= SAMPLE && best.bits < SAMPLE * T::BITS as usize {
+            if best.lost * 2 <= SAMPLE
+                && best.bits < SAMPLE * T::BITS as usize
+                && found.iter().all(|known| known.scale != best.scale)
+            {
                 found.push(best);
             }
         }
     }
     found.iter().map(|suits| suits.scale).collect()
+}
+
+/// True if a scale of fewer decimal places takes less: most values have fewer, and those that have not
+/// are cheaper as exceptions.
+fn coarser_suits<T: Decimal>(sample: &[T; SAMPLE], suits: Suits) -> bool {
+    let Scale { exponent, factor } = suits.scale;
+    let coarser = (factor + 1..=exponent).take(usize::from(COARSER));
+    let mut coarser = coarser.map(|factor| decimal::suits(sample, Scale { exponent, factor }));
+    coarser.any(|coarser| coarser.bits < suits.bits)
 }
 
 /// A few values of a vector, evenly spread; those of a short one more than once.
@@ -110,8 +128,11 @@ fn choose_scale<T: Decimal>(values: &[T], scales: &[Scale]) -> Scale {
         return *first;
     }
     let sample = sample(values);
-    let suit = scales.iter().map(|&scale| decimal::suits(&sample, scale));
-    suit.min_by_key(|suits| suits.bits).map_or(*first, |suits| suits.scale)
+    let mut suits: Vec<Suits> =
+        scales.iter().map(|&scale| decimal::suits(&sample, scale)).collect();
+    suits.sort_by_key(|suits| suits.bits);
+    let whole = suits.iter().take(TRIED).map(|suits| decimal::suits(values, suits.scale));
+    whole.min_by_key(|suits| suits.bits).map_or(*first, |suits| suits.scale)
 }
 
 /// Keeps the values that do not come back, and puts numbers in their place that cost nothing.
@@ -226,7 +247,7 @@ impl<'a> Parsed<'a> {
         let mut extras = &self.extras[self.starts[vector]..self.starts[vector + 1]];
         if factor & DELTAS == 0 {
             let by = scale.multipliers();
-            self.numbers.decode_as(vector, out, |number: T| number.value(&by))?;
+            self.numbers.decode_as(vector, out, move |number: T| number.value(&by))?;
         } else {
             self.numbers.decode(vector, out)?;
             sum_up(T::load(extras), out);
@@ -240,5 +261,27 @@ impl<'a> Parsed<'a> {
                 T::from_chunk(*value);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_values_of_more_places_are_exceptions() {
+        let fine = (0..1024).map(|i| f64::from(i * 7 % 1000) / 100.0);
+        let coarse = (0..7 * 1024).map(|i| f64::from(i * 7 % 10) + f64::from(i % 100 / 99) / 4.0);
+        let values: Vec<u64> = fine.chain(coarse).map(f64::to_bits).collect();
+        let scales = scales(&values);
+        assert_eq!(scales.len(), 2);
+        let plan = plan(&values, &scales);
+        // Ten bits in the first vector; four in each other, and ten exceptions of ten bytes.
+        assert!(plan.len() < 6500, "{}", plan.len());
+        let mut out = vec![];
+        plan.write(&mut out);
+        let mut back = vec![0; values.len()];
+        decode(&out, values.len(), 0..values.len(), &mut back).unwrap();
+        assert_eq!(back, values);
     }
 }

@@ -71,6 +71,20 @@ pub(super) fn unpack<T: Word>(
     Ok(())
 }
 
+/// Lanes that are read, all of them, before any is written: else it would be asked for each row anew
+/// whether what is read and what is written overlap, which takes longer than to unpack it.
+const GROUP: usize = 16;
+
+#[inline(always)]
+fn groups<T>(lanes: &[T]) -> &[[T; GROUP]] {
+    lanes.as_chunks().0
+}
+
+#[inline(always)]
+fn groups_mut<T>(lanes: &mut [T]) -> &mut [[T; GROUP]] {
+    lanes.as_chunks_mut().0
+}
+
 /// Packs a whole vector into words that are all zeros.
 struct Pack<'a, T> {
     numbers: &'a [T; VECTOR_ROWS],
@@ -122,17 +136,22 @@ impl<T: Word, F: Fn(T) -> T> Kernel for Unpack<'_, T, F> {
         let (lanes, mask, words) = (lanes::<T>(), T::narrow(mask(width)), T::chunks(packed));
         for row in 0..T::BITS {
             let (word, shift) = (row * width / T::BITS, row * width % T::BITS);
-            let out = &mut out[place(row)..][..lanes];
+            let out = groups_mut(&mut out[place(row)..][..lanes]);
             let words = &words[word as usize * lanes..];
-            let low = &words[..lanes];
+            let low = groups(&words[..lanes]);
             if shift + width <= T::BITS {
-                for (number, low) in out.iter_mut().zip(low) {
-                    *number = map(T::from_chunk(*low).right(shift).and(mask));
+                for (out, low) in out.iter_mut().zip(low) {
+                    *out = low.map(|low| T::from_chunk(low).right(shift).and(mask)).map(&map);
                 }
             } else {
-                for ((number, low), high) in out.iter_mut().zip(low).zip(&words[lanes..][..lanes]) {
-                    let low = T::from_chunk(*low).right(shift);
-                    *number = map(low.or(T::from_chunk(*high).left(T::BITS - shift)).and(mask));
+                for ((out, low), high) in
+                    out.iter_mut().zip(low).zip(groups(&words[lanes..][..lanes]))
+                {
+                    let number = |lane: usize| {
+                        let low = T::from_chunk(low[lane]).right(shift);
+                        low.or(T::from_chunk(high[lane]).left(T::BITS - shift)).and(mask)
+                    };
+                    *out = std::array::from_fn(number).map(&map);
                 }
             }
         }

@@ -153,23 +153,23 @@ impl<T: Decimal> Kernel for ToValues<'_, T> {
 /// Values that are looked at to judge a scale.
 pub(super) const SAMPLE: usize = 32;
 
-/// How a scale suits a sample.
+/// How a scale suits some values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Suits {
     pub(super) scale: Scale,
     /// Values that do not come back.
     pub(super) lost: usize,
-    /// Bits that the sample takes: numbers by their distance from the least, and what is lost.
+    /// Bits that they take: numbers by their distance from the least, and what is lost.
     pub(super) bits: usize,
 }
 
-/// How a scale suits a sample.
-pub(super) fn suits<T: Decimal>(sample: &[T; SAMPLE], scale: Scale) -> Suits {
-    run(Judge { sample, scale })
+/// How a scale suits a sample, or a vector.
+pub(super) fn suits<T: Decimal>(values: &[T], scale: Scale) -> Suits {
+    run(Judge { values, scale })
 }
 
 struct Judge<'a, T> {
-    sample: &'a [T; SAMPLE],
+    values: &'a [T],
     scale: Scale,
 }
 
@@ -178,15 +178,15 @@ impl<T: Decimal> Kernel for Judge<'_, T> {
 
     #[inline(always)]
     fn run(self) -> Suits {
-        judge(self.sample, self.scale)
+        judge(self.values, self.scale)
     }
 }
 
 #[inline(always)]
-fn judge<T: Decimal>(sample: &[T; SAMPLE], scale: Scale) -> Suits {
+fn judge<T: Decimal>(values: &[T], scale: Scale) -> Suits {
     let by = scale.multipliers();
     let (mut lost, mut min, mut max) = (T::default(), T::narrow(u64::MAX), T::default());
-    for value in sample {
+    for value in values {
         let (number, is_near) = value.number(&by);
         let back = is_near & (number.value(&by) == *value);
         let number = number.in_order(true);
@@ -195,8 +195,8 @@ fn judge<T: Decimal>(sample: &[T; SAMPLE], scale: Scale) -> Suits {
         max = if back { max.max(number) } else { max };
     }
     let lost = lost.widen() as usize;
-    let width = if lost == SAMPLE { 0 } else { max.minus(min).bit_len() };
-    let bits = width as usize * SAMPLE + lost * (16 + T::BITS as usize);
+    let width = if lost == values.len() { 0 } else { max.minus(min).bit_len() };
+    let bits = width as usize * values.len() + lost * (16 + T::BITS as usize);
     Suits { scale, lost, bits }
 }
 

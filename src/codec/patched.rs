@@ -214,13 +214,14 @@ impl<'a> Vectors<'a> {
         &self,
         vector: usize,
         out: &mut [T],
-        map: impl Fn(T) -> T,
+        map: impl Fn(T) -> T + Copy,
     ) -> Result<(), DecodeError> {
         let body = &self.bodies[self.starts[vector]..self.starts[vector + 1]];
         let reference = T::load(&self.references[vector * T::BYTES..]);
         let width = u32::from(self.widths[vector]);
         let (packed, patches) = body.split_at(bitpack::packed_len(out.len(), width));
-        let number = |offset: T| map(offset.plus(reference));
+        // With what it needs in it, not behind references that would be read for each number.
+        let number = move |offset: T| map(offset.plus(reference));
         bitpack::unpack(packed, width, out, number)?;
         let (rows, offsets) = patches.split_at(usize::from(self.patches[vector]) * 2);
         for (row, offset) in rows.chunks_exact(2).zip(offsets.chunks_exact(T::BYTES)) {
