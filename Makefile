@@ -8,9 +8,12 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Of `make proof`: the share of the full size, and the seed.
+# Of `make proof`: the share of the full size, and the seed, which is that of `make fuzz` too.
 SHARE ?= 1
 SEED ?= 20130101
+# Of `make fuzz`: which targets (all of them if none is named), and for how long each.
+TARGETS ?=
+SECONDS ?= 3600
 
 BIN := .venv/bin
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find src -name '*.rs')
@@ -23,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench bench-kernel bench-peers asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench bench-kernel bench-peers fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -93,12 +96,20 @@ bench-kernel: ## the Rust benches, or some of them (options: ARGS="codec living 
 bench-peers: ## chronolite beside its peers alone
 	$(PYTHON) benches/compare.py $(ARGS)
 
-asan: ## the Rust tests under AddressSanitizer, by hand (needs rustup's nightly toolchain)
+asan: ## the Rust tests under AddressSanitizer, by hand (options: ARGS="--lib codec::"; needs rustup's nightly)
 	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan cargo +nightly test --locked \
-	  --target $$(rustc -vV | sed -n 's/^host: //p') --features sim --lib --tests
+	  --target $$(rustc -vV | sed -n 's/^host: //p') --features sim $(or $(ARGS),--lib --tests)
+
+# libFuzzer needs rustup's nightly toolchain. Figures go to tests/proof/results, a file a target.
+fuzz: target/tools/bin/cargo-fuzz ## the fuzz targets, by hand (options: TARGETS="open sql", SECONDS=60, SEED=1)
+	$(PYTHON) fuzz/run.py --seconds $(SECONDS) --seed $(SEED) $(TARGETS)
+
+target/tools/bin/cargo-fuzz:
+	cargo install cargo-fuzz --locked --root target/tools
 
 clean: ## remove what was built and the .venv
 	rm -rf target dist .venv benches/.env .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf fuzz/corpus fuzz/artifacts
 	rm -f python/chronolite/*.so
 	find python tests examples benches -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use chronolite::format::PAGE;
 use chronolite::format::frame::{Frame, LOG_MAGIC};
 use chronolite::format::log::LOG_START;
-use chronolite::format::slot::{SLOT_LEN, Slot, SlotState};
+use chronolite::format::slot::{COUNTER_END, SLOT_LEN, Slot, SlotState, slot_offset};
 use chronolite::store::sim::SimStorage;
 use chronolite::{Durability, Error, ErrorKind};
 use common::work::Work;
@@ -284,6 +284,39 @@ fn swap(bytes: &mut [u8], at: usize, other: usize, len: usize, both: bool) {
     if both {
         bytes[a..a + len].copy_from_slice(&second);
     }
+}
+
+/// Numbers that no slot may have do not get there by way of the log, nor by counting on: the database
+/// could never be opened again.
+#[test]
+fn counts_at_their_end() {
+    let was = &databases(mix(seed()))[1];
+    let (_, slot) = newest_slot(&was.main);
+    let mut log = was.log.clone().expect("a live log");
+    let record = slot.log_start.max(LOG_START) as usize;
+    let (frame, body) = Frame::parse_record(&log[record..], LOG_MAGIC).expect("a record");
+    let mut body = body.to_vec();
+    // The row number, behind table and count of columns.
+    body[8..16].copy_from_slice(&(COUNTER_END - 1).to_le_bytes());
+    let Frame { kind, seq, durable, salt, .. } = frame;
+    let bytes = Frame::new(LOG_MAGIC, kind, seq, durable, salt, &body).record(&body);
+    log[record..record + bytes.len()].copy_from_slice(&bytes);
+    let error = look(&was.main, Some(&log)).expect_err("a row of that number");
+    assert!(error.kind() == ErrorKind::Corruption && error.to_string().contains("row number"));
+
+    let closed = &databases(mix(seed()))[0];
+    let last = Slot { generation: COUNTER_END - 1, ..newest_slot(&closed.main).1 };
+    let mut main = closed.main.clone();
+    let at = slot_offset(last.generation) as usize;
+    main[at..at + SLOT_LEN].copy_from_slice(&last.to_bytes());
+    let disk = SimStorage::new();
+    disk.put(path(), &main);
+    let db = open(&disk, Durability::None).unwrap();
+    let written = common::write_one(&db, 0, 1_000_000..1_000_001).and_then(|()| db.flush());
+    let error = written.expect_err("a slot of that generation");
+    assert!(error.kind() == ErrorKind::Corruption && error.to_string().contains("at its end"));
+    drop(db);
+    open(&disk, Durability::None).unwrap();
 }
 
 /// Damage that a checksum was made to agree with is seen by the oracle, and so is an old state.

@@ -67,7 +67,7 @@ pub const MAX_BLOCK_ROWS: usize = 65_536;
 const MAX_VECTORS: usize = MAX_BLOCK_ROWS / VECTOR_ROWS;
 /// Most bytes that the values of a block of text may have when decoded, if its codec is another than
 /// [`Codec::Raw`]: such a block is larger than its payload, and must not be without bound.
-pub const MAX_EXPANDED: usize = 64 << 20;
+pub const MAX_EXPANDED: usize = 60 << 20;
 
 /// How the values of a block are encoded. The codes are those in a file, fixed for ever; 12
 /// NanotsInt is reserved.

@@ -211,24 +211,40 @@ pub(super) fn decode_texts(
     range: Range<usize>,
     out: &mut BytesBuilder,
 ) -> Result<(), DecodeError> {
-    let parsed = parse(payload, rows)?;
-    let (runs, mut firsts) = (parsed.ends.len(), BytesBuilder::default());
-    decode_bytes(parsed.codec, ty, parsed.values, runs, 0..runs, &mut firsts)?;
-    let text = |run: usize| {
-        let ends = firsts.offsets[run] as usize..firsts.offsets[run + 1] as usize;
-        &firsts.values[ends]
-    };
-    let mut expanded = 0usize;
-    parsed.for_each(range.clone(), |run, rows| {
-        expanded = expanded.saturating_add(text(run).len().saturating_mul(rows.len()));
-    });
-    check_expanded(expanded)?;
-    out.reserve(range.len(), expanded)?;
-    parsed.for_each(range, |run, rows| {
-        for _ in rows {
-            out.values.extend_from_slice(text(run));
-            out.offsets.push(out.values.len() as i32);
+    let (parsed, len) = (parse(payload, rows)?, range.len());
+    let mut counts = vec![];
+    parsed.for_each(range, |run, rows| counts.push((run, rows.len())));
+    let runs = counts.first().map_or(0..0, |(first, _)| *first..first + counts.len());
+    // What the runs hold goes where the rows go, and is spread from there.
+    let (old_rows, start) = (out.offsets.len(), out.values.len());
+    decode_bytes(parsed.codec, ty, parsed.values, parsed.ends.len(), runs, out)?;
+    let texts: Vec<Range<usize>> =
+        out.offsets[old_rows - 1..].windows(2).map(|o| o[0] as usize..o[1] as usize).collect();
+    let runs = || texts.iter().cloned().zip(counts.iter().map(|&(_, count)| count));
+    let expanded = runs()
+        .fold(0usize, |sum, (text, count)| sum.saturating_add(text.len().saturating_mul(count)));
+    out.offsets.truncate(old_rows);
+    let room = check_expanded(expanded)
+        .and_then(|()| out.reserve(len, start + expanded - out.values.len()));
+    if let Err(error) = room {
+        out.values.truncate(start);
+        return Err(error);
+    }
+    // From the last row on: a run has a row at least, so no text is written over before its turn.
+    out.values.resize(start + expanded, 0);
+    let mut end = out.values.len();
+    for (text, count) in runs().rev() {
+        for _ in 0..count {
+            end -= text.len();
+            out.values.copy_within(text.clone(), end);
         }
-    });
+    }
+    let mut end = start;
+    for (text, count) in runs() {
+        for _ in 0..count {
+            end += text.len();
+            out.offsets.push(end as i32);
+        }
+    }
     Ok(())
 }

@@ -126,19 +126,28 @@ pub(super) fn decode_bytes(
     if total(&lens) != field(4) {
         return Err(DecodeError { what: "lengths of text that do not add up" });
     }
-    let mut text = vec![0; field(4)];
-    unpack(frame, &mut text)?;
-    let start = total(&lens[..range.start]);
-    let lens = &lens[range];
-    let text = &text[start..start + total(lens)];
-    let starts = lens.iter().scan(0, |at, &len| {
-        *at += len as usize;
-        Some(*at)
+    let (skip, lens) = (total(&lens[..range.start]), &lens[range]);
+    // In its place at once: all of a block beside a part of it would be twice the limit.
+    let start = out.values.len();
+    out.reserve(lens.len(), field(4))?;
+    out.values.resize(start + field(4), 0);
+    let unpacked = unpack(frame, &mut out.values[start..]).and_then(|()| {
+        out.values.copy_within(start + skip..start + skip + total(lens), start);
+        out.values.truncate(start + total(lens));
+        let starts = lens.iter().scan(0, |at, &len| {
+            *at += len as usize;
+            Some(*at)
+        });
+        check_text(ty, &out.values[start..], starts)
     });
-    check_text(ty, text, starts)?;
-    out.reserve(lens.len(), text.len())?;
-    let mut end = out.values.len();
-    out.values.extend_from_slice(text);
+    if let Err(error) = unpacked {
+        out.values.truncate(start);
+        return Err(error);
+    }
+    if field(4) > 2 * total(lens) {
+        out.values.shrink_to_fit();
+    }
+    let mut end = start;
     out.offsets.extend(lens.iter().map(|&len| {
         end += len as usize;
         end as i32

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::edit::{AddedColumn, DeleteEntry, Edit, SegmentEntry, decode_edits};
 use crate::format::log::{LOG_START, LogHeader, kind, read_head, read_row, read_rows};
 use crate::format::segment::verify;
-use crate::format::slot::Slot;
+use crate::format::slot::{COUNTER_END, Slot};
 use crate::format::spec::TableDef;
 use crate::store::health::Health;
 use crate::store::log_file::{LogFile, log_path};
@@ -327,7 +327,8 @@ impl Rebuilt {
         if lsn > flushed {
             self.replayed_rows += rows;
         }
-        let next = head.first_seq.checked_add(rows).ok_or(r.malformed("row number"))?;
+        let next = head.first_seq.checked_add(rows).filter(|next| *next < COUNTER_END);
+        let next = next.ok_or(r.malformed("row number"))?;
         if lsn > flushed && head.first_seq < self.writer.next_seq {
             return Err(r.malformed("row numbers that were given before"));
         }

@@ -49,7 +49,13 @@ pub fn check_segment(
     for column in &footer.columns {
         checked.blocks += column.streams.iter().map(|s| s.blocks.len() as u64).sum::<u64>();
         let is_key = key_ids.iter().any(|def| def.id == column.id);
-        let read = read_column(footer, column, extent, 0..footer.rows as usize);
+        let def = spec.columns.iter().find(|def| def.id == column.id);
+        let read = match def {
+            Some(def) if def.ty != column.ty => {
+                Err(Malformed { what: "type of a column at odds with its table", at })
+            }
+            _ => read_column(footer, column, extent, 0..footer.rows as usize),
+        };
         match read.and_then(|values| check_column(column, footer, &values, at).map(|()| values)) {
             Ok(values) if is_key => {
                 let position = spec.columns.iter().position(|def| def.id == column.id);
@@ -217,7 +223,7 @@ mod tests {
     fn whatever_is_not_so_is_found() {
         assert_eq!(built(|_, _| {}), Vec::<&str>::new());
         type Change = fn(&mut Footer, &mut SegmentEntry);
-        let changes: [(Change, &str); 9] = [
+        let changes: [(Change, &str); 11] = [
             (|footer, _| footer.label.min_seq += 1, "another table or numbers"),
             (|footer, _| footer.columns[2].nans += 1, "statistics of a column"),
             (|footer, _| footer.columns[2].summary.as_mut().unwrap().count += 1, "of a column"),
@@ -227,6 +233,8 @@ mod tests {
             (|_, entry| entry.max_seq += 1, "row numbers"),
             (|_, entry| entry.key_range = None, "key range"),
             (|footer, _| footer.columns[3].streams[0].blocks[0].checksum ^= 1, "checksum"),
+            (|footer, _| footer.columns[2].ty = DataType::U64, "at odds with its table"),
+            (|footer, _| footer.columns[3].ty = DataType::I64, "at odds with its table"),
         ];
         for (change, what) in changes {
             let found = built(change);

@@ -32,6 +32,7 @@
 
 use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
 use crate::base::schema::{ColumnDef, DataType};
+use crate::format::slot::COUNTER_END;
 use crate::format::spec::{TableDef, TableId};
 
 /// Kind of a manifest record that begins the manifest.
@@ -340,6 +341,7 @@ impl SegmentEntry {
         let sound = rows > 0
             && min_ts <= max_ts
             && min_seq <= max_seq
+            && [id, max_seq, as_of_lsn].iter().all(|&n| n < COUNTER_END)
             && offset.checked_add(len).is_some()
             && footer_end.is_some_and(|end| end <= len);
         if !sound {

@@ -135,19 +135,15 @@ fn decode_value(r: &mut Reader<'_>, ty: DataType) -> Result<Column, Malformed> {
         _ => return Err(r.malformed("key")),
     }
     if ty == DataType::Bool {
-        let bit = r.u8("key")? != 0;
+        let bit = match r.u8("key")? {
+            0 => false,
+            1 => true,
+            _ => return Err(r.malformed("key")),
+        };
         let data = Data::Bool(BooleanBuffer::collect_bool(1, |_| bit));
         return Ok(Column { data, validity: None });
     }
-    let Some(width) = ty.width() else {
-        let mut text = Vec::new();
-        loop {
-            match r.u8("key")? {
-                0 if r.u8("key")? == 0 => return Ok(Column::from_texts([text])),
-                byte => text.push(byte),
-            }
-        }
-    };
+    let Some(width) = ty.width() else { return decode_text(r, ty) };
     let mut value: Vec<u8> = r.take(width, "key")?.to_vec();
     if ty.is_signed_int() {
         value[0] ^= 0x80;
@@ -158,6 +154,25 @@ fn decode_value(r: &mut Reader<'_>, ty: DataType) -> Result<Column, Malformed> {
     wide[..width].copy_from_slice(&value);
     let data = Buffer::from_vec(vec![u64::from_le_bytes(wide)]).slice_with_length(0, width);
     Ok(Column { data: Data::Fixed(data), validity: None })
+}
+
+/// Only what [`put_text`] writes: a key has one form in bytes, by which it is compared.
+fn decode_text(r: &mut Reader<'_>, ty: DataType) -> Result<Column, Malformed> {
+    let mut text = Vec::new();
+    loop {
+        match r.u8("key")? {
+            0 => match r.u8("key")? {
+                0 => break,
+                0xFF => text.push(0),
+                _ => return Err(r.malformed("key")),
+            },
+            byte => text.push(byte),
+        }
+    }
+    if ty == DataType::Utf8 && std::str::from_utf8(&text).is_err() {
+        return Err(r.malformed("key"));
+    }
+    Ok(Column::from_texts([text]))
 }
 
 fn encode_value(column: &Column, ty: DataType, row: usize, out: &mut Vec<u8>) {
@@ -228,6 +243,17 @@ mod tests {
     use super::*;
     use arrow_buffer::NullBuffer;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_key_has_one_form() {
+        let decode = |ty, bytes: &[u8]| KeyColumns::new(vec![(0, ty)]).decode(bytes);
+        assert!(decode(DataType::Utf8, b"\x01a\x00\xFFb\x00\x00").is_ok());
+        assert!(decode(DataType::Utf8, b"\x01a\x00\x07b\x00\x00").is_err());
+        assert!(decode(DataType::Utf8, b"\x01\xC3\x00\x00").is_err(), "not UTF-8");
+        assert!(decode(DataType::Binary, b"\x01\xC3\x00\x00").is_ok());
+        assert!(decode(DataType::Bool, &[1, 1]).is_ok());
+        assert!(decode(DataType::Bool, &[1, 2]).is_err());
+    }
 
     proptest! {
         #[test]

@@ -46,7 +46,7 @@ pub const ON_CONFLICT: u64 = 1 << 4;
 pub const KNOWN_INCOMPATIBLE: u64 = ON_CONFLICT;
 const STATE_LOG_EXPECTED: u32 = 1;
 /// No count of commits, epochs, records or rows comes so far, and sums of two stay in 64 bits.
-const COUNTER_END: u64 = 1 << 62;
+pub const COUNTER_END: u64 = 1 << 62;
 const NEXT_SEGMENT_AT: usize = 128;
 const CHECKSUM_AT: usize = 504;
 
@@ -179,17 +179,20 @@ impl Slot {
         slot.log_expected = r.u32("state").ok()? & STATE_LOG_EXPECTED != 0;
         r.u32("reserved").ok()?;
         slot.next_segment = r.u64("slot field").ok()?;
+        slot.is_sane().then_some(slot)
+    }
+
+    /// True if its counters are where they can be: others are not read.
+    pub fn is_sane(&self) -> bool {
         let counters = [
-            slot.generation,
-            slot.epoch,
-            slot.durable_lsn,
-            slot.next_lsn,
-            slot.next_seq,
-            slot.next_segment,
+            self.generation,
+            self.epoch,
+            self.durable_lsn,
+            self.next_lsn,
+            self.next_seq,
+            self.next_segment,
         ];
-        let sane =
-            slot.next_lsn > 0 && slot.next_seq > 0 && counters.iter().all(|&n| n < COUNTER_END);
-        sane.then_some(slot)
+        self.next_lsn > 0 && self.next_seq > 0 && counters.iter().all(|&n| n < COUNTER_END)
     }
 }
 

@@ -285,6 +285,11 @@ impl MainFile {
             next_segment: self.next_segment.load(Ordering::Acquire),
             ..self.slot
         };
+        if !next.is_sane() {
+            let message =
+                "a count of the database is at its end: what comes next would not be read";
+            return Err(Error::corruption(message).at(self.path(), slot_offset(generation)));
+        }
         let folded = fold || !self.append_delta(&mut next, edits)?;
         if folded {
             self.write_base(&mut next, base)?;

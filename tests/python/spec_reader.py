@@ -26,7 +26,7 @@ TIMES, ROW_NUMBERS = 0xFFFFFFFF, 0xFFFFFFFE
 RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY, ALP, ALP_RD = range(8)
 RUN_LENGTH, PCO, ZSTD, FSST, SCALED = 8, 9, 10, 11, 13
 VALUES, VALIDITY = 0, 1
-TEXT_LIMIT = 64 << 20
+TEXT_LIMIT = 60 << 20
 
 # Section 6.2. A bool is a byte here once it has been decoded; text and bytes have no dtype.
 NAMES = {
@@ -659,7 +659,7 @@ def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[byt
         need(not any(fields.take(-fields.at % 8)), "padding is zeros")
     fields.end("a payload")
     if isinstance(out, list):
-        need(codec == RAW or sum(map(len, out)) <= TEXT_LIMIT, "at most 64 MiB of text")
+        need(codec == RAW or sum(map(len, out)) <= TEXT_LIMIT, "at most 60 MiB of text")
         if kind == UTF8:
             for value in set(out):
                 value.decode()
