@@ -12,7 +12,7 @@ use chronolite::format::log::{LOG_HEADER_LEN, LOG_START};
 use chronolite::format::slot::SLOT_LEN;
 use chronolite::format::{HEADER_LEN, PAGE};
 use chronolite::store::sim::SimStorage;
-use chronolite::{Aggregate, Db, DbOptions, Durability, Error, Mode, ScanSpec, Table, Value};
+use chronolite::{Aggregate, AggregateSpec, Db, DbOptions, Durability, Error, Mode, ScanSpec, Table, Value};
 
 use super::memory::limited;
 use super::sign;
@@ -181,7 +181,7 @@ fn aggregate(table: &Table) -> Result<(), Error> {
     let all = vec![Aggregate::Count, Aggregate::Min, Aggregate::Max];
     let defs = table.spec();
     let numbers = defs.columns.iter().filter(|def| def.ty.width().is_some());
-    let wanted: Vec<_> = numbers.map(|def| (def.name.clone(), all.clone())).collect();
+    let wanted = AggregateSpec::new(numbers.map(|def| (def.name.clone(), all.clone())));
     table.scan(ScanSpec::default())?.aggregate(&wanted).map(drop)
 }
 
