@@ -73,6 +73,20 @@ fn data() -> Vec<Data> {
     add("sensor, f32", DataType::F32, Column::from_vec(short));
     add("ticks, 0.25 steps", DataType::F64, floats(mix.walk(1), &|x| 4000.0 + x as f64 * 0.25));
     add("i % 100", DataType::F64, floats(rows.clone().collect(), &|x| (x % 100) as f64));
+    add("counter of 60s", DataType::F64, floats(rows.clone().collect(), &|x| (x * 60) as f64));
+    let mut total = 0;
+    let mut sum = || {
+        total += 900 + mix.below(200);
+        total
+    };
+    let sums = (0..ROWS).map(|_| sum()).collect();
+    add("counter of about 1000s", DataType::F64, floats(sums, &|x| x as f64));
+    let pages = mix.walk(20);
+    add("bytes in pages", DataType::F64, floats(pages, &|x| ((x + 500_000) * 4096) as f64));
+    let clock = rows.clone().map(|i| base + i * 1000 + mix.below(11)).collect();
+    add("clock as floats", DataType::F64, floats(clock, &|x| x as f64));
+    let counts = rows.clone().map(|_| mix.below(1000)).collect();
+    add("counts", DataType::F64, floats(counts, &|x| x as f64));
     let wave = |x: i64| 25.0 + (x as f64 / 100.0).sin();
     add("25 + sin(i / 100)", DataType::F64, floats(rows.clone().collect(), &wave));
     let random: Vec<f64> = rows.clone().map(|_| mix.unit() * 100.0).collect();

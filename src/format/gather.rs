@@ -166,6 +166,7 @@ impl<'a> Block<'a> {
                 | Codec::Gorilla
                 | Codec::Alp
                 | Codec::AlpRd
+                | Codec::NanotsInt
         );
         if !alone {
             return vec![bounds(vector(first), vector(last))];

@@ -24,7 +24,7 @@ VECTOR = 1024
 U64 = (1 << 64) - 1
 TIMES, ROW_NUMBERS = 0xFFFFFFFF, 0xFFFFFFFE
 RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY, ALP, ALP_RD = range(8)
-RUN_LENGTH, PCO, ZSTD, SCALED = 8, 9, 10, 13
+RUN_LENGTH, PCO, ZSTD, NANOTS_INT, SCALED = 8, 9, 10, 12, 13
 VALUES, VALIDITY = 0, 1
 TEXT_LIMIT = 64 << 20
 
@@ -512,6 +512,17 @@ def scaled(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
     return np.asarray(read(fields, rows, dtype) * divisor + base)
 
 
+def nanots_int(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.18."""
+    inner = fields.one("B")
+    need(not any(fields.take(7)), "zeros")
+    need(inner in (FRAME_OF_REFERENCE, DELTA, SCALED), "a codec of integers")
+    readers = {DELTA: delta, SCALED: scaled}
+    read = readers.get(inner, lambda *of: np.concatenate(patched_vectors(*of)))
+    integers = read(fields, rows, unsigned(dtype)).view(f"<i{dtype.itemsize}")
+    return integers.astype(dtype)
+
+
 def pco(fields: Fields, kind: int, rows: int) -> Array:
     """Section 8.15; the format within is that of the library of the same name."""
     from pcodec import wrapped  # type: ignore[import-untyped]
@@ -626,6 +637,8 @@ def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[byt
         out = pco(fields, kind, rows)
     elif codec == ZSTD and kind != BOOL:
         out = zstd(fields, kind, rows)
+    elif codec == NANOTS_INT and kind in (F32, F64):
+        out = nanots_int(fields, rows, DTYPES[kind])
     elif codec == SCALED and integer:
         out = scaled(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
     else:
