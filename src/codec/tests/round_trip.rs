@@ -234,7 +234,9 @@ fn each_codec_has_its_data() {
 /// One value that is no integer, and none of the block is stored as one.
 #[test]
 fn floats_are_integers_or_not() {
-    let codec = |column: &Column, ty| check(ty, column, Choice::Only(Codec::NanotsInt), &[1..2]).0;
+    let codec = |column: &Column, ty| {
+        check(ty, column, Choice::Only(Codec::NanotsInt), &[1..2, 1023..1025]).0
+    };
     let with = |value: f64| {
         let mut values: Vec<f64> = (0..2500).map(f64::from).collect();
         values[2100] = value;
