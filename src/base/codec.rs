@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::base::data_type::DataType;
+use crate::error::{Error, Result};
 
 /// How the values of a block are encoded. The codes are those in a file, fixed for ever; 11 Fsst is
 /// reserved.
@@ -98,7 +99,31 @@ impl Codec {
             Self::Dictionary => ty.is_bytes(),
         }
     }
+
+    /// The codecs that can be asked for by name. Which block is constant is for its rows to say.
+    fn to_ask_for(ty: DataType) -> impl Iterator<Item = Self> {
+        let all = Self::ALL.into_iter();
+        all.filter(move |codec| *codec != Self::Constant && codec.applies_to(ty))
+    }
+
+    /// The codec that is asked for a column; `None` for `auto`, which leaves it to the storage policy.
+    pub(crate) fn asked(column: &str, ty: DataType, name: &str) -> Result<Option<Self>> {
+        if name == AUTO {
+            return Ok(None);
+        }
+        let found = Self::to_ask_for(ty).find(|codec| codec.name() == name);
+        found.map(Some).ok_or_else(|| {
+            let names: Vec<_> = Self::to_ask_for(ty).map(Self::name).collect();
+            Error::schema(format!(
+                "column {column:?} of type {ty} cannot have the codec {name:?}; it can have {AUTO}, {}",
+                names.join(", ")
+            ))
+        })
+    }
 }
+
+/// The name of no codec.
+const AUTO: &str = "auto";
 
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

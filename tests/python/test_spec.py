@@ -718,7 +718,7 @@ def salted(data: bytes) -> spec.Array:
             mask[found.start() + 24 : found.start() + 32] = True
             mask[found.start() + 36 : found.start() + 48] = True
     # The entry's checksum of the footer's frame, which holds the salt.
-    mask[0x4100:0x4108] = True
+    mask[0x4102:0x410A] = True
     return mask
 
 
