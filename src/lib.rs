@@ -49,7 +49,7 @@ pub mod nanots;
 mod python;
 pub mod store;
 
-pub use base::{Batch, Column, Compare, Data, DataType, Literal, Predicate};
+pub use base::{Batch, Codec, Column, Compare, Data, DataType, Literal, Predicate};
 pub use base::{TableSpec, TimeUnit, Value};
 pub use db::{Aggregate, AggregateSpec, DownsampleSpec, Explanation, Fill, Origin, Summary};
 pub use db::{Db, DbOptions, Durability, Mode, SalvageReport, Scan, ScanSpec, Table, salvage};

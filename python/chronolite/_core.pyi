@@ -45,6 +45,8 @@ _TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 # One of i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool utf8 binary. Not a Literal: dicts of names to
 # types are made in programs, and their values would be inferred as str.
 _TypeName: TypeAlias = str
+# "auto" or the name of a codec, which `Db.create_table` lists; no Literal for the same reason.
+_Codec: TypeAlias = str
 # A pandas.Timestamp is a datetime.
 _Time: TypeAlias = SupportsIndex | datetime | str | np.datetime64
 _Duration: TypeAlias = SupportsIndex | timedelta | np.timedelta64 | str
@@ -290,6 +292,7 @@ class Db:
         key: str | Iterable[str] | None = None,
         on_conflict: Literal["all", "last", "first", "error"] = "all",
         storage: Literal["balanced", "speed", "size", "raw"] = "balanced",
+        codecs: Mapping[str, _Codec] | None = None,
     ) -> Table:
         """Makes a table, or returns the one that is there with this very schema.
 
@@ -313,6 +316,15 @@ class Db:
                 the speed of memory; ``"balanced"`` lets a pack use slower ones where they save 15 %
                 or more; ``"size"`` takes the smallest, in larger blocks; ``"raw"`` is read without
                 decoding.
+            codecs: A codec by column, the time column too. A column that is not named here, or with
+                ``"auto"``, has the smallest that ``storage`` allows, chosen for each block of rows.
+                All types: ``"raw"``, ``"run_length"``. Integers and the time:
+                ``"frame_of_reference"``, ``"delta"``, ``"scaled"`` (multiples of a number). Floats:
+                ``"gorilla"``, ``"alp"``, ``"alp_rd"``, ``"nanots_int"`` (integers). Both:
+                ``"pco"``. Text and bytes: ``"dictionary"``, ``"fsst"``. All but bool: ``"zstd"``. A
+                block that the codec cannot hold (``"nanots_int"`` of 0.5, ``"scaled"`` of primes)
+                is encoded as if none was asked for. With storage ``"raw"`` there is none but
+                ``"raw"``. ``Table.codecs`` tells what was asked for, ``stats`` what each block has.
 
         Raises:
             SchemaError: A table of that name has another schema, or this one makes no sense.
@@ -321,6 +333,12 @@ class Db:
         ...     db.create_table("trades", {"symbol": "utf8", "price": "f64", "size": "i64"},
         ...                     time_unit="ns", key="symbol")
         <chronolite.Table "trades": 0 rows; ts timestamp[ns], symbol utf8, price f64...; key symbol>
+        >>> with cl.Db(path) as db:
+        ...     t = db.create_table("count", ["total", "x"], codecs={"total": "nanots_int"})
+        ...     rows = t.append({"ts": range(3), "total": [10.0, 20.0, 30.0], "x": [0.1, 0.2, 0.3]})
+        ...     db.flush()
+        ...     t.codecs, db.stats("count")["by_column"]["total"]["codecs"]
+        ({'total': 'nanots_int'}, {'nanots_int': 1})
         """
 
     def drop_table(self, name: str) -> None:
@@ -779,6 +797,14 @@ class Table:
         """
 
     @property
+    def codecs(self) -> dict[str, str]:
+        """The codecs that were asked for, by column: see ``Db.create_table``.
+
+        >>> t.codecs
+        {}
+        """
+
+    @property
     def columns(self) -> list[str]:
         """The names of all columns, the time column first.
 
@@ -888,7 +914,9 @@ class Table:
         0
         """
 
-    def add_column(self, name: str, type: _TypeName | _ArrowSchema) -> None:
+    def add_column(
+        self, name: str, type: _TypeName | _ArrowSchema, *, codec: _Codec | None = None
+    ) -> None:
         """Gives the table a column, in which the rows there are now are null.
 
         It is the last one. Nothing is rewritten, however many rows there are. From now on
@@ -898,9 +926,11 @@ class Table:
         Args:
             name: Its name.
             type: Its type: a name as ``create_table`` takes it, or a type of Arrow.
+            codec: A codec to encode it with, as in ``codecs`` of ``create_table``.
 
         Raises:
-            SchemaError: The table has a column of that name, or there is no such type.
+            SchemaError: The table has a column of that name, there is no such type, or it cannot
+                have that codec.
             ReadOnlyError: The database is open for reading only, or the table is of a snapshot.
             TableNotFoundError: The table was dropped.
 

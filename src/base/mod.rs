@@ -6,6 +6,8 @@
 pub mod batch;
 pub mod builder;
 pub mod bytes;
+pub mod codec;
+pub mod data_type;
 pub mod hash;
 pub mod iso8601;
 pub mod predicate;
@@ -15,7 +17,9 @@ pub mod value;
 
 pub use batch::{Batch, Column, Data};
 pub use builder::{ColumnBuilder, concat, repeat, take};
+pub use codec::Codec;
+pub use data_type::DataType;
 pub use predicate::{Compare, Literal, Predicate};
-pub use schema::{ColumnDef, ColumnId, DataType, OnConflict, StoragePolicy, TableSpec};
+pub use schema::{ColumnDef, ColumnId, OnConflict, StoragePolicy, TableSpec};
 pub use time::TimeUnit;
 pub use value::Value;

@@ -4,110 +4,12 @@
 //! of the value columns may be its key (tags). Columns have ids that are never used twice in a
 //! table, so that a column added later is told apart from one that was there before.
 
-use std::fmt;
+use std::iter;
 
+use crate::base::codec::Codec;
+pub use crate::base::data_type::DataType;
 use crate::base::time::TimeUnit;
 use crate::error::{Error, Result};
-
-/// The type of a value column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum DataType {
-    I8 = 1,
-    I16 = 2,
-    I32 = 3,
-    I64 = 4,
-    U8 = 5,
-    U16 = 6,
-    U32 = 7,
-    U64 = 8,
-    F32 = 9,
-    F64 = 10,
-    Bool = 11,
-    Utf8 = 12,
-    Binary = 13,
-}
-
-impl DataType {
-    /// All types, in the order of their codes in a file.
-    pub const ALL: [Self; 13] = [
-        Self::I8,
-        Self::I16,
-        Self::I32,
-        Self::I64,
-        Self::U8,
-        Self::U16,
-        Self::U32,
-        Self::U64,
-        Self::F32,
-        Self::F64,
-        Self::Bool,
-        Self::Utf8,
-        Self::Binary,
-    ];
-
-    /// The type with this code in a file.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|ty| *ty as u8 == code)
-    }
-
-    /// The name in the API: `i8` to `i64`, `u8` to `u64`, `f32`, `f64`, `bool`, `utf8`, `binary`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::I8 => "i8",
-            Self::I16 => "i16",
-            Self::I32 => "i32",
-            Self::I64 => "i64",
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-            Self::U32 => "u32",
-            Self::U64 => "u64",
-            Self::F32 => "f32",
-            Self::F64 => "f64",
-            Self::Bool => "bool",
-            Self::Utf8 => "utf8",
-            Self::Binary => "binary",
-        }
-    }
-
-    /// The type of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|ty| ty.name() == name)
-    }
-
-    /// Bytes a value, for the types of fixed width; bool, utf8 and binary have none.
-    pub const fn width(self) -> Option<usize> {
-        match self {
-            Self::I8 | Self::U8 => Some(1),
-            Self::I16 | Self::U16 => Some(2),
-            Self::I32 | Self::U32 | Self::F32 => Some(4),
-            Self::I64 | Self::U64 | Self::F64 => Some(8),
-            Self::Bool | Self::Utf8 | Self::Binary => None,
-        }
-    }
-
-    /// True for `f32` and `f64`.
-    pub const fn is_float(self) -> bool {
-        matches!(self, Self::F32 | Self::F64)
-    }
-
-    /// True for `i8` to `i64`.
-    pub const fn is_signed_int(self) -> bool {
-        matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64)
-    }
-
-    /// True for `utf8` and `binary`.
-    pub const fn is_bytes(self) -> bool {
-        matches!(self, Self::Utf8 | Self::Binary)
-    }
-}
-
-impl fmt::Display for DataType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A column's number within its table, never used again after the column is gone.
 pub type ColumnId = u32;
@@ -121,6 +23,8 @@ pub struct ColumnDef {
     pub name: String,
     /// Its type.
     pub ty: DataType,
+    /// The codec that was asked for; `None` is up to the storage policy.
+    pub codec: Option<Codec>,
 }
 
 /// What a second row with the same (time, key) means.
@@ -202,6 +106,8 @@ impl StoragePolicy {
 pub struct TableSpec {
     /// Name of the time column.
     pub time_column: String,
+    /// The codec that was asked for the time column; `None` is up to the storage policy.
+    pub time_codec: Option<Codec>,
     /// Unit of the time column.
     pub unit: TimeUnit,
     /// The value columns, key columns among them, in the order they are read.
@@ -225,9 +131,10 @@ impl TableSpec {
         let columns = columns.into_iter().zip(0..);
         Self {
             time_column: "ts".into(),
+            time_codec: None,
             unit: TimeUnit::Millisecond,
             columns: columns
-                .map(|((name, ty), id)| ColumnDef { id, name: name.into(), ty })
+                .map(|((name, ty), id)| ColumnDef { id, name: name.into(), ty, codec: None })
                 .collect(),
             key: vec![],
             on_conflict: OnConflict::All,
@@ -269,6 +176,51 @@ impl TableSpec {
         Ok(self)
     }
 
+    /// The same table with the values of a column, the time column too, encoded by this codec:
+    /// wherever it can hold them, and elsewhere as the storage policy has it.
+    ///
+    /// ```
+    /// use chronolite::{Codec, DataType, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).codec("temp", Codec::Gorilla)?;
+    /// assert!(spec.validate().is_ok());
+    /// assert!(spec.codec("temp", Codec::Dictionary)?.validate().is_err());
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
+    pub fn codec(mut self, column: &str, codec: Codec) -> Result<Self> {
+        *self.codec_of(column)?.1 = Some(codec);
+        Ok(self)
+    }
+
+    /// The same, a codec by its name: those of [`Codec::name`], and `auto` for none.
+    pub fn codec_named(mut self, column: &str, name: &str) -> Result<Self> {
+        let (ty, codec) = self.codec_of(column)?;
+        *codec = Codec::asked(column, ty, name)?;
+        Ok(self)
+    }
+
+    /// The type of a column and the codec that is asked for it.
+    fn codec_of(&mut self, column: &str) -> Result<(DataType, &mut Option<Codec>)> {
+        if column == self.time_column {
+            return Ok((DataType::I64, &mut self.time_codec));
+        }
+        let position = self.position(column)?;
+        let column = &mut self.columns[position];
+        Ok((column.ty, &mut column.codec))
+    }
+
+    /// The columns for which a codec was asked, and which.
+    pub fn codecs(&self) -> impl Iterator<Item = (&str, Codec)> {
+        self.each_codec().map(|(name, _, codec)| (name, codec))
+    }
+
+    fn each_codec(&self) -> impl Iterator<Item = (&str, DataType, Codec)> {
+        let time = (self.time_column.as_str(), DataType::I64, self.time_codec);
+        let values = self.columns.iter().map(|c| (c.name.as_str(), c.ty, c.codec));
+        let all = iter::once(time).chain(values);
+        all.filter_map(|(name, ty, codec)| Some((name, ty, codec?)))
+    }
+
     /// The position of a value column in `columns`.
     pub fn position(&self, name: &str) -> Result<usize> {
         self.columns.iter().position(|c| c.name == name).ok_or_else(|| {
@@ -277,8 +229,8 @@ impl TableSpec {
         })
     }
 
-    /// Refuses names that are empty, too long or taken twice, too many columns, and key columns
-    /// of a type without an order that people expect (floats).
+    /// Refuses names that are empty, too long or taken twice, too many columns, key columns of a
+    /// type without an order that people expect (floats), and codecs that a column cannot have.
     pub fn validate(&self) -> Result<()> {
         if self.columns.len() > MAX_COLUMNS {
             let n = self.columns.len();
@@ -307,6 +259,17 @@ impl TableSpec {
                 return Err(Error::schema(format!("key column {name:?} is named twice")));
             }
         }
+        self.each_codec().try_for_each(|(name, ty, codec)| self.check_codec(name, ty, codec))
+    }
+
+    fn check_codec(&self, column: &str, ty: DataType, codec: Codec) -> Result<()> {
+        Codec::asked(column, ty, codec.name())?;
+        if self.storage == StoragePolicy::Raw && codec != Codec::Raw {
+            return Err(Error::schema(format!(
+                "column {column:?} cannot have the codec {:?}: storage \"raw\" encodes nothing",
+                codec.name()
+            )));
+        }
         Ok(())
     }
 }
@@ -333,12 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_and_names_are_their_own_inverse() {
-        for ty in DataType::ALL {
-            assert_eq!(DataType::from_code(ty as u8), Some(ty));
-            assert_eq!(DataType::from_name(ty.name()), Some(ty));
-        }
-        assert_eq!(DataType::from_code(0), None);
+    fn names_of_units_are_their_own_inverse() {
         for unit in TimeUnit::ALL {
             assert_eq!(TimeUnit::from_name(unit.name()), Some(unit));
         }
@@ -353,5 +311,39 @@ mod tests {
         }
         assert!(spec(&["a"]).key(&["a"]).unwrap().validate().is_err());
         assert!(spec(&["a"]).key(&["x"]).is_err());
+    }
+
+    #[test]
+    fn codecs_that_columns_cannot_have_are_refused() {
+        let spec = TableSpec::new([("f", DataType::F64), ("s", DataType::Utf8)]);
+        let with = |column, codec| spec.clone().codec(column, codec).unwrap();
+        for (column, codec) in [
+            ("f", Codec::Gorilla),
+            ("f", Codec::NanotsInt),
+            ("s", Codec::Dictionary),
+            ("s", Codec::Raw),
+            ("ts", Codec::Delta),
+        ] {
+            assert!(with(column, codec).validate().is_ok(), "{column} {codec}");
+            assert_eq!(
+                spec.clone().codec_named(column, codec.name()).unwrap(),
+                with(column, codec)
+            );
+            let raw = with(column, codec).storage(StoragePolicy::Raw).validate();
+            assert_eq!(raw.is_ok(), codec == Codec::Raw);
+        }
+        for (column, codec) in [
+            ("f", Codec::Constant),
+            ("f", Codec::Dictionary),
+            ("s", Codec::Gorilla),
+            ("ts", Codec::Alp),
+        ] {
+            let error = with(column, codec).validate().unwrap_err().to_string();
+            assert!(error.contains("it can have auto, raw, ") && !error.contains("constant,"));
+            assert!(spec.clone().codec_named(column, codec.name()).is_err());
+        }
+        assert!(spec.clone().codec("x", Codec::Raw).is_err());
+        let auto = with("f", Codec::Alp).codec_named("f", "auto").unwrap();
+        assert_eq!((auto.codecs().count(), auto), (0, spec));
     }
 }

@@ -3,11 +3,10 @@
 
 use arrow_buffer::BooleanBuffer;
 
-use super::decimal::Decimal;
 use super::words::Word;
 use super::{
-    Codec, MAX_BLOCK_ROWS, MAX_EXPANDED, VECTOR_ROWS, alp, alp_rd, cold, constant, delta,
-    dictionary, fill, frame, fsst, gorilla, raw, run_length, scaled,
+    Codec, MAX_BLOCK_ROWS, MAX_EXPANDED, VECTOR_ROWS, cold, constant, delta, dictionary, fill,
+    floats, frame, fsst, raw, run_length, scaled,
 };
 use crate::base::{Column, Data, DataType};
 
@@ -51,8 +50,8 @@ pub fn encode(ty: DataType, column: &Column, choice: Choice, out: &mut Vec<u8>) 
     let codec = match (&column.data, ty.width()) {
         (Data::Fixed(_), Some(1)) => encode_words::<u8>(ty, column, choice, out),
         (Data::Fixed(_), Some(2)) => encode_words::<u16>(ty, column, choice, out),
-        (Data::Fixed(_), Some(4)) if ty.is_float() => encode_floats::<u32>(column, choice, out),
-        (Data::Fixed(_), Some(8)) if ty.is_float() => encode_floats::<u64>(column, choice, out),
+        (Data::Fixed(_), Some(4)) if ty.is_float() => floats::encode::<u32>(column, choice, out),
+        (Data::Fixed(_), Some(8)) if ty.is_float() => floats::encode::<u64>(column, choice, out),
         (Data::Fixed(_), Some(4)) => encode_words::<u32>(ty, column, choice, out),
         (Data::Fixed(_), Some(8)) => encode_words::<u64>(ty, column, choice, out),
         (Data::Bool(bits), None) => encode_bits(column, bits, choice, out),
@@ -63,7 +62,7 @@ pub fn encode(ty: DataType, column: &Column, choice: Choice, out: &mut Vec<u8>) 
 }
 
 /// Appends `values`, unless the codec is another than raw and has done so.
-fn or_raw<T: Word>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Codec {
+pub(super) fn or_raw<T: Word>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Codec {
     if codec == Codec::Raw {
         raw::encode_fixed(values, out);
     }
@@ -112,7 +111,7 @@ fn only_integer<T: Word>(codec: Codec, signed: bool, values: &[T], out: &mut Vec
 }
 
 /// Writes runs, their values as `write` does.
-fn write_runs<T: Word>(
+pub(super) fn write_runs<T: Word>(
     values: &[T],
     out: &mut Vec<u8>,
     write: impl FnOnce(&[T], &mut Vec<u8>) -> Codec,
@@ -127,7 +126,7 @@ fn write_runs<T: Word>(
 }
 
 /// True if there are so few runs that they are worth a look.
-fn few_runs<T: Word>(values: &[T]) -> bool {
+pub(super) fn few_runs<T: Word>(values: &[T]) -> bool {
     values.len() >= 64 && run_length::count(values) <= values.len() / 8
 }
 
@@ -209,9 +208,24 @@ fn write_scaled<T: Word>(values: &[T], by: (T, T), out: &mut Vec<u8>) {
     out[start] = inner as u8;
 }
 
+/// Writes signed integers by a rule that all of them follow, if they do: regular ones, and multiples
+/// of a number.
+pub(super) fn write_ruled<T: Word>(values: &[T], out: &mut Vec<u8>) -> Option<Codec> {
+    if let Some(regular) = delta::arithmetic(values) {
+        return Some(write_delta(&regular, values, out));
+    }
+    write_scaled(values, scaled::divisor(values, true)?, out);
+    Some(Codec::Scaled)
+}
+
 /// Writes the smaller of a frame of reference and the forms of delta, or nothing if it had `limit`
 /// bytes or more.
-fn smallest_near<T: Word>(signed: bool, values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
+pub(super) fn smallest_near<T: Word>(
+    signed: bool,
+    values: &[T],
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> Codec {
     let rows = values.len();
     let by_frame = |values: &[T]| frame::plan(values, signed).len(values.len());
     let by_steps = |values: &[T]| delta::vectors(values).len(values.len());
@@ -236,92 +250,6 @@ fn judge<T: Word>(values: &[T], len: impl Fn(&[T]) -> usize) -> usize {
     const SAMPLED: usize = 4;
     let stride = super::vectors::count(values.len()).div_ceil(SAMPLED);
     values.chunks(VECTOR_ROWS).step_by(stride).map(len).sum()
-}
-
-fn encode_floats<T: Decimal>(column: &Column, choice: Choice, out: &mut Vec<u8>) -> Codec {
-    let values = fill::words::<T>(column);
-    let codec = match choice {
-        Choice::Only(codec) => only_float(codec, &values, out),
-        Choice::Raw => Codec::Raw,
-        _ => smallest_floats(&values, out),
-    };
-    or_raw(codec, &values, out)
-}
-
-/// Writes the payload of `codec`, or nothing if the answer is raw.
-fn only_float<T: Decimal>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Codec {
-    match codec {
-        Codec::Constant => match constant::word(values) {
-            Some(value) => constant::encode_word(value, out),
-            None => return Codec::Raw,
-        },
-        Codec::Gorilla => gorilla::encode(values, out),
-        Codec::Alp => alp::plan(values, &alp::scales(values)).write(out),
-        Codec::AlpRd => alp_rd::encode(values, &alp_rd::plan(values), out),
-        Codec::RunLength => write_runs(values, out, |values, out| {
-            or_raw(smallest_floats_plain(values, usize::MAX, out), values, out)
-        }),
-        _ => return Codec::Raw,
-    }
-    codec
-}
-
-/// Writes the smallest payload, or nothing if the answer is raw.
-fn smallest_floats<T: Decimal>(values: &[T], out: &mut Vec<u8>) -> Codec {
-    let raw_len = size_of_val(values);
-    if raw_len <= 8 {
-        return Codec::Raw;
-    }
-    if few_runs(values) {
-        let mut runs = vec![];
-        write_runs(values, &mut runs, |values, out| {
-            or_raw(smallest_floats_plain(values, usize::MAX, out), values, out)
-        });
-        let codec = smallest_floats_plain(values, runs.len() + 1, out);
-        if codec == Codec::Raw && runs.len() < raw_len {
-            out.extend_from_slice(&runs);
-            return Codec::RunLength;
-        }
-        return codec;
-    }
-    smallest_floats_plain(values, usize::MAX, out)
-}
-
-/// The same without runs, and nothing if the payload had `limit` bytes or more.
-fn smallest_floats_plain<T: Decimal>(values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
-    let (start, raw_len) = (out.len(), size_of_val(values));
-    let limit = limit.min(raw_len);
-    if limit <= 8 {
-        return Codec::Raw;
-    }
-    if let Some(value) = constant::word(values) {
-        constant::encode_word(value, out);
-        return Codec::Constant;
-    }
-    let scales = alp::scales(values);
-    let decimals = (!scales.is_empty()).then(|| alp::plan(values, &scales));
-    let decimals = decimals.filter(|plan| plan.len() < limit);
-    // Nothing else comes near: to look for a cut would take as long as all of this.
-    if let Some(plan) = decimals.as_ref().filter(|plan| plan.len() <= raw_len / 4 * 3) {
-        plan.write(out);
-        return Codec::Alp;
-    }
-    let cut = alp_rd::plan(values);
-    let cut_len = (cut.bits * values.len() as f64 / 8.0) as usize + 64;
-    if let Some(plan) = decimals.filter(|plan| plan.len() <= cut_len) {
-        plan.write(out);
-        return Codec::Alp;
-    }
-    // Raw values are read where they are: decoding has to be worth something.
-    if cut_len + raw_len / 16 > limit {
-        return Codec::Raw;
-    }
-    alp_rd::encode(values, &cut, out);
-    if out.len() - start < limit {
-        return Codec::AlpRd;
-    }
-    out.truncate(start);
-    Codec::Raw
 }
 
 fn encode_bits(column: &Column, bits: &BooleanBuffer, choice: Choice, out: &mut Vec<u8>) -> Codec {

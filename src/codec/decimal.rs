@@ -63,6 +63,10 @@ pub(super) trait Decimal: Word {
     fn number(self, by: &Multipliers) -> (Self, bool);
     /// The value of a number.
     fn value(self, by: &Multipliers) -> Self;
+    /// The integer, signed and as wide, that the value is without its fraction; the nearest there is.
+    fn integer(self) -> Self;
+    /// The value nearest to a signed integer.
+    fn nearest(self) -> Self;
 }
 
 impl Decimal for u64 {
@@ -79,6 +83,14 @@ impl Decimal for u64 {
         let number = f64::from_bits(self.wrapping_add(MAGIC.to_bits())) - MAGIC;
         (number * by.grow * by.down).to_bits()
     }
+    #[inline(always)]
+    fn integer(self) -> Self {
+        (f64::from_bits(self) as i64).cast_unsigned()
+    }
+    #[inline(always)]
+    fn nearest(self) -> Self {
+        (self.cast_signed() as f64).to_bits()
+    }
 }
 
 impl Decimal for u32 {
@@ -93,6 +105,14 @@ impl Decimal for u32 {
     #[inline(always)]
     fn value(self, by: &Multipliers) -> Self {
         ((f64::from(self as i32) * by.grow * by.down) as f32).to_bits()
+    }
+    #[inline(always)]
+    fn integer(self) -> Self {
+        (f32::from_bits(self) as i32).cast_unsigned()
+    }
+    #[inline(always)]
+    fn nearest(self) -> Self {
+        (self.cast_signed() as f32).to_bits()
     }
 }
 

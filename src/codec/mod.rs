@@ -11,12 +11,13 @@
 //! more than the rows it was asked for (with [`MAX_EXPANDED`]) and the payload justify. Wrong bytes
 //! that are well formed decode to wrong values: that is what the checksum of a block is for.
 //!
-//! Placement: this file is the facade and finds the codec; `choose` decides which fast one encodes,
-//! `cold` whether a slow one does better; one file a codec (`raw`, `constant`, `frame`, `delta`,
-//! `scaled`, `run_length`, `alp`, `alp_rd`, `gorilla`, `dictionary`, `fsst`, `pcodec`, `zstandard`);
-//! what they share is `patched` (integers near a reference), `decimal` (floats as integers), `symbols`
-//! (parts of text), `bitpack`, `bitstream`, `simd`, `vectors`, `words`, `text`. Nulls are not marked
-//! here: validity is a bitmap of its own, encoded like a bool column.
+//! Placement: this file is the facade and finds the codec; `choose` decides which fast one encodes
+//! (`floats` which of theirs), `cold` whether a slow one does better; one file a codec (`raw`,
+//! `constant`, `frame`, `delta`, `scaled`, `run_length`, `alp`, `alp_rd`, `gorilla`, `nanots_int`,
+//! `dictionary`, `fsst`, `pcodec`, `zstandard`); what they share is `patched` (integers near a
+//! reference), `decimal` (floats as integers), `symbols` (parts of text), `bitpack`, `bitstream`,
+//! `simd`, `vectors`, `words`, `text`. Nulls are not marked here: validity is a bitmap of its own,
+//! encoded like a bool column.
 
 mod alp;
 mod alp_rd;
@@ -30,9 +31,11 @@ mod decimal;
 mod delta;
 mod dictionary;
 mod fill;
+mod floats;
 mod frame;
 mod fsst;
 mod gorilla;
+mod nanots_int;
 mod patched;
 mod pcodec;
 mod raw;
@@ -53,6 +56,7 @@ use std::ops::Range;
 
 use arrow_buffer::BooleanBufferBuilder;
 
+pub use crate::base::Codec;
 use crate::base::DataType;
 pub use choose::{Choice, encode};
 use decimal::Decimal;
@@ -68,107 +72,6 @@ const MAX_VECTORS: usize = MAX_BLOCK_ROWS / VECTOR_ROWS;
 /// Most bytes that the values of a block of text may have when decoded, if its codec is another than
 /// [`Codec::Raw`]: such a block is larger than its payload, and must not be without bound.
 pub const MAX_EXPANDED: usize = 60 << 20;
-
-/// How the values of a block are encoded. The codes are those in a file, fixed for ever; 12
-/// NanotsInt is reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Codec {
-    /// As Arrow lays them out.
-    Raw = 0,
-    /// One value, the same for every row.
-    Constant = 1,
-    /// Integers by their distance from the least of their vector.
-    FrameOfReference = 2,
-    /// Integers by the difference to the one before.
-    Delta = 3,
-    /// Floats by the bits that differ from the one before.
-    Gorilla = 4,
-    /// Text or bytes by their place in a list of distinct values.
-    Dictionary = 5,
-    /// Floats that are decimals as integers.
-    Alp = 6,
-    /// Other floats, their high bits as codes.
-    AlpRd = 7,
-    /// Numbers and bools by where runs of one value end.
-    RunLength = 8,
-    /// Numbers as Pcodec compresses them.
-    Pco = 9,
-    /// Bytes as Zstandard compresses them.
-    Zstd = 10,
-    /// Text or bytes by symbols for what they have in common.
-    Fsst = 11,
-    /// Integers as multiples of a number.
-    Scaled = 13,
-}
-
-impl Codec {
-    /// All codecs, in the order of their codes in a file.
-    pub const ALL: [Self; 13] = [
-        Self::Raw,
-        Self::Constant,
-        Self::FrameOfReference,
-        Self::Delta,
-        Self::Gorilla,
-        Self::Dictionary,
-        Self::Alp,
-        Self::AlpRd,
-        Self::RunLength,
-        Self::Pco,
-        Self::Zstd,
-        Self::Fsst,
-        Self::Scaled,
-    ];
-
-    /// The codec with this code in a file.
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|codec| *codec as u8 == code)
-    }
-
-    /// The name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Constant => "constant",
-            Self::FrameOfReference => "frame_of_reference",
-            Self::Delta => "delta",
-            Self::Gorilla => "gorilla",
-            Self::Dictionary => "dictionary",
-            Self::Alp => "alp",
-            Self::AlpRd => "alp_rd",
-            Self::RunLength => "run_length",
-            Self::Pco => "pco",
-            Self::Zstd => "zstd",
-            Self::Fsst => "fsst",
-            Self::Scaled => "scaled",
-        }
-    }
-
-    /// True if it decodes much slower than the others.
-    pub fn is_cold(self) -> bool {
-        matches!(self, Self::Pco | Self::Zstd)
-    }
-
-    /// True if values of this type can be encoded so.
-    pub fn applies_to(self, ty: DataType) -> bool {
-        match self {
-            Self::Raw | Self::Constant | Self::RunLength => true,
-            Self::FrameOfReference | Self::Delta | Self::Scaled => {
-                ty.width().is_some() && !ty.is_float()
-            }
-            Self::Pco => ty.width().is_some(),
-            Self::Zstd => ty != DataType::Bool,
-            Self::Gorilla | Self::Alp | Self::AlpRd => ty.is_float(),
-            Self::Dictionary | Self::Fsst => ty.is_bytes(),
-        }
-    }
-}
-
-impl fmt::Display for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// Why a block did not decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,6 +154,7 @@ fn decode_floats<T: Decimal>(
         Codec::Gorilla => gorilla::decode(payload, rows, range, out),
         Codec::Alp => alp::decode(payload, rows, range, out),
         Codec::AlpRd => alp_rd::decode(payload, rows, range, out),
+        Codec::NanotsInt => nanots_int::decode(payload, rows, range, out),
         _ => Err(WRONG_TYPE),
     }
 }

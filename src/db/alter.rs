@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::base::codec::Codec;
 use crate::base::schema::{ColumnDef, DataType};
 use crate::db::core::{Core, Main, Writer};
 use crate::db::flush::Sealed;
@@ -19,12 +20,18 @@ use crate::format::spec::{TableDef, TableId};
 
 impl Core {
     /// Gives a table a column, in which all rows there are now are null.
-    pub(crate) fn add_column(&self, id: TableId, name: &str, ty: DataType) -> Result<Receipt> {
+    pub(crate) fn add_column(
+        &self,
+        id: TableId,
+        name: &str,
+        ty: DataType,
+        codec: Option<Codec>,
+    ) -> Result<Receipt> {
         let mut guard = self.log_writer()?;
         let Some(writer) = guard.as_mut() else { return Err(self.closed()) };
         let Some(table) = writer.table(id) else { return Err(self.no_table(id)) };
         let next = table.def.spec.columns.iter().map(|column| column.id + 1).max().unwrap_or(0);
-        let column = ColumnDef { id: next, name: name.into(), ty };
+        let column = ColumnDef { id: next, name: name.into(), ty, codec };
         let def = Arc::new(table.def.with_column(column.clone())?);
         let added = AddedColumn { table: id, column };
         let durable = self.syncer.durable();

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::batch::Batch;
+use crate::base::codec::Codec;
 use crate::base::schema::{DataType, TableSpec, check_name};
 use crate::base::value::Value;
 use crate::db::catalog::{TableView, View};
@@ -374,6 +375,10 @@ fn describe_difference(is: &TableSpec, asked: &TableSpec) -> Option<String> {
         let each = spec.key.iter().map(|&p| format!("{:?}", spec.columns[p].name));
         each.collect::<Vec<_>>().join(", ")
     };
+    let codecs = |spec: &TableSpec| {
+        let each = spec.codecs().map(|(column, codec)| format!("{column:?} {codec}"));
+        each.collect::<Vec<_>>().join(", ")
+    };
     let parts = [
         ("columns", columns(is), columns(asked)),
         ("time column", is.time_column.clone(), asked.time_column.clone()),
@@ -381,6 +386,7 @@ fn describe_difference(is: &TableSpec, asked: &TableSpec) -> Option<String> {
         ("key", key(is), key(asked)),
         ("on_conflict", is.on_conflict.name().into(), asked.on_conflict.name().into()),
         ("storage", is.storage.name().into(), asked.storage.name().into()),
+        ("codecs", codecs(is), codecs(asked)),
     ];
     let differs = parts.iter().find(|(_, is, asked)| is != asked);
     differs.map(|(what, is, asked)| format!("its {what}: [{is}], asked for: [{asked}]"))
@@ -559,8 +565,16 @@ impl Table {
     /// `Schema` if its name is taken or cannot be, or there are too many columns; otherwise as for
     /// [`Table::append_row`].
     pub fn add_column(&self, name: &str, ty: DataType) -> Result<()> {
+        self.add_column_with(name, ty, None)
+    }
+
+    /// The same; a codec is asked for it as [`TableSpec::codec`] does.
+    ///
+    /// # Errors
+    /// `Schema` also if the column cannot have that codec.
+    pub fn add_column_with(&self, name: &str, ty: DataType, codec: Option<Codec>) -> Result<()> {
         self.check_now()?;
-        let receipt = self.named(self.core.add_column(self.id(), name, ty))?;
+        let receipt = self.named(self.core.add_column(self.id(), name, ty, codec))?;
         self.core.settle(receipt)
     }
 

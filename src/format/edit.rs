@@ -9,7 +9,7 @@
 //! 2 add segment    see below
 //! 3 remove segment u32 table id, u64 segment id, i64 least time of it
 //! 4 flushed        u32 table id, u64 log number up to which its rows stand in segments
-//! 5 add column     u32 table id, u32 column id, u8 type, text name
+//! 5 add column     u32 table id, a column (see `spec`)
 //! 6 drop table     u32 table id; of the next number that no table has yet: it was used up
 //! 7 delete         u32 table id, u64 log number, i64 start, i64 end (excluded), u8 flags (bit 0:
 //!                  of one key; bit 1: no end), bytes: the key, see `key`
@@ -31,9 +31,9 @@
 //! ```
 
 use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
-use crate::base::schema::{ColumnDef, DataType};
+use crate::base::schema::ColumnDef;
 use crate::format::slot::COUNTER_END;
-use crate::format::spec::{TableDef, TableId};
+use crate::format::spec::{TableDef, TableId, put_column, read_column};
 
 /// Kind of a manifest record that begins the manifest.
 pub const KIND_BASE: u8 = 1;
@@ -247,17 +247,12 @@ impl AddedColumn {
     /// Appends its bytes: the payload of an edit, and the body of a log record.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.table.to_le_bytes());
-        out.extend_from_slice(&self.column.id.to_le_bytes());
-        out.push(self.column.ty as u8);
-        put_slice(out, self.column.name.as_bytes());
+        put_column(out, &self.column);
     }
 
     /// Reads one.
     pub fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (table, id, code) = (r.u32("table id")?, r.u32("column id")?, r.u8("column type")?);
-        let ty = DataType::from_code(code).ok_or(r.malformed("column type"))?;
-        let name = r.text("column name")?.to_owned();
-        Ok(Self { table, column: ColumnDef { id, name, ty } })
+        Ok(Self { table: r.u32("table id")?, column: read_column(r)? })
     }
 }
 
@@ -371,7 +366,8 @@ impl SegmentEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::schema::TableSpec;
+    use crate::base::codec::Codec;
+    use crate::base::schema::{DataType, TableSpec};
 
     pub(crate) fn entry(id: SegmentId) -> SegmentEntry {
         SegmentEntry {
@@ -404,7 +400,12 @@ mod tests {
             Edit::RemoveSegment { table: 1, id: 4, min_ts: -5 },
             Edit::AddColumn(AddedColumn {
                 table: 1,
-                column: ColumnDef { id: 1, name: "new".into(), ty: DataType::Utf8 },
+                column: ColumnDef {
+                    id: 1,
+                    name: "new".into(),
+                    ty: DataType::Utf8,
+                    codec: Some(Codec::Dictionary),
+                },
             }),
             Edit::DropTable(2),
             Edit::Flushed(1, 77),

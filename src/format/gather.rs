@@ -189,6 +189,7 @@ impl<'a> Block<'a> {
                 | Codec::Alp
                 | Codec::AlpRd
                 | Codec::Fsst
+                | Codec::NanotsInt
         )
     }
 

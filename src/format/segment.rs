@@ -65,10 +65,10 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
         Order::Time => (rows.ts[0], rows.ts[count - 1]),
         Order::Key => rows.ts.iter().fold((i64::MAX, i64::MIN), |(a, b), &t| (a.min(t), b.max(t))),
     };
-    put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, choice);
+    put_column(&mut footer, extent, (TIME_ID, DataType::I64), &ts, (spec.time_codec, choice));
     put_row_numbers(&mut footer, extent, &rows.seq, min_seq);
     for (column, def) in rows.columns.iter().zip(&spec.columns) {
-        put_column(&mut footer, extent, (def.id, def.ty), column, choice);
+        put_column(&mut footer, extent, (def.id, def.ty), column, (def.codec, choice));
     }
     let mut entry = SegmentEntry {
         id: new.id,
@@ -111,7 +111,7 @@ fn put_row_numbers(footer: &mut Footer, extent: &mut Vec<u8>, numbers: &RowNumbe
         let values = numbers.relative(least, start..start + len).into_inner();
         (DataType::U64, Column { data: Data::Fixed(values), validity: None })
     };
-    let streams = vec![put_stream(footer, extent, Role::Values, Choice::Smallest, part)];
+    let streams = vec![put_stream(footer, extent, Role::Values, (None, Choice::Smallest), part)];
     footer.columns.push(ColumnIndex {
         id: SEQ_ID,
         ty: DataType::U64,
@@ -188,7 +188,7 @@ fn put_column(
     extent: &mut Vec<u8>,
     (id, ty): (ColumnId, DataType),
     column: &Column,
-    choice: Choice,
+    (asked, choice): (Option<Codec>, Choice),
 ) {
     let rows = footer.rows as usize;
     let nulls = column.null_count();
@@ -205,14 +205,14 @@ fn put_column(
     let mut streams = Vec::new();
     if nulls < rows {
         let part = |start, len| (ty, column.slice(ty, start, len));
-        streams.push(put_stream(footer, extent, Role::Values, choice, part));
+        streams.push(put_stream(footer, extent, Role::Values, (asked, choice), part));
     }
     if let Some(validity) = column.validity.as_ref().filter(|_| (1..rows).contains(&nulls)) {
         let part = |start, len| {
             let bits = validity.inner().slice(start, len);
             (DataType::Bool, Column { data: Data::Bool(bits), validity: None })
         };
-        streams.push(put_stream(footer, extent, Role::Validity, choice, part));
+        streams.push(put_stream(footer, extent, Role::Validity, (None, choice), part));
     }
     footer.columns.push(ColumnIndex {
         id,
@@ -225,11 +225,12 @@ fn put_column(
     });
 }
 
+/// Puts the blocks of a stream: each by the codec that was asked for, if that can hold it.
 fn put_stream(
     footer: &Footer,
     extent: &mut Vec<u8>,
     role: Role,
-    choice: Choice,
+    (asked, choice): (Option<Codec>, Choice),
     part: impl Fn(usize, usize) -> (DataType, Column),
 ) -> Stream {
     pad_to(extent, 0, EXTENT_ALIGN as usize);
@@ -239,10 +240,16 @@ fn put_stream(
         let (ty, values) = part(index * footer.block_rows(), footer.rows_of(index));
         let start = extent.len();
         // Where a cold codec did not pay it will hardly pay in the next blocks.
-        let cold = blocks.last().is_none_or(|block: &BlockRef| block.codec.is_cold());
+        let tells = |block: &&BlockRef| Some(block.codec) != asked;
+        let cold = blocks.last().filter(tells).is_none_or(|block| block.codec.is_cold());
         let again = cold || choice != Choice::Balanced || index % COLD_EVERY == 0;
         let choice = if again { choice } else { Choice::Smallest };
-        let codec = codec::encode(ty, &values, choice, extent);
+        let holds =
+            |asked: &Codec| codec::encode(ty, &values, Choice::Only(*asked), extent) == *asked;
+        let codec = asked.filter(holds).unwrap_or_else(|| {
+            extent.truncate(start);
+            codec::encode(ty, &values, choice, extent)
+        });
         let bytes = &extent[start..];
         let len = u32::try_from(bytes.len()).expect("a block is below 4 GiB");
         blocks.push(BlockRef { codec, at: start as u64, len, checksum: checksum(bytes) });

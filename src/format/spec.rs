@@ -3,15 +3,17 @@
 //! ```text
 //! u32  table id
 //! text name                      (text: u32 length, UTF-8)
-//! u8   unit of time (0 s, 1 ms, 2 us, 3 ns), u8 on_conflict, u8 storage, u8 zero
+//! u8   unit of time (0 s, 1 ms, 2 us, 3 ns), u8 on_conflict, u8 storage
+//! u8   codec of the time column  (codec: as asked for; 255 is none)
 //! text name of the time column
-//! u32  count of columns; each: u32 id, u8 type, text name
+//! u32  count of columns; each: u32 id, u8 type, u8 codec, text name
 //! u32  count of key columns; each: u32 position among the columns
 //! ```
 
 use std::sync::Arc;
 
 use crate::base::bytes::{Malformed, Reader, put_len, put_slice};
+use crate::base::codec::Codec;
 use crate::base::schema::{ColumnDef, ColumnId, DataType, OnConflict, StoragePolicy, TableSpec};
 use crate::base::time::TimeUnit;
 use crate::error::Error;
@@ -59,13 +61,12 @@ impl TableDef {
         out.extend_from_slice(&self.id.to_le_bytes());
         put_slice(out, self.name.as_bytes());
         let unit = TimeUnit::ALL.iter().position(|u| *u == spec.unit).unwrap_or_default();
-        out.extend_from_slice(&[unit as u8, spec.on_conflict as u8, spec.storage as u8, 0]);
+        out.extend_from_slice(&[unit as u8, spec.on_conflict as u8, spec.storage as u8]);
+        put_codec(out, spec.time_codec);
         put_slice(out, spec.time_column.as_bytes());
         put_len(out, spec.columns.len());
         for column in &spec.columns {
-            out.extend_from_slice(&column.id.to_le_bytes());
-            out.push(column.ty as u8);
-            put_slice(out, column.name.as_bytes());
+            put_column(out, column);
         }
         put_len(out, spec.key.len());
         for &position in &spec.key {
@@ -80,20 +81,14 @@ impl TableDef {
         let unit = pick(&TimeUnit::ALL, r, "unit of time")?;
         let on_conflict = pick(&OnConflict::ALL, r, "on_conflict")?;
         let storage = pick(&StoragePolicy::ALL, r, "storage")?;
-        r.u8("zero")?;
+        let time_codec = read_codec(r)?;
         let time_column = r.text("time column")?.to_owned();
-        let count = r.count(9, "columns")?;
-        let mut columns = Vec::with_capacity(count);
-        for _ in 0..count {
-            let id = r.u32("column id")?;
-            let code = r.u8("column type")?;
-            let ty = DataType::from_code(code).ok_or(r.malformed("column type"))?;
-            columns.push(ColumnDef { id, name: r.text("column name")?.to_owned(), ty });
-        }
+        let count = r.count(LEAST_COLUMN_LEN, "columns")?;
+        let columns = (0..count).map(|_| read_column(r)).collect::<Result<_, _>>()?;
         let count = r.count(4, "key columns")?;
         let key = (0..count).map(|_| r.u32("key column").map(|p| p as usize));
         let key = key.collect::<Result<_, _>>()?;
-        let spec = TableSpec { time_column, unit, columns, key, on_conflict, storage };
+        let spec = TableSpec { time_column, time_codec, unit, columns, key, on_conflict, storage };
         let fits =
             spec.validate().is_ok() && crate::base::schema::check_name("table", &name).is_ok();
         if fits {
@@ -101,6 +96,39 @@ impl TableDef {
         } else {
             Err(r.malformed("table definition"))
         }
+    }
+}
+
+/// Bytes of a column without its name.
+const LEAST_COLUMN_LEN: usize = 10;
+
+/// Appends a column.
+pub(crate) fn put_column(out: &mut Vec<u8>, column: &ColumnDef) {
+    out.extend_from_slice(&column.id.to_le_bytes());
+    out.push(column.ty as u8);
+    put_codec(out, column.codec);
+    put_slice(out, column.name.as_bytes());
+}
+
+/// Reads a column.
+pub(crate) fn read_column(r: &mut Reader<'_>) -> Result<ColumnDef, Malformed> {
+    let (id, code) = (r.u32("column id")?, r.u8("column type")?);
+    let ty = DataType::from_code(code).ok_or(r.malformed("column type"))?;
+    let codec = read_codec(r)?;
+    Ok(ColumnDef { id, name: r.text("column name")?.to_owned(), ty, codec })
+}
+
+/// In the place of a codec, if none was asked for.
+const NO_CODEC: u8 = u8::MAX;
+
+fn put_codec(out: &mut Vec<u8>, codec: Option<Codec>) {
+    out.push(codec.map_or(NO_CODEC, |codec| codec as u8));
+}
+
+fn read_codec(r: &mut Reader<'_>) -> Result<Option<Codec>, Malformed> {
+    match r.u8("codec")? {
+        NO_CODEC => Ok(None),
+        code => Codec::from_code(code).map(Some).ok_or(r.malformed("codec")),
     }
 }
 
@@ -118,8 +146,9 @@ mod tests {
         let spec = TableSpec::new([("site", DataType::Utf8), ("temp", DataType::F32)])
             .unit(TimeUnit::Nanosecond)
             .time_column("at")
-            .storage(StoragePolicy::Raw)
+            .storage(StoragePolicy::Size)
             .key(&["site"])
+            .and_then(|spec| spec.codec("at", Codec::Pco)?.codec("temp", Codec::Gorilla))
             .unwrap();
         let def = TableDef { id: 9, name: "wetter".into(), spec: spec.into() };
         let mut bytes = vec![];
@@ -129,6 +158,13 @@ mod tests {
         assert!(r.finish("end").is_ok());
         for len in 0..bytes.len() {
             assert!(TableDef::decode(&mut Reader::new(&bytes[..len])).is_err());
+        }
+        // Codecs that are not there, and one that a float does not have.
+        let float = [DataType::F32 as u8, Codec::Gorilla as u8];
+        let at = bytes.windows(2).position(|two| two == float).unwrap() + 1;
+        for code in [11, 14, 254, Codec::Delta as u8] {
+            bytes[at] = code;
+            assert!(TableDef::decode(&mut Reader::new(&bytes)).is_err());
         }
     }
 }

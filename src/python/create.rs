@@ -3,7 +3,7 @@
 use arrow_schema::{DataType as ArrowType, Fields};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyMapping, PyString, PyTuple};
 
 use super::capsule;
 use super::errors::{invalid, schema, type_name, wrong_type};
@@ -17,6 +17,7 @@ pub(super) struct Rules<'a> {
     pub(super) key: Vec<String>,
     pub(super) on_conflict: &'a str,
     pub(super) storage: &'a str,
+    pub(super) codecs: Vec<(String, String)>,
 }
 
 /// The spec of a table: `columns` is a list of names (all `f64`), a dict of types by name, a list
@@ -32,7 +33,16 @@ pub(super) fn spec(columns: &Bound<'_, PyAny>, rules: &Rules<'_>) -> PyResult<Ta
     spec.on_conflict = conflict;
     spec.storage = one_of("storage", rules.storage, &StoragePolicy::ALL, StoragePolicy::name)?;
     let key: Vec<&str> = rules.key.iter().map(String::as_str).collect();
-    Ok(spec.key(&key)?)
+    let with = |spec: TableSpec, (column, name): &(String, String)| spec.codec_named(column, name);
+    Ok(rules.codecs.iter().try_fold(spec.key(&key)?, with)?)
+}
+
+/// The names of codecs by columns: a dict, or another mapping.
+pub(super) fn codecs(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let mapping = given.cast::<PyMapping>().map_err(|_| {
+        wrong_type(format!("codecs are a dict of names by column, not {}", type_name(given)))
+    })?;
+    mapping.items()?.iter().map(|item| item.extract()).collect()
 }
 
 /// The item whose name is `name`; the error lists all names.

@@ -122,7 +122,7 @@ impl Db {
 
     /// Makes a table, or returns the one that is there with this very schema.
     #[pyo3(signature = (name, columns, *, time_unit=None, time_column="ts", key=None,
-        on_conflict="all", storage="balanced"))]
+        on_conflict="all", storage="balanced", codecs=None))]
     #[allow(clippy::too_many_arguments, reason = "the keywords of the Python signature")]
     fn create_table(
         &self,
@@ -134,9 +134,11 @@ impl Db {
         key: Option<&Bound<'_, PyAny>>,
         on_conflict: &str,
         storage: &str,
+        codecs: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Table> {
         let key = key.map(key_names).transpose()?.unwrap_or_default();
-        let rules = Rules { time_unit, time_column, key, on_conflict, storage };
+        let codecs = codecs.map(create::codecs).transpose()?.unwrap_or_default();
+        let rules = Rules { time_unit, time_column, key, on_conflict, storage, codecs };
         let spec = create::spec(columns, &rules)?;
         let table = py.detach(|| self.db.create_table(name, spec))?;
         Ok(Table::new(self.db.clone(), table))

@@ -1,5 +1,7 @@
 //! A table: appends, ranges, the whole as a stream.
 
+use std::collections::BTreeMap;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PySlice};
 
@@ -11,7 +13,7 @@ use super::schema::Schema;
 use super::tail::{self, Tail};
 use super::{aggregate, create, describe, durations, key, predicate, rows, timestamps};
 use crate::arrow::import;
-use crate::base::{TimeUnit, Value};
+use crate::base::{Codec, TimeUnit, Value};
 use crate::db::{self, DownsampleSpec, Origin, Receipt, ScanSpec};
 use crate::error::Result;
 
@@ -66,6 +68,13 @@ impl Table {
         self.schema().names().into_iter().map(str::to_owned).collect()
     }
 
+    /// The codecs that were asked for, by column: see `Db.create_table`.
+    #[getter]
+    fn codecs(&self) -> BTreeMap<String, &'static str> {
+        let spec = self.table().spec();
+        spec.codecs().map(|(column, codec)| (column.to_owned(), codec.name())).collect()
+    }
+
     /// The earliest time, in the table's unit; None if there are no rows.
     #[getter]
     fn min_ts(&self, py: Python<'_>) -> PyResult<Option<i64>> {
@@ -101,9 +110,17 @@ impl Table {
     }
 
     /// Gives the table a column, in which the rows there are now are null.
-    fn add_column(&self, py: Python<'_>, name: &str, r#type: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[pyo3(signature = (name, r#type, *, codec=None))]
+    fn add_column(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        r#type: &Bound<'_, PyAny>,
+        codec: Option<&str>,
+    ) -> PyResult<()> {
         let ty = create::data_type(r#type)?;
-        Ok(py.detach(|| self.table().add_column(name, ty))?)
+        let codec = codec.map(|codec| Codec::asked(name, ty, codec)).transpose()?.flatten();
+        Ok(py.detach(|| self.table().add_column_with(name, ty, codec))?)
     }
 
     /// Deletes the rows there are now with `start <= time < end`.

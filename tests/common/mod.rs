@@ -21,8 +21,8 @@ use chronolite::base::ColumnDef;
 use chronolite::base::schema::OnConflict;
 use chronolite::store::sim::SimStorage;
 use chronolite::{
-    Batch, Column, Data, DataType, Db, DbOptions, Durability, Error, ErrorKind, ScanSpec, Table,
-    TableSpec, Value,
+    Batch, Codec, Column, Data, DataType, Db, DbOptions, Durability, Error, ErrorKind, ScanSpec,
+    Table, TableSpec, Value,
 };
 
 /// Where the database of every test is.
@@ -138,7 +138,19 @@ pub fn is_keyed(table: usize) -> bool {
 
 pub fn spec(table: usize) -> TableSpec {
     let rules = [OnConflict::All, OnConflict::Last, OnConflict::First, OnConflict::Error];
-    columns_of(table).on_conflict(rules[table.saturating_sub(2)])
+    let spec = columns_of(table).on_conflict(rules[table.saturating_sub(2)]);
+    let with = |spec: TableSpec, (column, codec): &(&str, Codec)| spec.codec(column, *codec);
+    codecs_of(table).iter().try_fold(spec, with).expect("the columns are there")
+}
+
+/// The codecs that are asked for; some of them cannot hold all of the values.
+fn codecs_of(table: usize) -> &'static [(&'static str, Codec)] {
+    match table {
+        1 => &[("s", Codec::Dictionary), ("b", Codec::Zstd), ("on", Codec::RunLength)],
+        3 => &[("tag", Codec::RunLength), ("n", Codec::Pco), ("v", Codec::NanotsInt)],
+        4 => &[("ts", Codec::Delta), ("id", Codec::Scaled), ("v", Codec::Gorilla)],
+        _ => &[],
+    }
 }
 
 fn columns_of(table: usize) -> TableSpec {
@@ -162,15 +174,18 @@ fn columns_of(table: usize) -> TableSpec {
 }
 
 /// The columns that a table may be given later, in this order.
-pub const ADDED: [(&str, DataType); 3] =
-    [("late", DataType::F64), ("note", DataType::Utf8), ("more", DataType::I64)];
+pub const ADDED: [(&str, DataType, Option<Codec>); 3] = [
+    ("late", DataType::F64, Some(Codec::AlpRd)),
+    ("note", DataType::Utf8, None),
+    ("more", DataType::I64, Some(Codec::FrameOfReference)),
+];
 
 /// The schema of a table that was given so many columns.
 pub fn wide_spec(table: usize, added: usize) -> TableSpec {
     let mut spec = spec(table);
-    for (name, ty) in &ADDED[..added] {
+    for (name, ty, codec) in &ADDED[..added] {
         let id = spec.columns.len() as u32;
-        spec.columns.push(ColumnDef { id, name: (*name).into(), ty: *ty });
+        spec.columns.push(ColumnDef { id, name: (*name).into(), ty: *ty, codec: *codec });
     }
     spec
 }

@@ -324,8 +324,8 @@ fn make(db: &Db, table: usize, change: &Change) -> Result<(), Error> {
         }
         Change::AddColumn => {
             let handle = db.table(name)?;
-            let (column, ty) = ADDED[super::added(table, handle.spec().columns.len())];
-            handle.add_column(column, ty)
+            let (column, ty, codec) = ADDED[super::added(table, handle.spec().columns.len())];
+            handle.add_column_with(column, ty, codec)
         }
         Change::Drop => db.drop_table(name),
     }

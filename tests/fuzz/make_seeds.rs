@@ -47,6 +47,12 @@ fn column(ty: DataType, codec: Codec, rows: usize) -> Column {
     let numbers: Vec<usize> = (0..rows).map(&mut number).collect();
     let numbers = numbers.into_iter();
     match ty {
+        DataType::F32 if codec == Codec::NanotsInt => {
+            Column::from_vec(numbers.map(|n| n as f32).collect())
+        }
+        DataType::F64 if codec == Codec::NanotsInt => {
+            Column::from_vec(numbers.map(|n| n as f64).collect())
+        }
         DataType::F32 => Column::from_vec(numbers.map(|n| n as f32 / 10.0).collect()),
         DataType::F64 if codec == Codec::AlpRd => {
             Column::from_vec(numbers.map(|n| (n as f64).sqrt()).collect())

@@ -24,7 +24,8 @@ VECTOR = 1024
 U64 = (1 << 64) - 1
 TIMES, ROW_NUMBERS = 0xFFFFFFFF, 0xFFFFFFFE
 RAW, CONSTANT, FRAME_OF_REFERENCE, DELTA, GORILLA, DICTIONARY, ALP, ALP_RD = range(8)
-RUN_LENGTH, PCO, ZSTD, FSST, SCALED = 8, 9, 10, 11, 13
+RUN_LENGTH, PCO, ZSTD, FSST, NANOTS_INT, SCALED = 8, 9, 10, 11, 12, 13
+NO_CODEC = 255
 VALUES, VALIDITY = 0, 1
 TEXT_LIMIT = 60 << 20
 
@@ -175,7 +176,30 @@ def log_salt(salt: int, epoch: int) -> int:
 class ColumnDef:
     id: int
     type: int
+    codec: int
     name: str
+
+
+def read_column(fields: Fields) -> ColumnDef:
+    column = ColumnDef(*fields.many("IBB"), fields.text())
+    need(column.type in NAMES, "types")
+    check_asked(column.codec, column.type)
+    return column
+
+
+def check_asked(codec: int, kind: int) -> None:
+    """That a column of this type can have the codec that was asked for."""
+    floats, text = {F32, F64}, {UTF8, BINARY}
+    integers = DTYPES.keys() - {*floats, BOOL}
+    types = {
+        **dict.fromkeys((NO_CODEC, RAW, RUN_LENGTH), NAMES.keys()),
+        **dict.fromkeys((FRAME_OF_REFERENCE, DELTA, SCALED), integers),
+        **dict.fromkeys((GORILLA, ALP, ALP_RD, NANOTS_INT), floats),
+        DICTIONARY: text,
+        PCO: integers | floats,
+        ZSTD: NAMES.keys() - {BOOL},
+    }
+    need(kind in types.get(codec, ()), f"codec {codec} asked for type {kind}")
 
 
 @dataclass(frozen=True)
@@ -185,6 +209,7 @@ class TableDef:
     unit: int
     on_conflict: int
     storage: int
+    time_codec: int
     time_column: str
     columns: list[ColumnDef]
     key: list[int]
@@ -208,17 +233,17 @@ def key_part(kind: int, value: Any) -> bytes:
 
 def read_table_def(fields: Fields) -> TableDef:
     number, name = fields.one("I"), fields.text()
-    unit, on_conflict, storage, _ = fields.many("BBBB")
+    unit, on_conflict, storage, time_codec = fields.many("BBBB")
     time_column = fields.text()
-    columns = [
-        ColumnDef(fields.one("I"), fields.one("B"), fields.text()) for _ in range(fields.one("I"))
-    ]
+    columns = [read_column(fields) for _ in range(fields.one("I"))]
     key = [fields.one("I") for _ in range(fields.one("I"))]
     fields.end("a table definition")
     need(unit <= 3 and on_conflict <= 3 and storage <= 3, "unit, on_conflict, storage")
-    need(all(column.type in NAMES for column in columns), "types")
+    check_asked(time_codec, I64)
+    asked = {time_codec, *(column.codec for column in columns)}
+    need(storage != 3 or asked <= {RAW, NO_CODEC}, "codecs of a table whose storage is raw")
     need(all(columns[at].type not in (F32, F64) for at in key), "no key of floats")
-    return TableDef(number, name, unit, on_conflict, storage, time_column, columns, key)
+    return TableDef(number, name, unit, on_conflict, storage, time_codec, time_column, columns, key)
 
 
 @dataclass(frozen=True)
@@ -512,6 +537,17 @@ def scaled(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
     return np.asarray(read(fields, rows, dtype) * divisor + base)
 
 
+def nanots_int(fields: Fields, rows: int, dtype: np.dtype[Any]) -> Array:
+    """Section 8.19."""
+    inner = fields.one("B")
+    need(not any(fields.take(7)), "zeros")
+    need(inner in (FRAME_OF_REFERENCE, DELTA, SCALED), "a codec of integers")
+    readers = {DELTA: delta, SCALED: scaled}
+    read = readers.get(inner, lambda *of: np.concatenate(patched_vectors(*of)))
+    integers = read(fields, rows, unsigned(dtype)).view(f"<i{dtype.itemsize}")
+    return integers.astype(dtype)
+
+
 def pco(fields: Fields, kind: int, rows: int) -> Array:
     """Section 8.15; the format within is that of the library of the same name."""
     from pcodec import wrapped  # type: ignore[import-untyped]
@@ -651,6 +687,8 @@ def decode(payload: bytes, codec: int, kind: int, rows: int) -> Array | list[byt
         out = zstd(fields, kind, rows)
     elif codec == FSST and text:
         out = fsst(fields, rows)
+    elif codec == NANOTS_INT and kind in (F32, F64):
+        out = nanots_int(fields, rows, DTYPES[kind])
     elif codec == SCALED and integer:
         out = scaled(fields, rows, unsigned(DTYPES[kind])).view(DTYPES[kind])
     else:
@@ -965,7 +1003,7 @@ def all_null(kind: int, rows: int) -> Values:
 def add_column(database: Database, fields: Fields) -> None:
     """Edit 5, and the body of a record of kind 6."""
     table = database.tables[fields.one("I")].definition
-    column = ColumnDef(fields.one("I"), fields.one("B"), fields.text())
+    column = read_column(fields)
     fields.end("a column")
     need(all(c.id < column.id and c.name != column.name for c in table.columns), "a new column")
     table.columns.append(column)

@@ -41,9 +41,13 @@ pub(super) enum Shape {
     Runs,
     /// Multiples of a number, and something.
     Multiples,
+    /// A counter, and as floats too.
+    Counter,
+    /// Counts of blocks in bytes, and as floats too.
+    Pages,
 }
 
-pub(super) const SHAPES: [Shape; 9] = [
+pub(super) const SHAPES: [Shape; 11] = [
     Shape::Noise,
     Shape::Constant,
     Shape::Regular,
@@ -53,6 +57,8 @@ pub(super) const SHAPES: [Shape; 9] = [
     Shape::Walk,
     Shape::Runs,
     Shape::Multiples,
+    Shape::Counter,
+    Shape::Pages,
 ];
 
 fn words(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<u64> {
@@ -87,6 +93,8 @@ fn words(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<u64> {
             last
         }
         Shape::Multiples => first.wrapping_add(mix.below(50).wrapping_mul(3600)),
+        Shape::Counter => float((1_000_000 + 60 * row) as f64),
+        Shape::Pages => float((mix.below(2000) * 4096) as f64 - 1_024_000.0),
         Shape::Walk => {
             walk += (mix.below(21) as f64 - 10.0) / 100.0;
             float((walk * 100f64).round() / 100.0)
@@ -103,9 +111,12 @@ fn texts(shape: Shape, ty: DataType, rows: usize, mix: &mut Mix) -> Vec<Vec<u8>>
         Shape::Constant => "dieselbe Ähre".into(),
         Shape::Regular => format!("row {row}").into_bytes(),
         Shape::Jitter => "é".repeat(mix.below(20) as usize).into_bytes(),
-        Shape::Small | Shape::Walk | Shape::Runs | Shape::Multiples => {
-            format!("host-{:03}", mix.below(100)).into_bytes()
-        }
+        Shape::Small
+        | Shape::Walk
+        | Shape::Runs
+        | Shape::Multiples
+        | Shape::Counter
+        | Shape::Pages => format!("host-{:03}", mix.below(100)).into_bytes(),
         Shape::Extreme => {
             ["", "\0", "😀", "a longer text than fits sixteen bytes"][mix.below(4) as usize].into()
         }

@@ -115,6 +115,18 @@ fn small_payloads() {
             "02 00 00 00 00 00 00 00 d8 ff ff ff 00 00 00 00 64 00 00 00 00 00 00 00 02 00 00 00 00 00 a4 00",
         ),
         (
+            DataType::F64,
+            Column::from_vec(vec![3.0, -2.0, 7.0]),
+            Codec::NanotsInt,
+            "02 00 00 00 00 00 00 00 04 00 fe ff ff ff ff ff ff ff 05 09 00 00 00 00",
+        ),
+        (
+            DataType::F32,
+            Column::from_vec(vec![4096f32, 0.0, 8192.0, 4096.0]),
+            Codec::NanotsInt,
+            "0d 00 00 00 00 00 00 00 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00 02 00 00 00 00 00 61 00",
+        ),
+        (
             DataType::Utf8,
             Column::from_texts(["a", "bb", "", "a"]),
             Codec::Dictionary,

@@ -212,6 +212,12 @@ fn each_codec_has_its_data() {
         let (codec, len) = size(ty, Choice::Smallest, walk);
         assert!(codec == Codec::Alp && bits(len) < 5.3, "{ty} {codec} {}", bits(len));
     }
+    for ty in [DataType::F32, DataType::F64] {
+        let (codec, len) = size(ty, Choice::Smallest, column(ty, Shape::Counter, 16_384, 0, 1));
+        assert_eq!((codec, len), (Codec::NanotsInt, 16 + 2 * ty.width().unwrap()), "{ty}");
+        let (codec, len) = size(ty, Choice::Smallest, column(ty, Shape::Pages, 16_384, 0, 1));
+        assert!(codec == Codec::NanotsInt && bits(len) < 11.3, "{ty} {codec} {}", bits(len));
+    }
     let real = |mix: &mut Mix| (mix.next() >> 11) as f64 / (1u64 << 53) as f64 * 100.0;
     let reals: Vec<f64> = rows.clone().map(|_| real(&mut mix)).collect();
     let (codec, len) = size(DataType::F64, Choice::Smallest, Column::from_vec(reals));
@@ -223,6 +229,53 @@ fn each_codec_has_its_data() {
         rows.map(|i| format!("request {i} from 10.0.{}.{} took {} ms", i % 7, i % 251, i % 97));
     let (codec, len) = size(DataType::Utf8, Choice::Balanced, Column::from_texts(texts));
     assert!(codec == Codec::Zstd && bits(len) < 60.0, "{codec} {}", bits(len));
+}
+
+/// One value that is no integer, and none of the block is stored as one.
+#[test]
+fn floats_are_integers_or_not() {
+    let codec = |column: &Column, ty| {
+        check(ty, column, Choice::Only(Codec::NanotsInt), &[1..2, 1023..1025]).0
+    };
+    let with = |value: f64| {
+        let mut values: Vec<f64> = (0..2500).map(f64::from).collect();
+        values[2100] = value;
+        let short = Column::from_vec(values.iter().map(|&v| v as f32).collect::<Vec<_>>());
+        [codec(&Column::from_vec(values), DataType::F64), codec(&short, DataType::F32)]
+    };
+    let (yes, no) = (Codec::NanotsInt, Codec::Raw);
+    for value in [-0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5, -1e19, 1e300] {
+        assert_eq!(with(value), [no, no], "{value}");
+    }
+    // f32 has the integers of 32 bits.
+    for (value, short) in [
+        (0.0, yes),
+        (-7.0, yes),
+        ((1u64 << 31) as f64, yes),
+        (-((1u64 << 31) as f64), yes),
+        ((1u64 << 32) as f64, no),
+        ((1u64 << 53) as f64, no),
+        (i64::MIN as f64, no),
+        (i64::MAX as f64, no),
+    ] {
+        assert_eq!(with(value), [yes, short], "{value}");
+    }
+}
+
+/// What one rule holds for the first values of is no block of that rule.
+#[test]
+fn integers_without_a_rule_are_decimals() {
+    let mut mix = Mix(7);
+    let mut values = vec![0.0; 64];
+    values.extend((64..16_384).map(|_| mix.below(1000) as f64));
+    let (codec, len) =
+        check(DataType::F64, &Column::from_vec(values.clone()), Choice::Smallest, &[]);
+    assert!(codec == Codec::Alp && len < 16_384 * 11 / 8, "{codec} {len}");
+    values[16_000] = 0.25;
+    assert_eq!(
+        check(DataType::F64, &Column::from_vec(values), Choice::Smallest, &[]).0,
+        Codec::Alp
+    );
 }
 
 /// A part is decoded from its own vectors: damage in the others is not even seen.
@@ -237,6 +290,7 @@ fn a_part_touches_only_its_vectors() {
         (DataType::F64, Shape::Noise, Codec::AlpRd),
         (DataType::I64, Shape::Multiples, Codec::Scaled),
         (DataType::Utf8, Shape::Noise, Codec::Fsst),
+        (DataType::F64, Shape::Pages, Codec::NanotsInt),
     ];
     for (ty, shape, codec) in cases {
         let column = column(ty, shape, 8192, 0, 5);
@@ -264,6 +318,7 @@ fn a_flipped_bit_is_noticed() {
         (DataType::F32, Shape::Noise, Codec::AlpRd),
         (DataType::I32, Shape::Runs, Codec::RunLength),
         (DataType::I64, Shape::Multiples, Codec::Scaled),
+        (DataType::F32, Shape::Pages, Codec::NanotsInt),
         (DataType::F64, Shape::Noise, Codec::Pco),
         (DataType::Utf8, Shape::Noise, Codec::Zstd),
         (DataType::Utf8, Shape::Small, Codec::Dictionary),

@@ -120,7 +120,7 @@ impl Aggregate {
                  min, max, first and last"
             )));
         };
-        Ok(ScanColumn::Value(ColumnDef { id: 0, name, ty }))
+        Ok(ScanColumn::Value(ColumnDef { id: 0, name, ty, codec: None }))
     }
 }
 

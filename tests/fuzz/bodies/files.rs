@@ -12,7 +12,9 @@ use chronolite::format::log::{LOG_HEADER_LEN, LOG_START};
 use chronolite::format::slot::SLOT_LEN;
 use chronolite::format::{HEADER_LEN, PAGE};
 use chronolite::store::sim::SimStorage;
-use chronolite::{Aggregate, AggregateSpec, Db, DbOptions, Durability, Error, Mode, ScanSpec, Table, Value};
+use chronolite::{
+    Aggregate, AggregateSpec, Db, DbOptions, Durability, Error, Mode, ScanSpec, Table, Value,
+};
 
 use super::memory::limited;
 use super::sign;

@@ -26,7 +26,7 @@ use chronolite::codec::Codec;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 27] = [
     ("decode_raw", |data| blocks::decode(Codec::Raw, data)),
     ("decode_constant", |data| blocks::decode(Codec::Constant, data)),
     ("decode_frame_of_reference", |data| blocks::decode(Codec::FrameOfReference, data)),
@@ -38,6 +38,8 @@ pub const TARGETS: [Target; 25] = [
     ("decode_run_length", |data| blocks::decode(Codec::RunLength, data)),
     ("decode_pco", |data| blocks::decode(Codec::Pco, data)),
     ("decode_zstd", |data| blocks::decode(Codec::Zstd, data)),
+    ("decode_fsst", |data| blocks::decode(Codec::Fsst, data)),
+    ("decode_nanots_int", |data| blocks::decode(Codec::NanotsInt, data)),
     ("decode_scaled", |data| blocks::decode(Codec::Scaled, data)),
     ("round_trip", columns::round_trip),
     ("slot", format::slot),
