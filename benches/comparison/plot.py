@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from comparison.report import figure, rank
 from comparison.result import MORE, Result
@@ -113,7 +114,12 @@ def scatter(path: Path, run: dict[str, Any], caption: str) -> None:
         if figures:
             parts.append(partial(points, title=data, figures=figures, width=width_of(run, data)))
     if parts:
-        grid(path, parts, f"how small against how fast, up and right is better: {caption}", 3.6)
+        grid(
+            path,
+            parts,
+            f"how small against how fast, up and right is better; chronolite's in blue: {caption}",
+            3.6,
+        )
 
 
 def width_of(run: dict[str, Any], data: str) -> int:
@@ -128,17 +134,29 @@ def drawn(one: dict[str, Any]) -> bool:
 
 
 def points(axes: Axes, title: str, figures: list[dict[str, Any]], width: int) -> None:
-    """Ratio of sizes and speed of decoding."""
+    """Ratio of sizes and speed of decoding; chronolite's names stand above, others below."""
+    named: dict[tuple[bool, int, int], list[tuple[float, float, str]]] = {}
     for one in figures:
-        ratio, ours = width / one["bits"], one["kind"] == "choice"
-        axes.scatter(one["decode"], ratio, s=22, color=OURS if ours else OTHERS)
-        name = f"chronolite, {one['who']}" if ours else one["who"]
-        place = {"textcoords": "offset points", "xytext": (4, 3), "fontsize": 6.5}
-        axes.annotate(name, (one["decode"], ratio), **place)
+        speed, ratio, ours = one["decode"], width / one["bits"], one["kind"] == "choice"
+        axes.scatter(speed, ratio, s=22, color=OURS if ours else OTHERS)
+        # Those that lie in about one place share a line.
+        near = (ours, round(5 * math.log10(speed)), round(15 * math.log10(ratio)))
+        named.setdefault(near, []).append((speed, ratio, one["who"]))
+    for (ours, _, _), group in named.items():
+        speed, ratio, _ = group[0]
+        text = ", ".join(who for _, _, who in group)
+        place = {"textcoords": "offset points", "xytext": (-3, 5 if ours else -10)}
+        colour = OURS if ours else "#606060"
+        axes.annotate(text, (speed, ratio), fontsize=6.5, color=colour, **place)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}")
+        axis.set_minor_locator(LogLocator(subs=(2, 5)))
     axes.set_title(title, fontsize=8)
     axes.set_xlabel("MB of values decoded a second", fontsize=7)
     axes.set_ylabel("times smaller than raw", fontsize=7)
-    axes.margins(0.2, 0.15)
+    axes.margins(0.2, 0.2)
     bare(axes)
+    axes.tick_params(which="minor", labelsize=7)
