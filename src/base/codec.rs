@@ -26,7 +26,7 @@ pub enum Codec {
     Alp = 6,
     /// Other floats, their high bits as codes.
     AlpRd = 7,
-    /// Numbers and bools by where runs of one value end.
+    /// Values by where runs of one value end.
     RunLength = 8,
     /// Numbers as Pcodec compresses them.
     Pco = 9,

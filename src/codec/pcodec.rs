@@ -97,6 +97,16 @@ pub(super) fn decode(
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode)).unwrap_or(Err(DAMAGED))
 }
 
+/// True if a chunk says that it lists more distinct values than its bytes can hold: pco makes room for
+/// them before it looks. That stands in its first bits, the mode and how many they are.
+fn lists_too_many<N>(chunk: &[u8]) -> bool {
+    const LISTED: u32 = 4;
+    let Some(first) = chunk.first_chunk() else { return false };
+    let first = u32::from_le_bytes(*first);
+    let (mode, count) = (first & 0xF, (first >> 4 & 0x1FF_FFFF) as usize);
+    mode == LISTED && count > chunk.len() / size_of::<N>()
+}
+
 fn decompress<N: Number + ArrowNativeType>(
     bytes: &[u8],
     rows: usize,
@@ -108,6 +118,9 @@ fn decompress<N: Number + ArrowNativeType>(
         return Ok(());
     }
     let (file, bytes) = FileDecompressor::new(bytes).map_err(|_| DAMAGED)?;
+    if lists_too_many::<N>(bytes) {
+        return Err(DAMAGED);
+    }
     let (mut chunk, bytes) = file.chunk_decompressor::<N, _>(bytes).map_err(|_| DAMAGED)?;
     // It would make room for as many values.
     if let DeltaEncoding::Lookback { config, .. } = &chunk.meta().delta_encoding

@@ -37,6 +37,8 @@ pub(crate) fn map<S, R: Send>(
 ) -> Vec<R> {
     let threads = cores().min(count);
     if threads <= 1 || is_inside() {
+        // What is one of several is made as on any machine.
+        let _inside = (count > 1 && !is_inside()).then(Inside::new);
         let mut state = state();
         return (0..count).map(|index| run(&mut state, index)).collect();
     }

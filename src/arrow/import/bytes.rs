@@ -67,11 +67,14 @@ fn same<T: ByteArrayType<Offset = i32>>(
         return Ok(none());
     }
     check_offsets(array, place)?;
-    let (offsets, values) = (array.offsets().clone(), array.values().clone());
+    let (offsets, values) = (array.offsets(), array.values());
+    if offsets[0] > 0 || (offsets[array.len()] as usize) < values.len() {
+        return Ok(from_first(array));
+    }
+    let (offsets, values) = (offsets.clone(), values.clone());
     Ok(Column { data: Data::Bytes { offsets, values }, validity: None })
 }
 
-/// 64-bit offsets made relative to the first, so that they fit 32 bits; the bytes are shared.
 fn large<T: ByteArrayType<Offset = i64>>(
     array: &GenericByteArray<T>,
     place: &Place<'_>,
@@ -80,12 +83,18 @@ fn large<T: ByteArrayType<Offset = i64>>(
         return Ok(none());
     }
     check_offsets(array, place)?;
+    Ok(from_first(array))
+}
+
+/// Offsets made relative to the first, so that they fit 32 bits. Of the bytes, which are shared, those
+/// that are no value's are left out: they need not be text.
+fn from_first<T: ByteArrayType>(array: &GenericByteArray<T>) -> Column {
     let from = array.value_offsets();
-    let base = from.first().copied().unwrap_or(0);
-    let offsets: Vec<i32> = from.iter().map(|&offset| narrow(offset - base)).collect();
-    let len = narrow(from.last().copied().unwrap_or(0) - base) as usize;
-    let values = array.values().slice_with_length(base as usize, len);
-    Ok(bytes(offsets, values))
+    let base = from.first().map_or(0, |first| first.as_usize());
+    let offset = |offset: &T::Offset| narrow((offset.as_usize() - base) as i64);
+    let offsets: Vec<i32> = from.iter().map(offset).collect();
+    let len = offsets.last().map_or(0, |last| *last as usize);
+    bytes(offsets, array.values().slice_with_length(base, len))
 }
 
 /// No values. The offset of a slice without rows may well be past the bytes, of which it has none.

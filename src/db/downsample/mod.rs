@@ -1,8 +1,8 @@
 //! Downsampling: the rows of a range in buckets of time, and what each comes to.
 //!
 //! `buckets` says where buckets begin, by `zone`'s clocks if there is one; `groups` tells rows apart
-//! by the columns of `by`; `rows` reads and reduces, `side_by_side` does on all cores; `fill` adds the buckets that have no rows, and
-//! `filler` is what stands for their nulls.
+//! by the columns of `by`; `rows` reads and reduces, `side_by_side` does on all cores; `fill` adds
+//! the buckets that have no rows, and `filler` is what stands for their nulls.
 
 mod buckets;
 mod fill;

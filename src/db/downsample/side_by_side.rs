@@ -9,9 +9,10 @@ use crate::db::downsample::buckets::Buckets;
 use crate::db::downsample::groups::Groups;
 use crate::db::downsample::rows::{Chunk, Rows};
 use crate::db::parts::Parts;
+use crate::db::plan::Plan;
 use crate::error::Result;
 
-/// Buckets that a stretch may make: what is made of several is in memory.
+/// Buckets that a stretch may make: what is made of several stretches is in memory.
 const MOST_BUCKETS: i128 = 65_536;
 
 /// The rows of the result, as [`Rows`] makes them.
@@ -53,7 +54,7 @@ impl SideBySide {
 }
 
 /// The range cut into stretches that begin with a bucket. Groups are numbered as they come, so that
-/// a range with groups is one.
+/// a range with groups is one; so is one of which texts are kept, which may be of any length.
 fn stretches(plan: &Downsample) -> Result<VecDeque<Arc<Downsample>>> {
     let mut cuts = plan.scan.cuts();
     let (Some(mut buckets), true) = (plan.buckets(None)?, plan.by.is_empty()) else {
@@ -62,13 +63,25 @@ fn stretches(plan: &Downsample) -> Result<VecDeque<Arc<Downsample>>> {
     cuts.iter_mut().for_each(|cut| *cut = buckets.at(*cut).start);
     cuts.dedup();
     cuts.retain(|cut| *cut > plan.scan.start());
-    let (Some(&first), Some(&last)) = (cuts.first(), cuts.last()) else {
-        return Ok(VecDeque::new());
-    };
-    let count = buckets.between(buckets.clone().at(first), buckets.clone().at(last));
-    if count > MOST_BUCKETS * cuts.len() as i128 {
+    let texts = plan.inputs.iter().any(|input| input.ty.is_bytes());
+    if texts || makes_many(&plan.scan, &mut buckets, &cuts) {
         return Ok(VecDeque::new());
     }
     let part = |scan| Arc::new(Downsample { scan: Arc::new(scan), ..plan.clone() });
     Ok(plan.scan.cut(&cuts).into_iter().map(part).collect())
+}
+
+/// True if there may be too many buckets between two cuts, or between a cut and the end of the
+/// segments. What is in memory is no more than a memtable.
+fn makes_many(scan: &Plan, buckets: &mut Buckets, cuts: &[i64]) -> bool {
+    let segments = scan.segments_between();
+    let least = segments.iter().map(|segment| segment.entry.min_ts).min();
+    let greatest = segments.iter().map(|segment| segment.entry.max_ts).max();
+    let (Some(least), Some(greatest)) = (least, greatest) else { return false };
+    let starts = std::iter::once(scan.start().max(least)).chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().chain([scan.end().map_or(greatest, |end| end.min(greatest))]);
+    starts.zip(ends).any(|(start, end)| {
+        let (first, last) = (buckets.at(start), buckets.at(end));
+        buckets.between(first, last) > MOST_BUCKETS
+    })
 }

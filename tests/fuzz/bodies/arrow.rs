@@ -202,7 +202,7 @@ fn dictionary(u: &mut Unstructured<'_>, rows: usize, depth: usize) -> Result<Arr
         }
     }
     let ty = Arrow::Dictionary(Box::new(key.clone()), Box::new(values.data_type().clone()));
-    let data = ArrayData::builder(ty).len(rows).add_buffer(Buffer::from(keys));
+    let data = ArrayData::builder(ty).len(rows).add_buffer(Buffer::from(&keys[..]));
     Ok(unchecked(data.nulls(nulls(u, rows)?).add_child_data(values.to_data())))
 }
 
