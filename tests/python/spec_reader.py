@@ -195,7 +195,7 @@ def check_asked(codec: int, kind: int) -> None:
         **dict.fromkeys((NO_CODEC, RAW, RUN_LENGTH), NAMES.keys()),
         **dict.fromkeys((FRAME_OF_REFERENCE, DELTA, SCALED), integers),
         **dict.fromkeys((GORILLA, ALP, ALP_RD, NANOTS_INT), floats),
-        DICTIONARY: text,
+        **dict.fromkeys((DICTIONARY, FSST), text),
         PCO: integers | floats,
         ZSTD: NAMES.keys() - {BOOL},
     }

@@ -29,6 +29,7 @@ TYPES = {
     "run_length": ALL,
     "pco": NUMBERS,
     "zstd": [*NUMBERS, *TEXTS],
+    "fsst": TEXTS,
     "nanots_int": FLOATS,
     "scaled": INTEGERS,
 }
@@ -44,6 +45,7 @@ CODES = {
     "run_length": spec.RUN_LENGTH,
     "pco": spec.PCO,
     "zstd": spec.ZSTD,
+    "fsst": spec.FSST,
     "nanots_int": spec.NANOTS_INT,
     "scaled": spec.SCALED,
 }
