@@ -10,6 +10,7 @@ use std::fmt;
 use crate::db::parallel;
 use crate::db::plan::Plan;
 use crate::error::Result;
+use crate::format::edit::SegmentEntry;
 
 /// Rows of a stretch, and more: those of its last segment. Tests have small tables.
 const PART_ROWS: u64 = if cfg!(any(test, feature = "sim")) { 100 } else { 1 << 19 };
@@ -31,9 +32,18 @@ impl Plan {
                 cuts.push(entry.min_ts);
                 (rows, last) = (0, entry.min_ts);
             }
-            rows += u64::from(entry.rows);
+            rows += self.rows_of(entry);
         }
         cuts
+    }
+
+    /// About how many rows of a segment are in the range, as if their times lay evenly.
+    fn rows_of(&self, entry: &SegmentEntry) -> u64 {
+        let (first, last) = (i128::from(entry.min_ts), i128::from(entry.max_ts));
+        let start = first.max(self.start().into());
+        let end = self.end().map_or(last, |end| last.min(i128::from(end) - 1));
+        let share = (end - start + 1).max(0) as f64 / (last - first + 1) as f64;
+        (f64::from(entry.rows) * share) as u64
     }
 
     /// The plan cut at these times, in the order of reading.

@@ -66,7 +66,7 @@ fn column(input: Input) -> Column {
             let some = [0.1f32, -0.0, 0.0, 2.5, f32::NAN, -7.0, 9e15];
             Column::from_vec(rows.map(|row| some[row % some.len()]).collect())
         }
-        Input::Value(2, _) => Column::from_vec(rows.map(|row| row as i8 * 4).collect()),
+        Input::Value(2, _) => Column::from_vec(rows.map(|row| (row * 4) as i8).collect()),
         Input::Value(3, _) => {
             Column::from_vec(rows.map(|row| u64::MAX >> (row % 64)).collect::<Vec<_>>())
         }
