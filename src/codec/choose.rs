@@ -79,7 +79,9 @@ fn encode_words<T: Word>(
     let codec = match choice {
         Choice::Only(codec) => only_integer(codec, signed, &values, out),
         Choice::Raw => Codec::Raw,
-        _ => smallest_integers(signed, &values, out),
+        _ => {
+            smallest(&values, out, |values, limit, out| smallest_plain(signed, values, limit, out))
+        }
     };
     or_raw(codec, &values, out)
 }
@@ -126,12 +128,17 @@ pub(super) fn write_runs<T: Word>(
 }
 
 /// True if there are so few runs that they are worth a look.
-pub(super) fn few_runs<T: Word>(values: &[T]) -> bool {
+fn few_runs<T: Word>(values: &[T]) -> bool {
     values.len() >= 64 && run_length::count(values) <= values.len() / 8
 }
 
-/// Writes the smallest payload, or nothing if the answer is raw.
-fn smallest_integers<T: Word>(signed: bool, values: &[T], out: &mut Vec<u8>) -> Codec {
+/// Writes the smaller of runs and what `plain` writes, or nothing if the answer is raw. `plain` is
+/// given values and a limit: it writes nothing if it had as many bytes or more.
+pub(super) fn smallest<T: Word>(
+    values: &[T],
+    out: &mut Vec<u8>,
+    plain: impl Fn(&[T], usize, &mut Vec<u8>) -> Codec,
+) -> Codec {
     let raw_len = size_of_val(values);
     // No other payload is below 8 bytes.
     if raw_len <= 8 {
@@ -140,17 +147,17 @@ fn smallest_integers<T: Word>(signed: bool, values: &[T], out: &mut Vec<u8>) -> 
     if few_runs(values) {
         let mut runs = vec![];
         write_runs(values, &mut runs, |values, out| {
-            or_raw(smallest_plain(signed, values, usize::MAX, out), values, out)
+            or_raw(plain(values, usize::MAX, out), values, out)
         });
         // Of two of one size the other decodes as fast, and a part of it faster.
-        let codec = smallest_plain(signed, values, runs.len() + 1, out);
+        let codec = plain(values, runs.len() + 1, out);
         if codec == Codec::Raw && runs.len() < raw_len {
             out.extend_from_slice(&runs);
             return Codec::RunLength;
         }
         return codec;
     }
-    smallest_plain(signed, values, usize::MAX, out)
+    plain(values, usize::MAX, out)
 }
 
 /// So few rows that the smallest headers count.

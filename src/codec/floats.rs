@@ -1,6 +1,6 @@
 //! Which codec encodes a block of floats.
 
-use super::choose::{Choice, few_runs, or_raw, write_runs};
+use super::choose::{Choice, or_raw, smallest, write_runs};
 use super::decimal::Decimal;
 use super::{Codec, alp, alp_rd, constant, fill, gorilla, nanots_int};
 use crate::base::Column;
@@ -11,7 +11,7 @@ pub(super) fn encode<T: Decimal>(column: &Column, choice: Choice, out: &mut Vec<
     let codec = match choice {
         Choice::Only(codec) => only(codec, &values, out),
         Choice::Raw => Codec::Raw,
-        _ => smallest(&values, out),
+        _ => smallest(&values, out, smallest_plain),
     };
     or_raw(codec, &values, out)
 }
@@ -38,28 +38,8 @@ fn only<T: Decimal>(codec: Codec, values: &[T], out: &mut Vec<u8>) -> Codec {
     codec
 }
 
-/// Writes the smallest payload, or nothing if the answer is raw.
-fn smallest<T: Decimal>(values: &[T], out: &mut Vec<u8>) -> Codec {
-    let raw_len = size_of_val(values);
-    if raw_len <= 8 {
-        return Codec::Raw;
-    }
-    if few_runs(values) {
-        let mut runs = vec![];
-        write_runs(values, &mut runs, |values, out| {
-            or_raw(smallest_plain(values, usize::MAX, out), values, out)
-        });
-        let codec = smallest_plain(values, runs.len() + 1, out);
-        if codec == Codec::Raw && runs.len() < raw_len {
-            out.extend_from_slice(&runs);
-            return Codec::RunLength;
-        }
-        return codec;
-    }
-    smallest_plain(values, usize::MAX, out)
-}
-
-/// The same without runs, and nothing if the payload had `limit` bytes or more.
+/// Writes the smallest payload without runs, or nothing if the answer is raw or it had `limit` bytes or
+/// more.
 fn smallest_plain<T: Decimal>(values: &[T], limit: usize, out: &mut Vec<u8>) -> Codec {
     let (start, raw_len) = (out.len(), size_of_val(values));
     let limit = limit.min(raw_len);

@@ -17,38 +17,54 @@ const MOST_BUCKETS: i128 = 65_536;
 
 /// The rows of the result, as [`Rows`] makes them.
 #[derive(Debug)]
-pub(super) struct SideBySide {
-    /// The stretches; `None` if the range is one.
-    parts: Option<Parts<Arc<Downsample>, Chunk>>,
-    /// It makes all rows if there are no stretches, and none else.
-    rows: Rows,
+pub(super) enum SideBySide {
+    /// The range is one.
+    Alone(Box<Rows>),
+    /// Its stretches, all with the same buckets and no groups but one.
+    Apart(Box<Apart>),
+}
+
+/// Stretches that are read side by side.
+#[derive(Debug)]
+pub(super) struct Apart {
+    parts: Parts<Arc<Downsample>, Chunk>,
+    groups: Groups,
+    buckets: Option<Buckets>,
 }
 
 impl SideBySide {
     pub(super) fn new(plan: Arc<Downsample>) -> Result<Self> {
         let parts = stretches(&plan)?;
-        let rows = Rows::new(plan)?;
+        if parts.len() < 2 {
+            return Ok(Self::Alone(Box::new(Rows::new(plan)?)));
+        }
         let read = |part: &Arc<Downsample>| {
             let mut rows = Rows::new(Arc::clone(part))?;
             std::iter::from_fn(|| rows.next().transpose()).collect()
         };
-        let parts = (parts.len() > 1).then(|| Parts::new(parts, read));
-        Ok(Self { parts, rows })
+        let (groups, buckets) = (Groups::new(plan.by.clone()), plan.buckets(None)?);
+        Ok(Self::Apart(Box::new(Apart { parts: Parts::new(parts, read), groups, buckets })))
     }
 
     pub(super) fn groups(&self) -> &Groups {
-        &self.rows.groups
+        match self {
+            Self::Alone(rows) => &rows.groups,
+            Self::Apart(apart) => &apart.groups,
+        }
     }
 
     pub(super) fn buckets(&self) -> Option<&Buckets> {
-        self.rows.buckets.as_ref()
+        match self {
+            Self::Alone(rows) => rows.buckets.as_ref(),
+            Self::Apart(apart) => apart.buckets.as_ref(),
+        }
     }
 
     /// The next rows; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>> {
-        match &mut self.parts {
-            Some(parts) => parts.next(),
-            None => self.rows.next(),
+        match self {
+            Self::Alone(rows) => rows.next(),
+            Self::Apart(apart) => apart.parts.next(),
         }
     }
 }
