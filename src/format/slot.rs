@@ -36,8 +36,8 @@ use crate::format::PAGE;
 pub const SLOT_LEN: usize = 512;
 /// First bytes of a main file: not text, and broken by a transfer in text mode.
 pub const SLOT_MAGIC: [u8; 8] = [0x89, b'C', b'H', b'L', 0x0D, 0x0A, 0x1A, 0x0A];
-/// The format version that this library writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The format version that this library writes, and the only one it reads: 1 was never released.
+pub const FORMAT_VERSION: u32 = 2;
 /// Compatible features this library knows: none yet. A commit clears the others.
 pub const KNOWN_COMPATIBLE: u64 = 0;
 /// Tables with another rule for rows of the same time and key than to keep all.

@@ -237,7 +237,7 @@ fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
         }
         _ => return Err(Error::corruption("both header slots are damaged").at(path, 0)),
     };
-    refuse_newer(&slot, path)?;
+    refuse_unknown(&slot, path)?;
     if len < slot.file_len {
         let message =
             format!("the file was cut: it has {len} bytes, {} were committed", slot.file_len);
@@ -247,29 +247,30 @@ fn choose_slot(file: &dyn File, path: &Path, len: u64) -> Result<(Slot, bool)> {
 }
 
 /// Fails for a file that this library cannot read.
-pub fn refuse_newer(slot: &Slot, path: &Path) -> Result<()> {
-    let unknown = slot.incompatible & !KNOWN_INCOMPATIBLE;
-    if slot.version > FORMAT_VERSION || unknown != 0 {
-        return Err(newer_version(slot.version, unknown).in_file(path));
-    }
-    Ok(())
+pub fn refuse_unknown(slot: &Slot, path: &Path) -> Result<()> {
+    refuse(slot.version, slot.incompatible & !KNOWN_INCOMPATIBLE, path)
 }
 
 /// The same for a log.
-pub fn refuse_newer_log(header: &LogHeader, path: &Path) -> Result<()> {
-    match header.version > FORMAT_VERSION {
-        true => Err(newer_version(header.version, 0).in_file(path)),
-        false => Ok(()),
-    }
+pub fn refuse_unknown_log(header: &LogHeader, path: &Path) -> Result<()> {
+    refuse(header.version, 0, path)
 }
 
-#[cold]
-fn newer_version(version: u32, flags: u64) -> Error {
-    let message = format!(
-        "format version {version} with feature flags {flags:#x} is newer than this library reads \
-         (version {FORMAT_VERSION}); use a newer chronolite"
-    );
-    Error::new(ErrorKind::Format, message)
+fn refuse(version: u32, unknown_flags: u64, path: &Path) -> Result<()> {
+    let message = if version > FORMAT_VERSION || unknown_flags != 0 {
+        format!(
+            "format version {version} with feature flags {unknown_flags:#x} is newer than this \
+             library reads (version {FORMAT_VERSION}); use a newer chronolite"
+        )
+    } else if version < FORMAT_VERSION {
+        format!(
+            "format version {version} is of a chronolite before its first release; this library \
+             reads version {FORMAT_VERSION}: write the data anew with it"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Format, message).in_file(path))
 }
 
 /// Reads `len` bytes; a file that claims more than there is memory for is an error, not the end.
@@ -431,7 +432,7 @@ fn find_log(
             false => Ok(None),
         };
     }
-    refuse_newer_log(&header, &path)?;
+    refuse_unknown_log(&header, &path)?;
     let needed = header.epoch >= slot.epoch && how != LogUse::Follow;
     let bytes = if needed { read_whole(&*file, 0, len).map_err(io)? } else { vec![] };
     let bytes = Buffer::from_vec(bytes);

@@ -162,12 +162,13 @@ fn torn_bytes(tail: &[u8], salt: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::format::log::LOG_START;
+    use crate::format::slot::FORMAT_VERSION;
 
     const SALT: u64 = 42;
 
     fn slot(durable_lsn: u64) -> Slot {
         Slot {
-            version: 1,
+            version: FORMAT_VERSION,
             compatible: 0,
             incompatible: 0,
             generation: 1,

@@ -148,7 +148,7 @@ def read_slot(data: bytes, page: int) -> Slot | None:
         return None
     version, length, *fields = struct.unpack_from("<II13QI4xQ", raw, 8)
     slot = Slot(page, *fields)
-    need(version == 1, f"version {version}")
+    need(version == 2, f"version {version}")
     need(length == 512, "a slot has 512 bytes")
     need(slot.incompatible & ~(1 << 4) == 0, f"incompatible flags {slot.incompatible:#x}")
     need(slot.generation % 2 == page, "a slot is on the page of its generation")
@@ -1192,7 +1192,7 @@ def read_log(data: bytes, database: Database) -> Log | None:
     version, _, salt, epoch, generation, first_record, first_row = struct.unpack_from(
         "<II5Q", head, 8
     )
-    need(version == 1, f"version {version} of the log")
+    need(version == 2, f"version {version} of the log")
     if salt != slot.salt:
         return None
     records: list[Frame] = []

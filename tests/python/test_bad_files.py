@@ -288,13 +288,16 @@ def test_the_layout_that_these_tests_patch(path):
 @pytest.mark.parametrize(
     ("offset", "form", "value", "words"),
     [
-        (VERSION_AT, "<I", 2, "version"),
+        (VERSION_AT, "<I", 1, "format version 1 is of a chronolite before .* reads version 2"),
+        (VERSION_AT, "<I", 3, "format version 3 .* is newer than .* [(]version 2[)]"),
         (VERSION_AT, "<I", 2**32 - 1, "version"),
         (INCOMPATIBLE_AT, "<Q", 1 << 17, "feature"),
         (INCOMPATIBLE_AT, "<Q", 1 << 63, "feature"),
     ],
 )
-def test_a_newer_file_is_refused_and_left_as_it_is(path, offset, form, value, words, which, mode):
+def test_another_version_or_a_newer_feature_is_refused_and_left_as_it_is(
+    path, offset, form, value, words, which, mode
+):
     make(path)
     slots = SLOTS if which == "both slots" else [newer_slot(path)]
     patch(path, offset, form, value, slots)

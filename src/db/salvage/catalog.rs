@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::edit::{AddedColumn, DeleteEntry, Edit, KIND_BASE, SegmentEntry, SegmentId};
 use crate::format::slot::{Slot, SlotState, slot_offset};
 use crate::format::spec::{TableDef, TableId};
-use crate::store::recovery::{read_manifest, read_slots, refuse_newer};
+use crate::store::recovery::{read_manifest, read_slots, refuse_unknown};
 use crate::store::search::{FoundSegment, ManifestRecord, Remains, search};
 
 /// What there is to read.
@@ -374,7 +374,7 @@ fn newest_slot(source: &Source, run: &mut Run<'_>) -> Result<(Option<Slot>, bool
     for (page, state) in states.into_iter().enumerate() {
         match state {
             SlotState::Valid(slot) => {
-                refuse_newer(&slot, &source.path)?;
+                refuse_unknown(&slot, &source.path)?;
                 valid.push(slot);
             }
             SlotState::Damaged | SlotState::Foreign => {

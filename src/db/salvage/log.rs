@@ -31,7 +31,7 @@ use crate::format::slot::Slot;
 use crate::format::spec::{TableDef, TableId};
 use crate::index::{Chunk, Tombstones};
 use crate::store::log_file::log_path;
-use crate::store::recovery::refuse_newer_log;
+use crate::store::recovery::refuse_unknown_log;
 use crate::store::replay::Record;
 use crate::store::search::{first_epoch, whole_records};
 use crate::store::storage::OpenMode;
@@ -256,7 +256,7 @@ fn find_part(source: &Source, catalog: &Catalog, run: &mut Run<'_>) -> Result<Op
     let bytes = log_bytes(source, &path)?;
     let header = LogHeader::parse(&bytes);
     if let Ok(header) = &header {
-        refuse_newer_log(header, &path)?;
+        refuse_unknown_log(header, &path)?;
     }
     let header = header.map(|header| (header.salt == catalog.salt).then_some(header));
     let (epoch, first_lsn) = match header {

@@ -1,0 +1,1 @@
+"""Files of every released format version, which every later library has to open."""
