@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
@@ -105,10 +106,11 @@ def cells(parts: list[Any], kind: str) -> list[Any]:
     return [None if null else value for value, null in zip(values, absent, strict=True)]
 
 
-def _dtype(kind: str) -> str:
+@functools.cache
+def _dtype(kind: str) -> np.dtype[Any]:
     if kind.startswith("timestamp["):
-        return f"M8{kind.removeprefix('timestamp')}"
-    return _DTYPES.get(kind) or _CODES[kind]
+        return np.dtype(f"M8{kind.removeprefix('timestamp')}")
+    return np.dtype(_DTYPES.get(kind) or _CODES[kind])
 
 
 def _values(part: Any, kind: str) -> Any:

@@ -124,18 +124,40 @@ enum OfColumn {
 }
 
 impl Vectors {
-    /// What is known of a vector's column, by its place among those asked.
-    pub(crate) fn known(&self, column: usize, vector: usize) -> Known {
-        let len = (self.rows - vector * VECTOR_ROWS).min(VECTOR_ROWS) as u64;
-        let nothing = Known { count: 0, summary: Summary::default() };
-        match &self.columns[column] {
-            OfColumn::Nulls => nothing,
+    /// What is known of a column in some vectors, one after the other; `column` is its place among
+    /// those asked.
+    pub(crate) fn known(&self, column: usize, vectors: Range<usize>) -> KnownVectors<'_> {
+        KnownVectors { rows: self.rows, of: &self.columns[column], vectors }
+    }
+}
+
+/// What is known of vectors that follow each other.
+#[derive(Debug)]
+pub(crate) struct KnownVectors<'a> {
+    rows: usize,
+    of: &'a OfColumn,
+    vectors: Range<usize>,
+}
+
+impl Iterator for KnownVectors<'_> {
+    type Item = Known;
+
+    #[inline]
+    fn next(&mut self) -> Option<Known> {
+        let vector = self.vectors.next()?;
+        Some(match self.of {
+            OfColumn::Nulls => Known { count: 0, summary: Summary::default() },
             OfColumn::Vectors { vectors, nulls } => {
-                let summary = vectors[vector];
+                let (len, summary) = (rows_of(vector, self.rows).len() as u64, vectors[vector]);
                 Known { count: if *nulls { summary.count } else { len }, summary }
             }
-        }
+        })
     }
+}
+
+/// The rows of a vector, in a segment of `rows` rows.
+fn rows_of(vector: usize, rows: usize) -> Range<usize> {
+    vector * VECTOR_ROWS..((vector + 1) * VECTOR_ROWS).min(rows)
 }
 
 /// A stretch of rows, in order.
@@ -143,8 +165,8 @@ impl Vectors {
 pub(crate) enum Stretch {
     /// Decoded rows.
     Rows(Range<usize>),
-    /// A vector that is known.
-    Vector(usize),
+    /// Vectors that are known, and whose times belong together.
+    Vectors(Range<usize>),
 }
 
 /// Some rows of a segment: stretches in order, what is known of vectors, and the decoded rows.
@@ -167,6 +189,9 @@ pub(crate) fn divide(
 ) -> (Vec<Stretch>, Vec<Rows>) {
     let (mut stretches, mut decoded, mut count) = (vec![], vec![], 0);
     let mut decode = |rows: Range<usize>, stretches: &mut Vec<Stretch>| {
+        if rows.is_empty() {
+            return;
+        }
         let from = count;
         count += rows.len();
         decoded.push(rows);
@@ -176,13 +201,23 @@ pub(crate) fn divide(
         }
     };
     for run in Rows::ranges(picked) {
+        // Mostly all of it belongs together, or little does.
+        let inner = known.inner(&run, ends);
+        if known.belong_together(&inner, ends, same) {
+            let first = rows_of(inner.start, known.rows).start;
+            let end = rows_of(inner.end - 1, known.rows).end;
+            decode(run.start..first, &mut stretches);
+            stretches.push(Stretch::Vectors(inner));
+            decode(end..run.end, &mut stretches);
+            continue;
+        }
         for vector in run.start / VECTOR_ROWS..run.end.div_ceil(VECTOR_ROWS) {
-            let whole = vector * VECTOR_ROWS..((vector + 1) * VECTOR_ROWS).min(known.rows);
-            if known.answers(&whole, &run, vector, ends, same) {
-                stretches.push(Stretch::Vector(vector));
+            let one = vector..vector + 1;
+            if inner.contains(&vector) && known.belong_together(&one, ends, same) {
+                stretches.push(Stretch::Vectors(one));
             } else {
-                let part = run.start.max(whole.start)..run.end.min(whole.end);
-                decode(part, &mut stretches);
+                let whole = rows_of(vector, known.rows);
+                decode(run.start.max(whole.start)..run.end.min(whole.end), &mut stretches);
             }
         }
     }
@@ -190,29 +225,36 @@ pub(crate) fn divide(
 }
 
 impl Vectors {
-    /// True if a vector, of rows `whole`, is all in `run` and its times belong together; if its ends
-    /// may matter, with those of the vectors beside it.
-    fn answers(
+    /// The vectors that are all in `run`; where ends may matter, those in its middle alone.
+    fn inner(&self, run: &Range<usize>, ends: bool) -> Range<usize> {
+        let count = self.times.len();
+        let whole = match run.end == self.rows {
+            true => run.start.div_ceil(VECTOR_ROWS)..count,
+            false => run.start.div_ceil(VECTOR_ROWS)..run.end / VECTOR_ROWS,
+        };
+        if !ends {
+            return whole;
+        }
+        let first = usize::from(whole.start * VECTOR_ROWS == run.start);
+        let last = usize::from(whole.end == count || whole.end * VECTOR_ROWS == run.end);
+        whole.start + first..whole.end.saturating_sub(last)
+    }
+
+    /// True if the times of these vectors belong together; where ends may matter, with those of the
+    /// vectors beside them, of which there are some then.
+    fn belong_together(
         &self,
-        whole: &Range<usize>,
-        run: &Range<usize>,
-        vector: usize,
+        vectors: &Range<usize>,
         ends: bool,
         same: &mut dyn FnMut(i64, i64) -> bool,
     ) -> bool {
-        if whole.start < run.start || whole.end > run.end {
+        if vectors.is_empty() {
             return false;
         }
-        let (mut first, mut last) = self.times[vector];
-        if ends {
-            let inner = whole.start > run.start && whole.end < run.end;
-            let beside = vector.checked_sub(1).and_then(|at| self.times.get(at));
-            let (true, Some(before), Some(after)) = (inner, beside, self.times.get(vector + 1))
-            else {
-                return false;
-            };
-            (first, last) = (before.1, after.0);
-        }
+        let (first, last) = match ends {
+            false => (self.times[vectors.start].0, self.times[vectors.end - 1].1),
+            true => (self.times[vectors.start - 1].1, self.times[vectors.end].0),
+        };
         same(first, last)
     }
 }

@@ -133,6 +133,10 @@ fn last_times(
     key: Option<(&KeyValue, &Wanted)>,
     at: &Place<'_>,
 ) -> Result<Vec<i64>> {
+    let max_ts = segment.entry.max_ts;
+    if n == 1 && key.is_none() && end.is_none_or(|end| max_ts < end) {
+        return Ok(vec![max_ts]);
+    }
     let (footer, extent) = segment.map(at)?;
     let damage = |bad| segment.damage(at.path, bad);
     if segment.entry.order == Order::Key {

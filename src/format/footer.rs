@@ -19,6 +19,7 @@
 //! The [`Label`] repeats what the manifest says, so that a segment can be found without it.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::base::bytes::{Malformed, Reader, put_slice};
 use crate::base::schema::{ColumnId, DataType};
@@ -119,7 +120,26 @@ pub struct Footer {
     pub label: Label,
     /// Its columns: the time first, then the row numbers, then values.
     pub columns: Vec<ColumnIndex>,
+    pub(super) time_starts: Memo<Vec<i64>>,
 }
+
+/// What was worked out of the rest once, and belongs to it.
+#[derive(Debug, Clone)]
+pub(super) struct Memo<T>(pub(super) OnceLock<T>);
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> PartialEq for Memo<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Memo<T> {}
 
 impl ColumnIndex {
     /// The stream of that role.
@@ -129,6 +149,12 @@ impl ColumnIndex {
 }
 
 impl Footer {
+    /// One without columns yet.
+    pub(super) fn new(rows: u32, block_shift: u8, order: Order, label: Label) -> Self {
+        let (columns, time_starts) = (Vec::new(), Memo::default());
+        Self { rows, block_shift, order, label, columns, time_starts }
+    }
+
     /// Rows of a block; the last one may have fewer.
     pub fn block_rows(&self) -> usize {
         1 << self.block_shift
@@ -191,7 +217,7 @@ impl Footer {
         }
         let (min_seq, as_of_lsn) = (r.u64("least row")?, r.u64("log number")?);
         let label = Label { min_seq, as_of_lsn, table: r.slice("table definition")?.to_vec() };
-        let mut footer = Self { rows, block_shift, order, label, columns: Vec::new() };
+        let mut footer = Self::new(rows, block_shift, order, label);
         for _ in 0..columns {
             footer.columns.push(ColumnIndex::decode(&mut r, &footer, limit)?);
         }
@@ -326,6 +352,7 @@ mod tests {
                 column(1, DataType::F64, 5, vec![values, validity_of]),
                 column(2, DataType::Utf8, 1025, vec![]),
             ],
+            time_starts: Memo::default(),
         };
         let bytes = footer.encode();
         assert_eq!(Footer::decode(&bytes, 144).as_ref(), Ok(&footer));

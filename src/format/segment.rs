@@ -57,7 +57,7 @@ pub fn build(new: NewSegment<'_>, rows: &SortedRows, extent: &mut Vec<u8>) -> Se
     let (min_seq, max_seq) = rows.seq.range(count);
     let label = Label { min_seq, as_of_lsn: new.as_of_lsn, table: encoded(new.def) };
     let (rows_of, order) = (count as u32, new.order);
-    let mut footer = Footer { rows: rows_of, block_shift, order, label, columns: Vec::new() };
+    let mut footer = Footer::new(rows_of, block_shift, order, label);
     extent.clear();
     let choice = choice(spec.storage, new.level);
     let ts = Column { data: Data::Fixed(rows.ts.inner().clone()), validity: None };
@@ -385,18 +385,29 @@ pub fn rows_between(
 
 /// The first row whose time is at or past `ts`.
 fn first_at(footer: &Footer, extent: &Buffer, ts: i64) -> Result<usize, Malformed> {
-    let rows = footer.rows as usize;
-    let column = footer.column(TIME_ID).ok_or(Malformed { what: "times", at: 0 })?;
-    let vectors = match &column.vectors {
-        Some(bytes) => decode_vectors(Lane::Signed, rows.div_ceil(VECTOR_ROWS), bytes)?,
-        None => vec![],
-    };
+    let (rows, starts) = (footer.rows as usize, time_starts(footer)?);
     // The vector before the first one that begins at or past `ts` is where `ts` would be.
-    let vector = vectors.partition_point(|v| (v.min as i64) < ts).saturating_sub(1);
+    let vector = starts.partition_point(|&start| start < ts).saturating_sub(1);
     let begin = vector * VECTOR_ROWS;
-    let len = if vectors.is_empty() { rows } else { VECTOR_ROWS.min(rows - begin) };
+    let len = if starts.is_empty() { rows } else { VECTOR_ROWS.min(rows - begin) };
     let times = read_ts(footer, extent, begin..begin + len)?;
     Ok(begin + times.partition_point(|t| *t < ts))
+}
+
+/// The time at which each vector begins, unpacked once; none if the times have no statistics.
+fn time_starts(footer: &Footer) -> Result<&[i64], Malformed> {
+    if let Some(starts) = footer.time_starts.0.get() {
+        return Ok(starts);
+    }
+    let column = footer.column(TIME_ID).ok_or(Malformed { what: "times", at: 0 })?;
+    let vectors = match &column.vectors {
+        Some(bytes) => {
+            decode_vectors(Lane::Signed, (footer.rows as usize).div_ceil(VECTOR_ROWS), bytes)?
+        }
+        None => vec![],
+    };
+    let starts = vectors.iter().map(|vector| vector.min as i64).collect();
+    Ok(footer.time_starts.0.get_or_init(|| starts))
 }
 
 /// Checks every block of the segment, and that each decodes; returns how many there are.

@@ -1,5 +1,5 @@
-//! Memory for results. Large ones lie on huge pages of their own: the first touch of 4 KiB pages
-//! costs more than decoding into them.
+//! Memory for results, and for what is copied from a caller. Where it is large it lies on huge pages
+//! of its own: the first touch of 4 KiB pages costs more than decoding or copying into them.
 
 use arrow_buffer::{Buffer, MutableBuffer};
 use bytes::Bytes;
@@ -39,6 +39,13 @@ impl Pages {
     pub fn new(len: usize) -> Self {
         let huge = (len >= LARGE).then(|| Huge::new(len)).flatten();
         Self(huge.map_or_else(|| Kind::Heap(MutableBuffer::from_len_zeroed(len)), Kind::Huge))
+    }
+
+    /// A copy of these bytes.
+    pub fn copy(bytes: &[u8]) -> Buffer {
+        let mut pages = Self::new(bytes.len());
+        pages.bytes().copy_from_slice(bytes);
+        pages.into_buffer()
     }
 
     /// The bytes.
@@ -85,6 +92,14 @@ mod tests {
             let buffer = pages.into_buffer();
             assert_eq!((buffer.len(), buffer.as_ptr()), (len, at));
             assert!(buffer.iter().all(|byte| *byte == 7) && (at as usize).is_multiple_of(64));
+        }
+    }
+
+    #[test]
+    fn a_copy_has_the_same_bytes() {
+        for len in [0, 1, LARGE, LARGE + 3] {
+            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            assert_eq!(Pages::copy(&bytes).as_slice(), bytes);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::db::aggregate::number::{Number, Sum};
 use crate::db::aggregate::state::{Needs, State};
 use crate::db::aggregate::text::Texts;
 use crate::db::aggregate::{Aggregate, Input};
-use crate::db::digest::Known;
+use crate::db::digest::KnownVectors;
 
 /// Rows of a piece that follow each other and belong to one row of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub(crate) struct Run {
 pub(crate) trait Accumulate: std::fmt::Debug + Send {
     /// Takes in the rows of a piece of the column. Those of a slot come in order, over all calls.
     fn reduce(&mut self, column: &Column, runs: &[Run]);
-    /// Takes in a vector of which no more is known than its statistics. What they do not tell was not
-    /// asked for (see `db::digest`).
-    fn reduce_known(&mut self, slot: usize, known: &Known);
+    /// Takes in vectors of which no more is known than their statistics. What these do not tell was
+    /// not asked for (see `db::digest`).
+    fn reduce_known(&mut self, slot: usize, known: KnownVectors<'_>);
     /// The results of these slots, in this order; `None` if one does not fit its type.
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column>;
     /// Gives up the first slots; the others are counted from 0 again.
@@ -114,8 +114,9 @@ impl<T: Number, S: Sum<T>, D: Deviations<T>> Accumulate for Numbers<T, S, D> {
         self.reduce_values(column.values(), column.validity.as_ref(), runs);
     }
 
-    fn reduce_known(&mut self, slot: usize, known: &Known) {
-        at(&mut self.states, slot).add_known(known, self.needs);
+    fn reduce_known(&mut self, slot: usize, known: KnownVectors<'_>) {
+        let state = at(&mut self.states, slot);
+        known.for_each(|known| state.add_known(&known, self.needs));
     }
 
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column> {
@@ -151,7 +152,7 @@ impl<S: Sum<u8>, D: Deviations<u8>> Accumulate for Bools<S, D> {
         self.0.reduce_values(&bytes, column.validity.as_ref(), runs);
     }
 
-    fn reduce_known(&mut self, slot: usize, known: &Known) {
+    fn reduce_known(&mut self, slot: usize, known: KnownVectors<'_>) {
         self.0.reduce_known(slot, known);
     }
 

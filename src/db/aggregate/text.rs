@@ -2,7 +2,7 @@
 
 use crate::base::batch::Column;
 use crate::db::aggregate::{Accumulate, Aggregate, Run};
-use crate::db::digest::Known;
+use crate::db::digest::KnownVectors;
 
 /// The states of a column of text or bytes.
 #[derive(Debug, Default)]
@@ -65,11 +65,11 @@ impl Accumulate for Texts {
         }
     }
 
-    fn reduce_known(&mut self, slot: usize, known: &Known) {
+    fn reduce_known(&mut self, slot: usize, known: KnownVectors<'_>) {
         if slot >= self.states.len() {
             self.states.resize_with(slot + 1, State::default);
         }
-        self.states[slot].count += known.count;
+        self.states[slot].count += known.map(|known| known.count).sum::<u64>();
     }
 
     fn finish(&self, aggregate: Aggregate, order: &[usize]) -> Option<Column> {

@@ -47,10 +47,10 @@ impl Summary {
                             let run = Run { slot: 0, start: rows.start, len: rows.len() };
                             state.reduce(&columns[input.place], &[run]);
                         }
-                        (Stretch::Vector(vector), Some(vectors)) => {
-                            state.reduce_known(0, &vectors.known(place, *vector));
+                        (Stretch::Vectors(some), Some(vectors)) => {
+                            state.reduce_known(0, vectors.known(place, some.clone()));
                         }
-                        (Stretch::Vector(_), None) => {}
+                        (Stretch::Vectors(_), None) => {}
                     }
                 }
             }

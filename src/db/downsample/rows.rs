@@ -139,16 +139,16 @@ impl Rows {
                     let part = part.map(|(column, ty)| column.slice(*ty, rows.start, rows.len()));
                     self.take_in(&part.collect::<Vec<_>>())?;
                 }
-                (Stretch::Vector(vector), Some(vectors)) => {
-                    let first = vectors.times[*vector].0;
+                (Stretch::Vectors(some), Some(vectors)) => {
+                    let first = vectors.times[some.start].0;
                     self.each_bucket(&[first], |rows, _, _| {
                         let slot = rows.slot(0);
                         for (place, state) in rows.states.iter_mut().enumerate() {
-                            state.reduce_known(slot, &vectors.known(place, *vector));
+                            state.reduce_known(slot, vectors.known(place, some.clone()));
                         }
                     });
                 }
-                (Stretch::Vector(_), None) => {}
+                (Stretch::Vectors(_), None) => {}
             }
         }
         Ok(())

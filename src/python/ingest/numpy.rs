@@ -11,7 +11,7 @@ use arrow_array::types::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray};
-use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -22,6 +22,7 @@ use crate::arrow::import::Place;
 use crate::base::{DataType, TimeUnit};
 use crate::python::errors::{in_data, schema};
 use crate::python::timestamps::{Step, Unfit};
+use crate::store::pages::Pages;
 
 /// True for a NumPy array. NumPy is not imported to find out: without it there are none.
 pub(super) fn is_array(values: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -189,9 +190,7 @@ fn contiguous<'py>(array: &Bound<'py, PyAny>, dtype: impl IntoPyObject<'py>) -> 
     // SAFETY: the view is contiguous and `len` bytes long, and nobody else runs Python code while
     // this copies.
     let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), len) };
-    let mut copy = MutableBuffer::with_capacity(len);
-    copy.extend_from_slice(bytes);
-    Ok(copy.into())
+    Ok(Pages::copy(bytes))
 }
 
 fn validity(mask: &[u8]) -> NullBuffer {
