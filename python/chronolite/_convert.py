@@ -93,10 +93,9 @@ def _columns(scan: _Rows) -> list[tuple[str, str, list[Any]]]:
     return columns(scan.schema, scan._memory())  # type: ignore[union-attr]
 
 
-def columns(schema: Schema, chunks: list[Any]) -> list[tuple[str, str, list[Any]]]:
+def columns(schema: Schema, memory: list[list[Any]]) -> list[tuple[str, str, list[Any]]]:
     """Name, type and parts of every column; a part is (values, nulls or None, rows)."""
-    pairs = zip(schema.names, schema.types, strict=True)
-    return [(name, kind, [chunk[at] for chunk in chunks]) for at, (name, kind) in enumerate(pairs)]
+    return list(zip(schema.names, schema.types, memory, strict=True))
 
 
 def cells(parts: list[Any], kind: str) -> list[Any]:

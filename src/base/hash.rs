@@ -23,7 +23,7 @@ impl BuildHasher for Seeded {
 
 impl Hasher for Seeded {
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+        self.0 = twox_hash::XxHash3_64::oneshot_with_seed(self.0, bytes);
     }
 
     /// The length that a slice hashes before its bytes: XXH3 sees the length anyway.

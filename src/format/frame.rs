@@ -12,10 +12,8 @@
 //! 48       the body, then zeros up to a multiple of 8
 //! ```
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use crate::base::bytes::{Malformed, Reader};
-use crate::codec::checksum::checksum32;
+use crate::codec::checksum::{checksum_with_seed, checksum32};
 
 /// Bytes before the body.
 pub const FRAME_LEN: usize = 48;
@@ -140,7 +138,7 @@ pub fn epoch_of(file_salt: u64, log_salt: u64) -> u64 {
 
 #[inline]
 fn body_checksum(salt: u64, seq: u64, body: &[u8]) -> u64 {
-    xxh3_64_with_seed(body, salt.wrapping_add(seq))
+    checksum_with_seed(body, salt.wrapping_add(seq))
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl RecordBatch {
 
     /// The first rows as raw memory, as `Scan._memory` has all of them.
     fn _preview<'py>(&self, py: Python<'py>, rows: usize) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, [memory::chunk(py, self.data(rows)?, self.schema.columns())?])
+        memory::columns(py, vec![self.data(rows)?], self.schema.columns())
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -127,13 +127,13 @@ impl RecordBatch {
         capsule::stream(py, Stream::new(columns, batches, None))
     }
 
-    /// The batch as raw memory: one chunk, in the form of `Scan._memory`.
+    /// The batch as raw memory: columns of one piece, in the form of `Scan._memory`.
     fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let columns = PyList::empty(py);
         for array in self.batch.columns() {
-            columns.append(raw(py, array)?)?;
+            columns.append(PyList::new(py, [raw(py, array)?])?)?;
         }
-        PyList::new(py, [columns])
+        Ok(columns)
     }
 }
 

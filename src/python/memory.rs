@@ -17,16 +17,28 @@ use super::capsule;
 use crate::arrow::OutColumn;
 use crate::arrow::export::{self, fixed_buffer};
 use crate::base::{Column, Data};
+use crate::db::join;
 
-/// The columns of a chunk: (values, nulls, rows) of each. Values are bytes of the column's type (a
-/// byte each for bool), or an object for text and bytes; nulls are a byte each, 1 for a null, or
-/// None.
-pub(super) fn chunk<'py>(
+/// The columns of a result that came in these chunks, each a list of pieces: (values, nulls, rows).
+/// Values are bytes of the column's type (a byte each for bool), or an object for text and bytes;
+/// nulls are a byte each, 1 for a null, or None. Numbers and times are in one piece.
+pub(super) fn columns<'py>(
     py: Python<'py>,
-    columns: Vec<Column>,
+    chunks: Vec<Vec<Column>>,
     defs: &[OutColumn],
 ) -> PyResult<Bound<'py, PyList>> {
-    let columns = columns.into_iter().zip(defs).map(|(column, def)| raw(py, column, def));
+    let mut of_column: Vec<Vec<Column>> = vec![vec![]; defs.len()];
+    for chunk in chunks {
+        of_column.iter_mut().zip(chunk).for_each(|(pieces, piece)| pieces.push(piece));
+    }
+    let columns = of_column.into_iter().zip(defs).map(|(pieces, def)| {
+        let pieces = match pieces.len() {
+            0 | 1 => pieces,
+            _ => py.detach(|| join(pieces, def.ty.stored())),
+        };
+        let pieces = pieces.into_iter().map(|piece| raw(py, piece, def));
+        PyList::new(py, pieces.collect::<PyResult<Vec<_>>>()?)
+    });
     PyList::new(py, columns.collect::<PyResult<Vec<_>>>()?)
 }
 

@@ -196,8 +196,7 @@ impl Scan {
     /// The first rows as raw memory, as `_memory` has all of them.
     fn _preview<'py>(&self, py: Python<'py>, rows: usize) -> PyResult<Bound<'py, PyList>> {
         let first = py.detach(|| self.scan.batches(rows)?.next().transpose())?;
-        let first = first.map(|chunk| memory::chunk(py, chunk, self.schema.columns()));
-        PyList::new(py, first.transpose()?)
+        memory::columns(py, first.into_iter().collect(), self.schema.columns())
     }
 
     /// The whole result as a stream that cannot fail any more: what reading it raises is raised
@@ -209,12 +208,8 @@ impl Scan {
         capsule::stream(py, Stream::new(columns, chunks, None))
     }
 
-    /// The whole result as raw memory: a list of what `memory::chunk` makes of each chunk.
+    /// The whole result as raw memory, as `memory::columns` has it.
     fn _memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let out = PyList::empty(py);
-        for chunk in self.chunks(py)? {
-            out.append(memory::chunk(py, chunk, self.schema.columns())?)?;
-        }
-        Ok(out)
+        memory::columns(py, self.chunks(py)?, self.schema.columns())
     }
 }

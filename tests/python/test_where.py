@@ -104,6 +104,8 @@ EXPRESSIONS = {
     "f is null or i is null": f.is_null() | i.is_null(),
     "f is nan": f.is_nan(),
     "f is null or f is nan": f.is_null(nan_is_null=True),
+    "i is null or i is nan": i.is_null(nan_is_null=True),
+    "not i is nan": ~i.is_nan(),
     "b = x'03'": pc.field("b") == b"\x03",
     "f < g": f < pc.field("g"),
     "up > 39990": pc.field("up") > 39_990,

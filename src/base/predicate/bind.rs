@@ -115,9 +115,11 @@ impl Binder<'_> {
             Predicate::IsNull(name) => Test::Leaf(Leaf::Null(self.column(name)?.input)),
             Predicate::IsNan(name) => {
                 let column = self.column(name)?;
-                match column.ty.is_float() {
-                    true => Test::Leaf(Leaf::Nan(column.input)),
-                    false => return Err(column.wrong("only floats can be nan")),
+                match (column.ty.is_float(), column.ty.width()) {
+                    (true, _) => Test::Leaf(Leaf::Nan(column.input)),
+                    // As to pyarrow, which asks this of columns without knowing their types.
+                    (false, Some(_)) => Test::Leaf(Leaf::Never(column.input)),
+                    (false, None) => return Err(column.wrong("only numbers can be nan")),
                 }
             }
             Predicate::Not(part) => Test::Not(Box::new(self.test(part)?)),
