@@ -71,8 +71,8 @@ proof: proof-kernel proof-processes ## PROOF.md's tests in full size (options: S
 
 proof-kernel:
 	mkdir -p tests/proof/results
-	$(PROOF) cargo test --locked --release --features sim --test crash --test damage --test faults \
-	  --test model --test readers --test salvage -- --nocapture $(ARGS)
+	$(PROOF) cargo test --locked --release --features sim --test codec_memory --test codecs --test crash \
+	  --test damage --test faults --test model --test readers --test salvage -- --nocapture $(ARGS)
 
 proof-processes: .venv/.installed .venv/.test-tools
 	mkdir -p tests/proof/results

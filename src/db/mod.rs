@@ -101,5 +101,5 @@ pub use table::{Db, PACKED_ROWS, Snapshot, Table};
 pub use tail::{Interrupt, Tail, TailBatch};
 pub use tally::Explanation;
 pub use verify::{Progress, VerifyReport};
-pub(crate) use whole::join;
+pub use whole::join;
 pub use write::Receipt;

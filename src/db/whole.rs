@@ -85,7 +85,7 @@ impl Iterator for Whole {
 
 /// The pieces of a column of numbers or times as one, which all cores copy together. Those of other
 /// types stay as they are: libraries make objects of theirs one by one.
-pub(crate) fn join(pieces: Vec<Column>, ty: DataType) -> Vec<Column> {
+pub fn join(pieces: Vec<Column>, ty: DataType) -> Vec<Column> {
     let values = pieces.iter().map_while(|piece| match &piece.data {
         Data::Fixed(values) => Some(values.as_slice()),
         Data::Bool(_) | Data::Bytes { .. } => None,
