@@ -315,7 +315,7 @@ class Db:
             storage: How hard to compress: ``"speed"`` keeps to codecs that decode fast, numbers at
                 the speed of memory; ``"balanced"`` lets a pack use slower ones where they save 15 %
                 or more; ``"size"`` takes the smallest, in larger blocks; ``"raw"`` is read without
-                decoding, a block's checksum being looked at when it is first read.
+                decoding.
             codecs: A codec by column, the time column too. A column that is not named here, or with
                 ``"auto"``, has the smallest that ``storage`` allows, chosen for each block of rows.
                 All types: ``"raw"``, ``"run_length"``. Integers and the time:

@@ -20,7 +20,6 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
 use crate::base::bytes::{Malformed, Reader, put_slice};
 use crate::base::schema::{ColumnId, DataType};
@@ -72,15 +71,6 @@ pub struct Stream {
     pub at: u64,
     /// A block for every `block_rows` rows.
     pub blocks: Vec<BlockRef>,
-    /// Which blocks were found sound, of those that are looked at in their place.
-    pub(super) sound: Memo<Box<[AtomicBool]>>,
-}
-
-impl Stream {
-    /// One of these blocks.
-    pub(super) fn new(role: Role, at: u64, blocks: Vec<BlockRef>) -> Self {
-        Self { role, at, blocks, sound: Memo::default() }
-    }
 }
 
 /// A column of a segment.
@@ -334,7 +324,7 @@ impl Stream {
         if at > limit {
             return Err(r.malformed("blocks beyond the segment"));
         }
-        Ok(Self::new(role, start, refs))
+        Ok(Self { role, at: start, blocks: refs })
     }
 }
 
@@ -354,8 +344,8 @@ mod tests {
             summary: Some(Summary::default()),
             vectors: Some(vec![1, 2, 3]),
         };
-        let values = Stream::new(Role::Values, 0, vec![block(0, 80), block(80, 8)]);
-        let validity = Stream::new(Role::Validity, 128, vec![block(128, 8); 2]);
+        let values = Stream { role: Role::Values, at: 0, blocks: vec![block(0, 80), block(80, 8)] };
+        let validity = Stream { role: Role::Validity, at: 128, blocks: vec![block(128, 8); 2] };
         let mut validity_of = validity.clone();
         validity_of.blocks[1].at = 136;
         let footer = Footer {

@@ -7,7 +7,6 @@
 //! can be encoded before its rows are numbered.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_buffer::{
     BooleanBufferBuilder, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer,
@@ -255,7 +254,7 @@ fn put_stream(
         let len = u32::try_from(bytes.len()).expect("a block is below 4 GiB");
         blocks.push(BlockRef { codec, at: start as u64, len, checksum: checksum(bytes) });
     }
-    Stream::new(role, at, blocks)
+    Stream { role, at, blocks }
 }
 
 /// Least and greatest key of `rows` rows in that order, as an entry keeps them.
@@ -448,9 +447,7 @@ pub(super) fn checked<'a>(block: &BlockRef, extent: &'a [u8]) -> Result<&'a [u8]
     }
 }
 
-/// A view of the mapped values where all wanted blocks are raw and lie as Arrow needs them. Their
-/// checksums are looked at when a block is first wanted: the file's pages are shared by all views, and
-/// each time would cost as much as decoding.
+/// A view of the mapped values where all wanted blocks are raw and lie as Arrow needs them.
 pub fn raw_view(
     footer: &Footer,
     stream: &Stream,
@@ -470,15 +467,9 @@ pub fn raw_view(
     if !contiguous || !(extent.as_ptr() as usize + start).is_multiple_of(width) {
         return None;
     }
-    let sound = || stream.blocks.iter().map(|_| AtomicBool::new(false)).collect();
-    let sound = &stream.sound.0.get_or_init(sound)[rows.start / footer.block_rows()..];
-    for ((block, _, _), sound) in parts(footer, stream, rows.clone()).zip(sound) {
-        if sound.load(Ordering::Relaxed) {
-            continue;
-        }
-        match checked(block, extent) {
-            Ok(_) => sound.store(true, Ordering::Relaxed),
-            Err(bad) => return Some(Err(bad)),
+    for (block, _, _) in parts(footer, stream, rows.clone()) {
+        if let Err(bad) = checked(block, extent) {
+            return Some(Err(bad));
         }
     }
     Some(Ok(extent.slice_with_length(start, rows.len() * width)))

@@ -18,6 +18,7 @@ use crate::arrow::OutColumn;
 use crate::arrow::export::{self, fixed_buffer};
 use crate::base::{Column, Data};
 use crate::db::join;
+use crate::store::pages::Pages;
 
 /// The columns of a result that came in these chunks, each a list of pieces: (values, nulls, rows).
 /// Values are bytes of the column's type (a byte each for bool), or an object for text and bytes;
@@ -80,6 +81,8 @@ pub(super) struct Memory {
 #[allow(dead_code, reason = "they keep the bytes alive")]
 enum Owner {
     Alone(MutableBuffer),
+    /// Huge pages that nobody else has.
+    Pages(Buffer),
     Shared(Buffer),
 }
 
@@ -93,7 +96,9 @@ impl Memory {
             }
             Err(bytes) => {
                 let start = AtomicPtr::new(bytes.as_ptr().cast_mut());
-                Self { start, len, owner: Owner::Shared(bytes) }
+                let alone = Pages::are_alone(&bytes);
+                let owner = if alone { Owner::Pages(bytes) } else { Owner::Shared(bytes) };
+                Self { start, len, owner }
             }
         }
     }

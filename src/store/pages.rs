@@ -1,9 +1,12 @@
 //! Memory for results, and for what is copied from a caller. Where it is large it lies on huge pages
 //! of its own: the first touch of 4 KiB pages costs more than decoding or copying into them.
 
+use std::collections::BTreeSet;
+
 use arrow_buffer::{Buffer, MutableBuffer};
 use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
+use parking_lot::Mutex;
 
 /// From here on huge pages pay.
 const LARGE: usize = 4 << 20;
@@ -19,6 +22,9 @@ enum Kind {
     Heap(MutableBuffer),
     Huge(Huge),
 }
+
+/// Where the mappings begin that became buffers.
+static IN_BUFFERS: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
 /// A mapping, of which what is used begins where a huge page may.
 #[derive(Debug)]
@@ -60,8 +66,27 @@ impl Pages {
     pub fn into_buffer(self) -> Buffer {
         match self.0 {
             Kind::Heap(buffer) => buffer.into(),
-            Kind::Huge(huge) => Buffer::from(Bytes::from_owner(huge)),
+            Kind::Huge(huge) => {
+                IN_BUFFERS.lock().insert(huge.as_ref().as_ptr() as usize);
+                Buffer::from(Bytes::from_owner(huge))
+            }
         }
+    }
+
+    /// True if a buffer is all of what [`Pages::into_buffer`] made of huge pages, and nobody else has
+    /// it: memory that is nobody's file, and may be written to.
+    pub fn are_alone(buffer: &Buffer) -> bool {
+        // Whoever has the buffer keeps the mapping there, so an address is that of no other one.
+        buffer.strong_count() == 1
+            && buffer.ptr_offset() == 0
+            && IN_BUFFERS.lock().contains(&(buffer.as_ptr() as usize))
+    }
+}
+
+impl Drop for Huge {
+    fn drop(&mut self) {
+        let at = self.as_ref().as_ptr() as usize;
+        IN_BUFFERS.lock().remove(&at);
     }
 }
 
@@ -92,6 +117,9 @@ mod tests {
             let buffer = pages.into_buffer();
             assert_eq!((buffer.len(), buffer.as_ptr()), (len, at));
             assert!(buffer.iter().all(|byte| *byte == 7) && (at as usize).is_multiple_of(64));
+            assert_eq!(Pages::are_alone(&buffer), len >= LARGE);
+            let other = buffer.clone();
+            assert!(!Pages::are_alone(&buffer) && !Pages::are_alone(&other));
         }
     }
 

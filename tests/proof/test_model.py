@@ -409,7 +409,11 @@ def run(machine, examples, steps, number=0, **options):
 def play(number, examples, steps):
     """Runs from a seed of their own, and what they counted."""
     Machine.steps = Machine.rows_compared = Machine.crashes = Machine.refused = 0
-    run(Machine, examples, steps, number)
+    try:
+        run(Machine, examples, steps, number)
+    except Exception as error:
+        error.add_note(f"in part {number}: seed {sizes.SEED + number}")
+        raise
     return Machine.steps, Machine.crashes, Machine.refused, Machine.rows_compared
 
 

@@ -98,6 +98,30 @@ def test_nothing_is_written_to_the_table_through_an_array(db):
     assert table.scan().to_numpy()["x"][0] == 1.0
 
 
+@pytest.mark.parametrize("rows", [100, 700_000, 2_500_000])
+@pytest.mark.parametrize("where", ["memory", "flushed", "raw"])
+def test_a_result_is_the_callers_to_write_to(db, rows, where):
+    """Whatever its size and however many segments it comes from; a view of the file is not."""
+    options = {"storage": "raw"} if where == "raw" else {}
+    table = db.create_table("t", {"x": "f64", "n": "i32"}, **options)
+    column = np.arange(rows)
+    table.append({"ts": column, "x": column / 4, "n": column.astype("i4")})
+    if where != "memory":
+        db.flush()
+    arrays = table.scan().to_numpy()
+    is_view = where == "raw" and rows < 1_000_000
+    for name, array in arrays.items():
+        assert len(array) == rows
+        assert array.flags.writeable or is_view, name
+    if not is_view:
+        arrays["x"][:] = -1.0
+        frame = table.scan().to_pandas()
+        frame.loc[0, "x"] = 5.0
+        frame["n"] *= 2
+        assert frame["x"][0] == 5.0
+    assert (table.scan().to_numpy()["x"] == column / 4).all()
+
+
 def test_pandas(table):
     frame = table.scan().to_pandas()
     assert list(frame) == ["ts", *TYPES]

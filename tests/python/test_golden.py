@@ -16,7 +16,10 @@ import chronolite as cl
 from tests.golden import make
 from tests.python import spec_reader as spec
 
-VERSIONS = sorted(folder for folder in make.HERE.iterdir() if (folder / "contents.json").exists())
+VERSIONS = sorted(
+    (folder for folder in make.HERE.iterdir() if folder.name.isdigit()),
+    key=lambda folder: int(folder.name),
+)
 FILES = ["closed.chl", "open.chl"]
 
 
@@ -80,17 +83,59 @@ def test_a_golden_file_is_written_to(golden: tuple[Path, dict[str, dict[str, obj
         assert make.contents(db) == wanted
 
 
-def test_every_codec_is_in_a_golden_file() -> None:
+def test_tables_have_the_options_they_were_made_with(
+    golden: tuple[Path, dict[str, dict[str, object]]],
+) -> None:
+    path, _ = golden
+    with cl.Db(path) as db:
+        for name, options in make.TABLES.items():
+            if name == "signal":
+                continue  # It has more columns since.
+            again = db.create_table(name, **options)
+            assert again.columns == db[name].columns
+            for option, values in {
+                "storage": ["balanced", "speed"],
+                "time_unit": ["ms", "ns"],
+                "on_conflict": ["all", "last"],
+            }.items():
+                other = values[options.get(option, values[0]) == values[0]]
+                with pytest.raises(cl.SchemaError):
+                    db.create_table(name, **{**options, option: other})
+
+
+def columns_of(path: Path) -> list[tuple[str, spec.ColumnDef, spec.SegmentColumn]]:
+    found = spec.read(path)
+    return [
+        (table.definition.name, definition, segment.columns[definition.id])
+        for table in found.tables.values()
+        for segment in table.segments.values()
+        for definition in table.definition.columns
+        if definition.id in segment.columns
+    ]
+
+
+def test_every_codec_of_every_type_is_in_a_golden_file() -> None:
     for folder in VERSIONS:
-        found = spec.read(folder / "closed.chl")
-        codes = {
-            code
-            for table in found.tables.values()
-            for segment in table.segments.values()
-            for column in segment.columns.values()
-            for code in column.codecs()
-        }
-        assert codes == set(range(spec.RAW, spec.SCALED + 1))
+        asked: dict[tuple[str, str], set[int]] = {}
+        all_codes = set()
+        for table, definition, column in columns_of(folder / "closed.chl"):
+            all_codes |= column.codecs()
+            if table.startswith("codecs_") or table == "long":
+                asked.setdefault((table, definition.name), set()).update(column.codecs())
+        assert all_codes == set(range(spec.RAW, spec.SCALED + 1))
+        for (table, name), codes in asked.items():
+            codec = {**make.NAMED, **make.WIDE}[name]
+            assert codes == {getattr(spec, codec.upper())}, (table, name)
+
+
+def test_there_are_several_blocks_and_every_kind_of_log_record() -> None:
+    for folder in VERSIONS:
+        columns = columns_of(folder / "closed.chl")
+        long = [c for table, _, c in columns if table == "long"]
+        assert {len(column.streams[spec.VALUES]) for column in long} == {2}
+        log = spec.read(folder / "open.chl").log
+        assert log is not None
+        assert {record.kind for record in log.records} == {1, 2, 3, 4, 5, 6, 7}
 
 
 def test_control_another_value_is_seen(tmp_path: Path) -> None:
