@@ -16,10 +16,10 @@
 //! - `alter`: columns that are added, tables that are dropped
 //! - `pack`: segments in place of others; `compact`: space given back; `commit`: how both are made to
 //!   last; `counters`: what was written
-//! - `scan`, `plan`, `source`, `batches`, `counting`, `extent`: the way out; `pick`: the rows that a
-//!   filter keeps; `decode`: of segments to columns; `digest`: what statistics answer for; `parts`:
-//!   stretches of time that are read side by side, and the `whole` they make; `tally`: what it cost;
-//!   `aggregate` and `downsample`: what rows come to
+//! - `scan`, `plan`, `source` of `run_part`s, `batches`, `counting`, `extent`: the way out; `pick`:
+//!   the rows that a filter keeps; `decode`: of segments to columns; `digest`: what statistics answer
+//!   for; `parts`: stretches of time that are read side by side, and the `whole` they make; `tally`:
+//!   what it cost; `aggregate` and `downsample`: what rows come to
 //! - `tail`: rows as they arrive, from `arrivals`; `feed`: waking those who wait for them
 //! - `syncer`: when what is durable; `parallel`: work on several cores
 //! - `retention`: old rows go; `maintenance`: the thread that does all this in the background, in
@@ -67,6 +67,7 @@ mod read_back;
 mod recent;
 mod retention;
 mod rounds;
+mod run_part;
 pub mod salvage;
 pub mod scan;
 mod segment;
