@@ -168,7 +168,7 @@ impl Column {
         Predicate { base: Base::IsNull(self.named()) }
     }
 
-    /// True where the column, of floats, is NaN; unknown where it is null.
+    /// True where the column, of numbers, is NaN; unknown where it is null.
     fn is_nan(&self) -> Predicate {
         Predicate { base: Base::IsNan(self.named()) }
     }
