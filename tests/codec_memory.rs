@@ -74,7 +74,7 @@ fn decode_all(payload: &[u8], rows: usize, aligned: &mut [u64]) -> usize {
     most
 }
 
-/// Payloads to damage: of text by dictionary, and of a type for each codec that can be asked for.
+/// Payloads to damage: of text by dictionary, and of a type that it applies to for each codec.
 fn payloads() -> Vec<Vec<u8>> {
     let texts = Column::from_texts((0..4000).map(|i| format!("text {}", i % 50)));
     let numbers = Column::from_vec((0..4000).map(|i| f64::from(i % 50) * 4.0).collect());

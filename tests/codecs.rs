@@ -80,18 +80,6 @@ impl Array {
         Self { ty, rows, column: Column { data, validity: None }.with_validity(validity) }
     }
 
-    /// Any of the choices that storage has, or a codec that was asked for.
-    fn choice(&self, rng: &mut Rng) -> Choice {
-        match rng.below(16) {
-            0..=5 => Choice::Smallest,
-            6 => Choice::Balanced,
-            // The slowest.
-            7 if rng.below(8) == 0 => Choice::Least,
-            7 | 8 => Choice::Raw,
-            _ => Choice::Only(Codec::ALL[rng.below(Codec::ALL.len())]),
-        }
-    }
-
     /// True if rows `range` are what this payload decodes to.
     fn comes_back(&self, codec: Codec, payload: &[u8], range: Range<usize>) -> bool {
         let (ty, rows, len) = (self.ty, self.rows, range.len());
@@ -121,6 +109,18 @@ impl Array {
     }
 }
 
+/// Any of the choices that storage has, or a codec that was asked for.
+fn choice(rng: &mut Rng) -> Choice {
+    match rng.below(16) {
+        0..=5 => Choice::Smallest,
+        6 => Choice::Balanced,
+        // The slowest.
+        7 if rng.below(8) == 0 => Choice::Least,
+        7 | 8 => Choice::Raw,
+        _ => Choice::Only(Codec::ALL[rng.below(Codec::ALL.len())]),
+    }
+}
+
 /// Words, log lines, names that never repeat, and nothing.
 fn text(word: u64) -> String {
     match word % 4 {
@@ -140,7 +140,7 @@ fn arrays_come_back_to_the_bit() {
     for number in 0..arrays {
         let before = rng.0;
         let array = Array::draw(&mut rng);
-        let choice = array.choice(&mut rng);
+        let choice = choice(&mut rng);
         let mut payload = vec![];
         let codec = encode(array.ty, &array.column, choice, &mut payload);
         let start = rng.below(array.rows);
@@ -171,7 +171,7 @@ fn arrays_come_back_to_the_bit() {
     );
 }
 
-/// The comparison sees a bit: what a payload decodes to once one was flipped is mostly another array.
+/// The comparison sees every bit: a payload of which one was flipped decodes to another array.
 #[test]
 fn control_a_flipped_bit_is_another_array() {
     let mut rng = Rng(seed());

@@ -228,10 +228,9 @@ impl Vectors {
     /// The vectors that are all in `run`; where ends may matter, those in its middle alone.
     fn inner(&self, run: &Range<usize>, ends: bool) -> Range<usize> {
         let count = self.times.len();
-        let whole = match run.end == self.rows {
-            true => run.start.div_ceil(VECTOR_ROWS)..count,
-            false => run.start.div_ceil(VECTOR_ROWS)..run.end / VECTOR_ROWS,
-        };
+        // The last vector may be short.
+        let end = if run.end == self.rows { count } else { run.end / VECTOR_ROWS };
+        let whole = run.start.div_ceil(VECTOR_ROWS)..end;
         if !ends {
             return whole;
         }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
+use arrow_buffer::NullBufferBuilder;
 use parking_lot::Mutex;
 
 use crate::base::batch::{Column, Data};
@@ -104,19 +104,14 @@ pub fn join(pieces: Vec<Column>, ty: DataType) -> Vec<Column> {
     let copy = |(): &mut (), at: usize| rooms[at].lock().copy_from_slice(values[at]);
     parallel::map(values.len(), || (), copy);
     drop(rooms);
-    let validity = pieces.iter().any(|piece| piece.validity.is_some());
-    let validity = validity.then(|| {
-        let rows = pieces.iter().map(|piece| piece.len(ty));
-        let mut bits = BooleanBufferBuilder::new(rows.clone().sum());
-        for (piece, rows) in pieces.iter().zip(rows) {
-            match &piece.validity {
-                Some(validity) => bits.append_buffer(validity.inner()),
-                None => bits.append_n(rows, true),
-            }
+    let mut validity = NullBufferBuilder::new(0);
+    for piece in &pieces {
+        match &piece.validity {
+            Some(nulls) => validity.append_buffer(nulls),
+            None => validity.append_n_non_nulls(piece.len(ty)),
         }
-        NullBuffer::new(bits.finish())
-    });
-    vec![Column::from_buffer(pages.into_buffer()).with_validity(validity)]
+    }
+    vec![Column::from_buffer(pages.into_buffer()).with_validity(validity.finish())]
 }
 
 #[cfg(test)]

@@ -120,32 +120,9 @@ pub struct Footer {
     pub label: Label,
     /// Its columns: the time first, then the row numbers, then values.
     pub columns: Vec<ColumnIndex>,
-    pub(super) time_starts: Memo<Vec<i64>>,
+    /// The time at which each vector begins, once somebody asked.
+    pub(super) time_starts: OnceLock<Vec<i64>>,
 }
-
-/// What was worked out of the rest once, and is no part of it.
-#[derive(Debug)]
-pub(super) struct Memo<T>(pub(super) OnceLock<T>);
-
-impl<T> Clone for Memo<T> {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl<T> Default for Memo<T> {
-    fn default() -> Self {
-        Self(OnceLock::new())
-    }
-}
-
-impl<T> PartialEq for Memo<T> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl<T> Eq for Memo<T> {}
 
 impl ColumnIndex {
     /// The stream of that role.
@@ -157,8 +134,7 @@ impl ColumnIndex {
 impl Footer {
     /// One without columns yet.
     pub(super) fn new(rows: u32, block_shift: u8, order: Order, label: Label) -> Self {
-        let (columns, time_starts) = (Vec::new(), Memo::default());
-        Self { rows, block_shift, order, label, columns, time_starts }
+        Self { rows, block_shift, order, label, columns: vec![], time_starts: OnceLock::new() }
     }
 
     /// Rows of a block; the last one may have fewer.
@@ -358,7 +334,7 @@ mod tests {
                 column(1, DataType::F64, 5, vec![values, validity_of]),
                 column(2, DataType::Utf8, 1025, vec![]),
             ],
-            time_starts: Memo::default(),
+            time_starts: OnceLock::new(),
         };
         let bytes = footer.encode();
         assert_eq!(Footer::decode(&bytes, 144).as_ref(), Ok(&footer));

@@ -396,7 +396,7 @@ fn first_at(footer: &Footer, extent: &Buffer, ts: i64) -> Result<usize, Malforme
 
 /// The time at which each vector begins, unpacked once; none if the times have no statistics.
 fn time_starts(footer: &Footer) -> Result<&[i64], Malformed> {
-    if let Some(starts) = footer.time_starts.0.get() {
+    if let Some(starts) = footer.time_starts.get() {
         return Ok(starts);
     }
     let column = footer.column(TIME_ID).ok_or(Malformed { what: "times", at: 0 })?;
@@ -407,7 +407,7 @@ fn time_starts(footer: &Footer) -> Result<&[i64], Malformed> {
         None => vec![],
     };
     let starts = vectors.iter().map(|vector| vector.min as i64).collect();
-    Ok(footer.time_starts.0.get_or_init(|| starts))
+    Ok(footer.time_starts.get_or_init(|| starts))
 }
 
 /// Checks every block of the segment, and that each decodes; returns how many there are.

@@ -49,6 +49,10 @@ impl Pages {
 
     /// A copy of these bytes.
     pub fn copy(bytes: &[u8]) -> Buffer {
+        if bytes.len() < LARGE {
+            // Without zeros before it.
+            return Buffer::from(bytes);
+        }
         let mut pages = Self::new(bytes.len());
         pages.bytes().copy_from_slice(bytes);
         pages.into_buffer()

@@ -9,6 +9,7 @@ import json
 import shutil
 import struct
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -21,14 +22,14 @@ VERSIONS = sorted(
     key=lambda folder: int(folder.name),
 )
 FILES = ["closed.chl", "open.chl"]
+# A copy of a file, and what has to be read from it.
+Golden: TypeAlias = tuple[Path, dict[str, dict[str, Any]]]
 
 
 @pytest.fixture(
     params=[(v, f) for v in VERSIONS for f in FILES], ids=lambda p: f"{p[0].name}-{p[1]}"
 )
-def golden(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> tuple[Path, dict[str, dict[str, object]]]:
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
     folder, name = request.param
     for file in folder.glob(f"{name}*"):
         shutil.copy(file, tmp_path)
@@ -48,7 +49,7 @@ def test_the_version_that_is_written_is_there(path: Path) -> None:
     assert with_log == VERSIONS
 
 
-def test_a_golden_file_is_what_it_was(golden: tuple[Path, dict[str, dict[str, object]]]) -> None:
+def test_a_golden_file_is_what_it_was(golden: Golden) -> None:
     path, wanted = golden
     with cl.Db(path, mode="r") as reader:
         assert make.contents(reader) == wanted
@@ -63,7 +64,7 @@ def test_a_golden_file_is_what_it_was(golden: tuple[Path, dict[str, dict[str, ob
         assert db.verify().ok
 
 
-def test_a_golden_file_is_written_to(golden: tuple[Path, dict[str, dict[str, object]]]) -> None:
+def test_a_golden_file_is_written_to(golden: Golden) -> None:
     path, wanted = golden
     row = {"ts": [make.FIRST_MS + 7], "machine": ["m7"], "watts": [1.0], "note": ["new"]}
     with cl.Db(path) as db:
@@ -72,7 +73,7 @@ def test_a_golden_file_is_written_to(golden: tuple[Path, dict[str, dict[str, obj
             table = db[f"keyed_{rule}"]
             table.append(row)
             table.append(row)
-            assert len(table) - wanted[f"keyed_{rule}"]["rows"] == more  # type: ignore[operator]
+            assert len(table) - wanted[f"keyed_{rule}"]["rows"] == more
         db["keyed_error"].append(row)
         with pytest.raises(cl.ConflictError):
             db["keyed_error"].append(row)
@@ -83,9 +84,7 @@ def test_a_golden_file_is_written_to(golden: tuple[Path, dict[str, dict[str, obj
         assert make.contents(db) == wanted
 
 
-def test_tables_have_the_options_they_were_made_with(
-    golden: tuple[Path, dict[str, dict[str, object]]],
-) -> None:
+def test_tables_have_the_options_they_were_made_with(golden: Golden) -> None:
     path, _ = golden
     with cl.Db(path) as db:
         for name, options in make.TABLES.items():
@@ -123,6 +122,11 @@ def test_every_codec_of_every_type_is_in_a_golden_file() -> None:
             if table.startswith("codecs_") or table == "long":
                 asked.setdefault((table, definition.name), set()).update(column.codecs())
         assert all_codes == set(range(spec.RAW, spec.SCALED + 1))
+        tables = [f"codecs_{storage}" for storage in ("balanced", "speed", "size")]
+        assert asked.keys() == {
+            *((table, name) for table in tables for name in make.TYPES),
+            *(("long", name) for name in [*make.LONG, *make.WIDE]),
+        }
         for (table, name), codes in asked.items():
             codec = {**make.NAMED, **make.WIDE}[name]
             assert codes == {getattr(spec, codec.upper())}, (table, name)
