@@ -63,10 +63,7 @@ pub(super) fn unpack<T: Word>(
     } else if let Ok(out) = out.try_into() {
         run(Unpack { packed, width, out, map });
     } else {
-        let mut reader = BitReader::new(packed);
-        for number in out {
-            *number = map(T::narrow(reader.take(width)));
-        }
+        run(UnpackStream { packed, width, out, map });
     }
     Ok(())
 }
@@ -156,6 +153,43 @@ impl<T: Word, F: Fn(T) -> T> Kernel for Unpack<'_, T, F> {
             }
         }
     }
+}
+
+/// Unpacks a stream of numbers of at least one bit.
+struct UnpackStream<'a, T, F> {
+    packed: &'a [u8],
+    width: u32,
+    out: &'a mut [T],
+    map: F,
+}
+
+impl<T: Word, F: Fn(T) -> T> Kernel for UnpackStream<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { packed, width, out, map } = self;
+        // Most numbers lie within the eight bytes from the one they begin in, each found without
+        // those before it.
+        let (near, rest) = out.split_at_mut(within_words(packed.len(), width).min(out.len()));
+        for (row, number) in near.iter_mut().enumerate() {
+            let bit = row * width as usize;
+            let word = u64::load(&packed[bit / 8..][..8]) >> (bit % 8);
+            *number = map(T::narrow(word & mask(width)));
+        }
+        let mut reader = BitReader::new(packed);
+        reader.skip(near.len() as u32 * width);
+        for number in rest {
+            *number = map(T::narrow(reader.take(width)));
+        }
+    }
+}
+
+/// How many numbers of a stream lie within the eight bytes from the one they begin in.
+fn within_words(len: usize, width: u32) -> usize {
+    // One that begins with the last bit of a byte has 57 bits there.
+    let last = len.checked_sub(8).filter(|_| width <= 57);
+    last.map_or(0, |last| last * 8 / width as usize + 1)
 }
 
 #[cfg(test)]
