@@ -24,9 +24,10 @@
 //! | room | what it is | what does not belong there |
 //! | --- | --- | --- |
 //! | `python` | PyO3: names, types and conventions of Python | storage logic |
+//! | [`timelog`] | a multimap of items in memory: when it flushes and compacts | layers, merges |
 //! | [`nanots`] | NanoTS's names on [`Db`], and the SQL of its `execute` | files, memtables |
 //! | [`db`] | tables over segments, memtables and a log; snapshots, flush, scan | bytes, system calls |
-//! | [`index`] | memtable and merge, generic over what they carry | I/O, columns |
+//! | [`index`] | memtable, runs, tombstones, merge, generic over what they carry | I/O, columns |
 //! | [`store`] | the only I/O: files, mappings, locks, commit, recovery | what rows mean |
 //! | [`format`] | structs to bytes: slots, frames, log, manifest, segments | I/O |
 //! | [`codec`] | slices of values to bytes | structs, nulls |
@@ -48,6 +49,7 @@ pub mod nanots;
 #[cfg(feature = "python")]
 mod python;
 pub mod store;
+pub mod timelog;
 
 pub use base::{Batch, Codec, Column, Compare, Data, DataType, Literal, Predicate};
 pub use base::{TableSpec, TimeUnit, Value};

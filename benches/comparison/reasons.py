@@ -17,8 +17,8 @@ REASONS = {
         "each block of 65,536 rows decodes alone, and holds the hundred values once more"
     ),
     ("codec", "size, zstd 19", ""): (
-        "`size` takes it of numbers that mostly repeat, as it writes others at 1 to 7 MB/s; of text "
-        "level 16; and a block of 65,536 rows decodes alone"
+        "`size` takes it of numbers that mostly repeat, as it writes others at 1 to 7 MB/s; of "
+        "text level 16; and a block of 65,536 rows decodes alone"
     ),
     ("compare", "uniform", "read all to a DataFrame"): (
         "ipc maps one file and hands out views, of which nothing is read; "

@@ -77,6 +77,20 @@ impl Cover {
         near.checked_sub(1).map_or(0, |at| self.steps[at].1)
     }
 
+    /// The first time of the step in which the question was answered that left this `near`; none
+    /// before the first step.
+    pub fn start(&self, near: usize) -> Option<i64> {
+        near.checked_sub(1).map(|at| self.steps[at].0)
+    }
+
+    /// The stretches of time of one number each, where something is hidden: start, end that is not in
+    /// it, number.
+    pub fn steps(&self) -> impl Iterator<Item = (i64, Option<i64>, u64)> + '_ {
+        let ends = self.steps.iter().skip(1).map(|step| Some(step.0)).chain([None]);
+        let steps = self.steps.iter().zip(ends).map(|(&(start, number), end)| (start, end, number));
+        steps.filter(|step| step.2 > 0)
+    }
+
     /// The stretches of time in which something is hidden: start, and end that is not in it.
     pub fn stretches(&self) -> impl Iterator<Item = (i64, Option<i64>)> + '_ {
         let mut steps = self.steps.iter().peekable();
@@ -111,6 +125,16 @@ mod tests {
                 prop_assert_eq!(cover.at(time, &mut near), expected(time), "at {}", time);
             }
             prop_assert_eq!(cover.is_empty(), (-8..80).all(|time| expected(time) == 0));
+            for time in -8..80 {
+                let inside = |step: &(i64, Option<i64>, u64)| {
+                    step.0 <= time && step.1.is_none_or(|end| time < end)
+                };
+                let number = cover.steps().find(inside).map_or(0, |step| step.2);
+                prop_assert_eq!(number, cover.at(time, &mut near), "step at {}", time);
+                if let Some(start) = cover.start(near) {
+                    prop_assert!(start <= time && cover.at(start, &mut near.clone()) == number);
+                }
+            }
             let stretches: Vec<_> = cover.stretches().collect();
             for time in -8..80 {
                 let inside = stretches.iter().any(|s| s.0 <= time && s.1.is_none_or(|e| time < e));

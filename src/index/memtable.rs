@@ -89,6 +89,16 @@ impl<P: Payload> Chunk<P> {
         self.seq.room()
     }
 
+    /// How many rows were published.
+    pub fn len(&self) -> usize {
+        self.seq.as_slice().len()
+    }
+
+    /// True if none was.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Publishes rows whose payload was pushed before. The row numbers begin with `first_seq`.
     ///
     /// # Safety
