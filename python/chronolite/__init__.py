@@ -13,6 +13,9 @@ from chronolite._core import (
     BatchIterator,
     Column,
     Db,
+    PageSpan,
+    PageSpanIter,
+    PageSpanObjectsView,
     Predicate,
     RecordBatch,
     Scan,
@@ -20,6 +23,7 @@ from chronolite._core import (
     Snapshot,
     Table,
     Tail,
+    TimelogIter,
     __version__,
     col,
     salvage,
@@ -39,10 +43,21 @@ from chronolite._errors import (
     SchemaError,
     StorageError,
     TableNotFoundError,
+    TimelogBusyError,
+    TimelogError,
 )
 from chronolite._report import SalvageReport, VerifyReport
+from chronolite._timelog import (
+    TL_TS_MAX,
+    TL_TS_MIN,
+    Timelog,
+)
+from chronolite._timelog import Record as Record
+from chronolite._timelog import RecordIter as RecordIter
 
 __all__ = [
+    "TL_TS_MAX",
+    "TL_TS_MIN",
     "BatchIterator",
     "ChronoliteError",
     "ClosedError",
@@ -55,6 +70,9 @@ __all__ = [
     "FormatError",
     "IndeterminateError",
     "InvalidInputError",
+    "PageSpan",
+    "PageSpanIter",
+    "PageSpanObjectsView",
     "Predicate",
     "ReadOnlyError",
     "RecordBatch",
@@ -68,6 +86,10 @@ __all__ = [
     "Table",
     "TableNotFoundError",
     "Tail",
+    "Timelog",
+    "TimelogBusyError",
+    "TimelogError",
+    "TimelogIter",
     "VerifyReport",
     "__version__",
     "col",

@@ -14,12 +14,23 @@ exist yet, and, from ``Table`` on, with ``db`` an open database in which ``t`` i
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
-from typing import Any, Literal, Protocol, Self, SupportsFloat, SupportsIndex, TypeAlias, final
+from typing import (
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    final,
+    overload,
+)
 
 import numpy as np
 import pandas
 import polars
 import pyarrow
+from typing_extensions import disjoint_base
 
 from chronolite._report import SalvageReport, VerifyReport
 
@@ -27,6 +38,9 @@ __all__ = [
     "BatchIterator",
     "Column",
     "Db",
+    "PageSpan",
+    "PageSpanIter",
+    "PageSpanObjectsView",
     "Predicate",
     "RecordBatch",
     "Scan",
@@ -34,6 +48,8 @@ __all__ = [
     "Snapshot",
     "Table",
     "Tail",
+    "TimelogIter",
+    "_TimelogBase",
     "__version__",
     "col",
     "salvage",
@@ -1573,3 +1589,476 @@ class Predicate:
     def __ror__(self, other: Predicate | Column, /) -> Predicate: ...
     def __invert__(self) -> Predicate: ...
     def __bool__(self) -> bool: ...
+
+@disjoint_base
+class _TimelogBase:
+    """The base of ``chronolite.Timelog``: its rows, in the kernel. Make that one, not this one.
+
+    Every method raises ``TimelogError`` on a closed log, ``TypeError`` of what is no integer and
+    ``OverflowError`` past int64 where a time is wanted. A write may raise ``TimelogBusyError``,
+    after it is in, if the log's policy is to raise under pressure.
+    """
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self: ...
+    def append(
+        self, obj_or_ts: object = ..., obj_or_none: object = ..., *rest: object, ts: object = None
+    ) -> None:
+        """Adds an object: ``append(ts, obj)``, ``append(obj, ts=ts)``, or ``append(obj)`` at the
+        present moment.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.append(2, "b")
+        >>> log.append("a", ts=1)
+        >>> list(log)
+        [(1, 'a'), (2, 'b')]
+        """
+
+    def __setitem__(self, key: SupportsIndex, value: object, /) -> None: ...
+    def extend(
+        self,
+        ts_or_iterable: Iterable[Any],
+        objects: Iterable[Any] | None = None,
+        *,
+        mostly_ordered: bool | None = None,
+        insert_on_error: bool = True,
+    ) -> None:
+        """Adds many rows: an iterable of ``(ts, obj)`` pairs, or times (an int64 array is read as
+        it is) and, beside them, objects.
+
+        Everything is read before anything is added: an error on the way adds nothing, and says at
+        which index it was. Only times that are none are left out, counted in ``extend_skipped`` and
+        warned of (``RuntimeWarning``), unless ``insert_on_error`` is False: then they are errors
+        too. ``mostly_ordered`` is a hint that is not needed.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend([(1, "a"), (3, "c")])
+        >>> log.extend([2, 4], ["b", "d"])
+        >>> len(log)
+        4
+        """
+
+    def bulk_append(
+        self, timestamps: Any, objects: Sequence[Any], *, mostly_ordered: bool | None = None
+    ) -> None:
+        """Adds rows of an int64 buffer of times and a sequence of objects, all or none.
+
+        >>> import numpy as np
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.bulk_append(np.arange(3), ["a", "b", "c"])
+        >>> log[1]
+        ['b']
+        """
+
+    def delete(self, t1: SupportsIndex, t2: SupportsIndex | None = None) -> None:
+        """Deletes the rows at a time, or those in ``[t1, t2)``. What is written later is there.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.delete(1)
+        >>> log.delete(3, 9)
+        >>> [obj for ts, obj in log]
+        ['a', 'c']
+        """
+
+    def delete_range(self, t1: SupportsIndex, t2: SupportsIndex, /) -> None:
+        """Deletes the rows in ``[t1, t2)``; a ``ValueError`` if the first is the later one."""
+
+    def delete_before(self, ts: SupportsIndex, /) -> None:
+        """Deletes the rows before a time."""
+
+    def cutoff(self, ts: SupportsIndex) -> None:
+        """Deletes the rows before a time.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.cutoff(3)
+        >>> log.min_ts()
+        3
+        """
+
+    def __delitem__(self, key: SupportsIndex | slice, /) -> None: ...
+    @overload
+    def __getitem__(self, key: SupportsIndex, /) -> list[Any]: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> TimelogIter: ...
+    def at(self, ts: SupportsIndex, /) -> list[Any]:
+        """The objects at a time, in the order of arrival; ``log[ts]`` is the same."""
+
+    def range(self, t1: SupportsIndex, t2: SupportsIndex, /) -> TimelogIter:
+        """The rows in ``[t1, t2)``, in order; ``log[t1:t2]`` is the same, but for an inverted range:
+        a ``ValueError`` here, nothing there."""
+
+    def since(self, ts: SupportsIndex, /) -> TimelogIter:
+        """The rows from a time on; ``log[ts:]``."""
+
+    def until(self, ts: SupportsIndex, /) -> TimelogIter:
+        """The rows before a time; ``log[:ts]``."""
+
+    def all(self) -> TimelogIter:
+        """All rows; ``iter(log)``."""
+
+    def equal(self, ts: SupportsIndex, /) -> TimelogIter:
+        """The rows at a time."""
+
+    def point(self, ts: SupportsIndex, /) -> TimelogIter:
+        """The rows at a time."""
+
+    def __iter__(self) -> TimelogIter: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, key: SupportsIndex, /) -> bool: ...
+    def min_ts(self) -> int | None:
+        """The first time; None if there is none."""
+
+    def max_ts(self) -> int | None:
+        """The last time; None if there is none."""
+
+    def next_ts(self, ts: SupportsIndex, /) -> int | None:
+        """The first time after this one; None if there is none.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend([1, 5, 9], "abc")
+        >>> log.next_ts(5), log.prev_ts(5), log.next_ts(9)
+        (9, 1, None)
+        """
+
+    def prev_ts(self, ts: SupportsIndex, /) -> int | None:
+        """The last time before this one; None if there is none."""
+
+    def views(
+        self,
+        t1: SupportsIndex | None = None,
+        t2: SupportsIndex | None = None,
+        *,
+        kind: str = "segment",
+    ) -> PageSpanIter:
+        """Spans of flushed rows in ``[t1, t2)``, or of all, deleted ones among them until they are
+        compacted.
+
+        >>> import numpy as np
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> for span in log.views(1, 4):
+        ...     print(np.frombuffer(span.timestamps, np.int64), list(span.objects()))
+        [1 2 3] ['b', 'c', 'd']
+        """
+
+    def page_spans(
+        self, t1: SupportsIndex, t2: SupportsIndex, *, kind: str = "segment"
+    ) -> PageSpanIter:
+        """The same, of a range."""
+
+    def to_dict(
+        self, t1: SupportsIndex | None = None, t2: SupportsIndex | None = None
+    ) -> dict[int, Any]:
+        """A dict from time to object; of equal times the last one."""
+
+    def flush(self) -> None:
+        """Flushes everything that is in memtables to segments."""
+
+    def compact(self) -> None:
+        """Asks for a compaction: the worker does it, or the next ``maint_step``."""
+
+    def validate(self) -> None:
+        """Raises a ``TimelogError`` if the layers are not as they have to be."""
+
+    def close(self) -> None:
+        """Closes it; iterators and views that are open go on showing what they show."""
+
+    @property
+    def closed(self) -> bool:
+        """True until it is opened again."""
+
+    @property
+    def busy_events(self) -> int:
+        """Writes under pressure since it was opened."""
+
+    @property
+    def extend_skipped(self) -> int:
+        """Rows that ``extend`` left out since it was opened."""
+
+    @property
+    def min_ts_floor(self) -> int | None:
+        """Rows below it are refused; None if none are."""
+
+    @property
+    def alloc_failures(self) -> int:
+        """Always 0: without memory the process ends."""
+
+    @property
+    def retired_queue_len(self) -> int:
+        """Objects that nobody sees any more and that are not let go yet."""
+
+    def _open(
+        self,
+        *,
+        unit: int,
+        floor: SupportsIndex | None,
+        background: bool,
+        busy_policy: str,
+        memtable_max_bytes: int,
+        target_page_bytes: int,
+        sealed_max_runs: int,
+        drain_batch_limit: int,
+        ooo_budget_bytes: int,
+        sealed_wait_ms: int,
+        maintenance_wakeup_ms: int,
+        max_delta_segments: int,
+        window_size: int,
+        window_origin: int,
+        delete_debt_threshold: float,
+        compaction_target_bytes: int,
+        max_compaction_inputs: int,
+        max_compaction_windows: int,
+        adaptive: tuple[float, ...] | None,
+    ) -> bool: ...
+    def _columns(
+        self, t1: SupportsIndex | None = None, t2: SupportsIndex | None = None
+    ) -> tuple[bytes, list[Any]]: ...
+    def _step(self) -> bool: ...
+    def _start(self) -> None: ...
+    def _stop(self) -> None: ...
+    def _stats(self) -> dict[str, dict[str, Any]]: ...
+
+@final
+class TimelogIter:
+    """Rows ``(ts, obj)`` of a range, as they were when it was made, whatever happens to the log.
+
+    >>> log = cl.Timelog(maintenance="disabled")
+    >>> log.extend(range(5), "abcde")
+    >>> rows = log[1:5]
+    >>> log.cutoff(9)
+    >>> len(rows), next(rows), list(rows)
+    (4, (1, 'b'), [(2, 'c'), (3, 'd'), (4, 'e')])
+    >>> with log.all() as rows:
+    ...     print(len(rows))
+    0
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> tuple[int, Any]: ...
+    def __len__(self) -> int:
+        """How many rows remain."""
+
+    def next_batch(self, n: int, /) -> list[tuple[int, Any]]:
+        """The next rows, up to ``n``, as a list of pairs. At the end it is empty.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> rows = log.all()
+        >>> rows.next_batch(2), len(rows.next_batch(9)), rows.next_batch(1)
+        ([(0, 'a'), (1, 'b')], 3, [])
+        """
+
+    def view(self) -> PageSpanIter:
+        """The spans of its range, at its moment.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> [span.copy_timestamps() for span in log[1:3].view()]
+        [[1, 2]]
+        """
+
+    def close(self) -> None:
+        """Ends it, and lets go of what only it showed.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> rows = log.all()
+        >>> rows.close()
+        """
+
+    @property
+    def closed(self) -> bool:
+        """True once it has ended or was closed.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> rows = log.all()
+        >>> rows.closed, list(rows), rows.closed
+        (False, [], True)
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> bool: ...
+
+@final
+class PageSpan:
+    """Sorted times next to each other in memory, and the objects beside them. It is a buffer of
+    int64 itself.
+
+    >>> log = cl.Timelog(maintenance="disabled")
+    >>> log.extend(range(5), "abcde")
+    >>> log.flush()
+    >>> with next(log.views()) as span:
+    ...     print(len(span), span.timestamps.tolist(), list(span.objects()))
+    5 [0, 1, 2, 3, 4] ['a', 'b', 'c', 'd', 'e']
+    """
+
+    @property
+    def timestamps(self) -> memoryview:
+        """The times, a read-only memoryview of int64 over the log's own memory.
+
+        >>> import numpy as np
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> np.frombuffer(next(log.views()).timestamps, np.int64)
+        array([0, 1, 2, 3, 4])
+        """
+
+    @property
+    def start_ts(self) -> int:
+        """The first time.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> span = next(log.views())
+        >>> span.start_ts, span.end_ts
+        (0, 4)
+        """
+
+    @property
+    def end_ts(self) -> int:
+        """The last time. It is in the span.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> next(log.views(1, 3)).end_ts
+        2
+        """
+
+    @property
+    def last_ts(self) -> int:
+        """The last time, as ``end_ts``.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> next(log.views()).last_ts
+        4
+        """
+
+    @property
+    def closed(self) -> bool:
+        """True once it is closed.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> next(log.views()).closed
+        False
+        """
+
+    def __len__(self) -> int: ...
+    def objects(self) -> PageSpanObjectsView:
+        """The objects beside the times, as a sequence that makes no references until it is asked.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> next(log.views()).objects()[-1]
+        'e'
+        """
+
+    def copy_timestamps(self) -> list[int]:
+        """The times as a list.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> next(log.views(3, 9)).copy_timestamps()
+        [3, 4]
+        """
+
+    def close(self) -> None:
+        """Closes it; a ``BufferError`` while its times are exported.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> span = next(log.views())
+        >>> times = span.timestamps
+        >>> span.close()
+        Traceback (most recent call last):
+        BufferError: cannot close PageSpan: buffer is exported
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> bool: ...
+
+@final
+class PageSpanIter:
+    """The spans of a range.
+
+    >>> log = cl.Timelog(maintenance="disabled")
+    >>> log.extend(range(5), "abcde")
+    >>> log.flush()
+    >>> log.append(5, "f")
+    >>> with log.views() as spans:
+    ...     print(next(spans), list(spans))
+    <PageSpan [0..4] len=5> []
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> PageSpan: ...
+    def close(self) -> None:
+        """Ends it.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> spans = log.views()
+        >>> spans.close()
+        """
+
+    @property
+    def closed(self) -> bool:
+        """True once it has ended or was closed.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> spans = log.views()
+        >>> spans.closed, list(spans), spans.closed
+        (False, [], True)
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> bool: ...
+
+@final
+class PageSpanObjectsView:
+    """The objects of a span, as a sequence; a ``ValueError`` once the span is closed.
+
+    >>> log = cl.Timelog(maintenance="disabled")
+    >>> log.extend(range(5), "abcde")
+    >>> log.flush()
+    >>> objects = next(log.views()).objects()
+    >>> len(objects), objects[0], list(objects)
+    (5, 'a', ['a', 'b', 'c', 'd', 'e'])
+    """
+
+    @property
+    def closed(self) -> bool:
+        """True once its span is closed.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> span = next(log.views())
+        >>> objects = span.objects()
+        >>> span.close()
+        >>> objects.closed
+        True
+        """
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def copy(self) -> list[Any]:
+        """The objects as a list.
+
+        >>> log = cl.Timelog(maintenance="disabled")
+        >>> log.extend(range(5), "abcde")
+        >>> log.flush()
+        >>> next(log.views(1, 3)).objects().copy()
+        ['b', 'c']
+        """

@@ -25,6 +25,8 @@ __all__ = [
     "SchemaTypeError",
     "StorageError",
     "TableNotFoundError",
+    "TimelogBusyError",
+    "TimelogError",
 ]
 
 
@@ -229,6 +231,33 @@ class StorageIsADirectoryError(StorageError, IsADirectoryError):
 
 class StorageNotADirectoryError(StorageError, NotADirectoryError):
     """A part of the path is a file, not a folder."""
+
+
+class TimelogError(ChronoliteError, RuntimeError):
+    """A ``Timelog`` is closed, or does not do that in its mode.
+
+    >>> log = cl.Timelog()
+    >>> log.close()
+    >>> try:
+    ...     rows = len(log)
+    ... except cl.TimelogError as error:
+    ...     print(error)
+    Timelog is closed
+    """
+
+
+class TimelogBusyError(TimelogError):
+    """Memtables fill faster than they are flushed. What was written is in: do not write it again.
+
+    >>> log = cl.Timelog(maintenance="disabled", memtable_max_bytes=24, sealed_max_runs=1)
+    >>> log.append(1, "a")
+    >>> try:
+    ...     log.append(2, "b")
+    ... except cl.TimelogBusyError as error:
+    ...     print(error, len(log))
+    Record inserted but backpressure occurred. Call flush() or wait for background ... relieve. 2
+    >>> log.flush()
+    """
 
 
 _BY_ERRNO: dict[int | None, type[StorageError]] = {

@@ -34,12 +34,13 @@ mod schema;
 mod snapshot;
 mod table;
 mod tail;
+mod timelog;
 mod timestamps;
 
 use pyo3::prelude::*;
 
 /// The extension module.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
     use super::batch::{BatchIterator, RecordBatch};
@@ -59,6 +60,8 @@ mod _core {
     use super::table::Table;
     #[pymodule_export]
     use super::tail::Tail;
+    #[pymodule_export]
+    use super::timelog::{PageSpan, PageSpanIter, PageSpanObjectsView, TimelogBase, TimelogIter};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
