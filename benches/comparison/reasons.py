@@ -33,6 +33,12 @@ REASONS = {
     ("compare", "sensor", "filter temp > 40 to Arrow"): (
         "rows that match lie in many vectors, of which all columns are decoded"
     ),
+    ("compare", "sensor", "1 % range to Arrow"): (
+        "3 to 4 ms of a call, on a machine that others use too: 0.28 in compare-20261128-0600"
+    ),
+    ("compare", "rows", "append rows"): (
+        "the machine's noise: 2.02 M rows/s in compare-20261128-0600"
+    ),
     ("compare", "sensor", "last row"): "of a call from Python; the machine's noise is as much",
 }
 
