@@ -355,9 +355,7 @@ impl<T: Item> Head for Source<T> {
 /// Rows of a range in order, a few at a time.
 #[derive(Debug)]
 pub struct Cursor<T> {
-    merge: Merge<Source<T>>,
-    /// What follows each head, the next part last.
-    rest: Vec<Chain<T>>,
+    sources: Sources<T>,
     cover: Cover,
     near: usize,
     count: Option<usize>,
@@ -367,13 +365,15 @@ impl<T: Item> Cursor<T> {
     fn new(chains: Vec<Chain<T>>, cover: Cover) -> Self {
         let rows = || chains.iter().flatten().map(|part| part.range.len()).sum();
         let count = cover.is_empty().then(rows);
-        let mut heads = Vec::with_capacity(chains.len());
         let mut rest = chains;
-        for chain in &mut rest {
-            chain.reverse();
-            heads.extend(chain.pop().map(Source));
-        }
-        Self { merge: Merge::new(heads, OnConflict::All), rest, cover, near: 0, count }
+        rest.iter_mut().for_each(|chain| chain.reverse());
+        let sources = if rest.len() > 1 {
+            let heads = rest.iter_mut().filter_map(|chain| chain.pop().map(Source)).collect();
+            Sources::Many(Merge::new(heads, OnConflict::All), rest)
+        } else {
+            Sources::One(rest.pop().unwrap_or_default())
+        };
+        Self { sources, cover, near: 0, count }
     }
 
     /// How many rows there are, if that takes no look at each.
@@ -392,35 +392,65 @@ impl<T: Item> Cursor<T> {
     /// Takes the next rows, `limit` of them or fewer at the end, by stretches of parts.
     fn each(&mut self, limit: usize, mut take: impl FnMut(&Part<T>, Range<usize>)) {
         let mut left = limit;
+        let (cover, near) = (&self.cover, &mut self.near);
         while left > 0 {
-            let Some(stretch) = self.merge.next(left) else { return };
-            let part = &self.merge.head(stretch.head).0;
-            let start = part.range.start + stretch.start;
-            let rows = start..start + stretch.len;
-            if self.cover.is_empty() {
-                left -= rows.len();
-                take(part, rows);
-            } else {
-                shown(part, rows, (&self.cover, &mut self.near), |rows| {
+            let more = self.sources.next(left, |part, rows| {
+                if cover.is_empty() {
+                    left -= rows.len();
+                    return take(part, rows);
+                }
+                shown(part, rows, (cover, near), |rows| {
                     left -= rows.len();
                     take(part, rows);
                 });
-            }
-            if self.merge.is_used_up(stretch.head) {
-                self.follow(stretch.head);
+            });
+            if !more {
+                return;
             }
         }
     }
+}
 
-    fn follow(&mut self, head: usize) {
-        match self.rest[head].pop() {
-            Some(part) => self.merge.refill(head, Source(part)),
-            None => {
-                let mut nothing = self.merge.head(head).0.clone();
-                nothing.range = 0..0;
-                self.merge.end(head, Source(nothing));
+/// Where the rows of a cursor come from.
+#[derive(Debug)]
+enum Sources<T> {
+    /// A chain, the next part last.
+    One(Chain<T>),
+    /// Some, and what follows each head, the next part last.
+    Many(Merge<Source<T>>, Vec<Chain<T>>),
+}
+
+impl<T: Item> Sources<T> {
+    /// Gives out the next stretch of at most `limit` rows; false if there is none.
+    fn next(&mut self, limit: usize, take: impl FnOnce(&Part<T>, Range<usize>)) -> bool {
+        match self {
+            Self::One(chain) => {
+                let Some(part) = chain.last_mut() else { return false };
+                let start = part.range.start;
+                part.range.start += part.range.len().min(limit);
+                take(part, start..part.range.start);
+                if part.range.is_empty() {
+                    chain.pop();
+                }
+            }
+            Self::Many(merge, rest) => {
+                let Some(stretch) = merge.next(limit) else { return false };
+                let part = &merge.head(stretch.head).0;
+                let start = part.range.start + stretch.start;
+                take(part, start..start + stretch.len);
+                if merge.is_used_up(stretch.head) {
+                    match rest[stretch.head].pop() {
+                        Some(part) => merge.refill(stretch.head, Source(part)),
+                        None => {
+                            let mut nothing = merge.head(stretch.head).0.clone();
+                            nothing.range = 0..0;
+                            merge.end(stretch.head, Source(nothing));
+                        }
+                    }
+                }
             }
         }
+        true
     }
 }
 

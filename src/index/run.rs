@@ -23,6 +23,9 @@ impl<T: Item> memtable::Payload for AppendVec<T> {
 pub struct Run<T> {
     ts: Vec<i64>,
     items: Vec<T>,
+    /// The first time of each [`STRETCH`] rows: looking for a time in these first touches little
+    /// memory.
+    stretches: Vec<i64>,
     /// The number of the row that arrived first: runs that are flushed do not mix in time of arrival.
     first: u64,
     /// Tombstones of a number up to this hide nothing here: what they hid is gone.
@@ -33,7 +36,8 @@ impl<T: Item> Run<T> {
     /// Of sorted columns of one length.
     pub fn new(ts: Vec<i64>, items: Vec<T>, first: u64, swept: u64) -> Self {
         debug_assert!(ts.is_sorted() && ts.len() == items.len());
-        Self { ts, items, first, swept }
+        let stretches = ts.iter().step_by(STRETCH).copied().collect();
+        Self { ts, items, stretches, first, swept }
     }
 
     /// The times, sorted.
@@ -73,16 +77,27 @@ impl<T: Item> Run<T> {
 
     /// The rows with times in `[start, end)`.
     pub fn between(&self, start: i64, end: Option<i64>) -> Range<usize> {
-        between(&self.ts, start, end)
+        // The last stretch that begins before the start is where it is, if not at its end.
+        let stretch = self.stretches.partition_point(|&t| t < start).saturating_sub(1) * STRETCH;
+        let near = &self.ts[stretch..self.ts.len().min(stretch + STRETCH)];
+        let from = stretch + near.partition_point(|&t| t < start);
+        from..end_from(&self.ts, from, end)
     }
 }
+
+/// Rows of a stretch.
+const STRETCH: usize = 256;
 
 /// The places of times in `[start, end)`.
 pub fn between(ts: &[i64], start: i64, end: Option<i64>) -> Range<usize> {
     let from = ts.partition_point(|&t| t < start);
-    // Most ranges are short: the end is looked for from the start on.
-    let to = end.map_or(ts.len(), |end| from + gallop(ts.len() - from, |row| ts[from + row] < end));
-    from..to
+    from..end_from(ts, from, end)
+}
+
+/// The place of the first time at or after `end`, not before `from`. Most ranges are short: it is
+/// looked for from there on.
+fn end_from(ts: &[i64], from: usize, end: Option<i64>) -> usize {
+    end.map_or(ts.len(), |end| from + gallop(ts.len() - from, |row| ts[from + row] < end))
 }
 
 /// Sorted rows of one origin.
