@@ -26,14 +26,18 @@ TOOLS = ("numpy", "pandas", "pyarrow", "rich", "matplotlib")
 
 def main() -> int:
     """Makes the environment, and hands over to the package in it."""
-    # What cannot be asked is refused, and help given, before anything is installed.
-    parsed()
+    # Timelog's peers are in memory, and its bench a file of its own, in the same environment.
+    of_timelog = sys.argv[1:2] == ["timelog"]
+    if not of_timelog:
+        # What cannot be asked is refused, and help given, before anything is installed.
+        parsed()
     make_environment(find_python())
     install_peers()
     install_chronolite()
     environment = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [str(PYTHON), "-m", "comparison", *sys.argv[1:]]
-    return subprocess.call(command, env=environment)
+    command = [str(HERE / "timelog.py"), *sys.argv[2:]] if of_timelog else ["-m", "comparison"]
+    arguments = [] if of_timelog else sys.argv[1:]
+    return subprocess.call([str(PYTHON), *command, *arguments], env=environment)
 
 
 def version_of(python: str) -> tuple[int, ...]:

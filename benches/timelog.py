@@ -1,8 +1,10 @@
 """Timelog beside timelog-lib, sortedcontainers and plain lists: the same process, the same data.
 
-    python bench_timelog.py                      1,000,000 records, in order and with 6 % late
-    python bench_timelog.py --full               11,550,000 as well
-    python bench_timelog.py --module timelog     the peer under test, against itself: should be 1.0
+    make bench-timelog                              1,000,000 records, in order and with 6 % late
+    make bench-timelog ARGS=--full                  11,550,000 as well
+    make bench-timelog ARGS="--module timelog"      the peer against itself: should be 1.0
+
+It runs in the environment of ``compare.py``, which has the peers, and keeps what it prints.
 
 The best of some rounds, in which the contenders take turns; the collector is off meanwhile. A ratio
 is that of ours to the peer's: of speeds where more is better, of times where less is.
@@ -17,22 +19,27 @@ import ctypes
 import gc
 import importlib
 import itertools
-import json
 import os
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from operator import itemgetter, methodcaller
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from comparison import machine, page
+from comparison.options import RESULTS
+
 PEER, PLAIN, SORTED = "timelog", "lists", "sortedcontainers"
 FULL = 11_550_000
+# Figures of fewer records are not kept.
+FULL_ENOUGH = 1_000_000
 LIBRARIES = {PEER: "timelog-lib"}
 
 
@@ -465,7 +472,6 @@ def main() -> int:
     ask.add_argument("--full", action="store_true", help=f"{FULL:,} records as well")
     ask.add_argument("--late", type=float, default=0.06, help="the share that comes late")
     ask.add_argument("--rounds", type=int, default=3)
-    ask.add_argument("--json", type=Path, help="a file for the figures")
     ask.add_argument("--memory", help=argparse.SUPPRESS)
     asked = ask.parse_args()
     if asked.memory:
@@ -473,17 +479,29 @@ def main() -> int:
         return 0
     if not hasattr(library(asked.module), "Timelog"):
         ask.error(f"{asked.module} has no Timelog yet")
-    kept = {}
-    missed = 0
+    about = machine.describe(Path.cwd())
+    tables, missed = [], 0
     for count in [asked.records, FULL] if asked.full else [asked.records]:
         found = Bench(asked.module, count, asked.late, asked.rounds).all()
-        kept[count] = [asdict(figure) for figure in found]
         missed += sum(figure.met(asked.module) is False for figure in found)
-        print(f"\n{count:,} records\n\n{table(found, asked.module)}")
-    if asked.json:
-        asked.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{missed} of what is wanted is missed")
+        tables.append(f"{count:,} records\n\n{table(found, asked.module)}\n")
+        print(f"\n{tables[-1]}")
+    about["load when it ended"] = machine.load()
+    tables.append(f"{missed} of what is wanted is missed\n")
+    print(tables[-1])
+    if asked.module == "chronolite" and asked.records >= FULL_ENOUGH:
+        keep(about, tables)
     return 0
+
+
+def keep(about: dict[str, str], tables: list[str]) -> None:
+    """Puts what was printed beside the results of the other benches, and makes their page again."""
+    command = " ".join(["make bench-timelog", *sys.argv[1:]])
+    facts = "".join(f"{name}: {value}\n" for name, value in {**about, "command": command}.items())
+    path = RESULTS / f"timelog-{datetime.now(UTC):%Y%m%d-%H%M}.txt"
+    path.write_text("\n".join([facts, *tables]), encoding="utf-8")
+    page.write()
+    print(f"{path.name} is in {path.parent}")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ commands below has run; a test compares the two. Change it there.
 `make bench-kernel ARGS=spine` | `spine-*.txt` |
 | [chronolite from Python beside others](#beside-others) (`compare.py`, `comparison/`) | \
 `make bench-peers` | `compare-*.txt`, `.json`, `.svg` |
+| [Timelog](#timelog) beside timelog-lib, sortedcontainers and lists (`timelog.py`) | \
+`make bench-timelog` | `timelog-*.txt` |
 
 `make bench` is all of them. Figures are of one machine, which others may have used meanwhile:
 compare those of one run.
@@ -79,6 +81,8 @@ def render(results: Path) -> str:
     full = [path for path in sorted(results.glob("compare-*.json")) if is_full(path)]
     if full:
         parts.append(beside_others(full[-1]))
+    if found := newest(results, "timelog-*.txt"):
+        parts.append(timelog(found))
     return "\n".join(parts)
 
 
@@ -162,17 +166,26 @@ def misses(head: list[str], rows: list[list[str]]) -> str:
 
 
 def living(path: Path) -> str:
-    """As it was printed."""
+    """A living store."""
+    what = "The last column is the target, where there is one.\n"
+    return as_printed("A living store", what, path)
+
+
+def timelog(path: Path) -> str:
+    """Objects in memory, beside peers."""
+    what = (
+        "Best of some rounds, all taking turns; `ratio` is that of chronolite to timelog-lib, "
+        "`wanted` of that ratio or, with a unit, of chronolite's figure.\n"
+    )
+    return as_printed("Timelog", what, path)
+
+
+def as_printed(title: str, what: str, path: Path) -> str:
+    """What a bench printed, below where it ran."""
     head, _, text = path.read_text(encoding="utf-8").partition("\n\n")
     about = dict(line.split(": ", 1) for line in head.splitlines())
-    return "\n".join(
-        [
-            "## A living store\n",
-            of_run(path, about),
-            "The last column is the target, where there is one.\n",
-            f"```text\n{text.strip()}\n```\n",
-        ]
-    )
+    printed = f"```text\n{text.strip()}\n```\n"
+    return "\n".join([f"## {title}\n", of_run(path, about), what, printed])
 
 
 def beside_others(path: Path) -> str:

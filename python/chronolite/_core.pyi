@@ -1685,7 +1685,7 @@ class _TimelogBase:
         """The objects at a time, in the order of arrival; ``log[ts]`` is the same."""
 
     def range(self, t1: SupportsIndex, t2: SupportsIndex, /) -> TimelogIter:
-        """The rows in ``[t1, t2)``, in order; ``log[t1:t2]`` is the same, but for an inverted range:
+        """The rows in ``[t1, t2)``, in order; ``log[t1:t2]`` is the same, but an inverted range is
         a ``ValueError`` here, nothing there."""
 
     def since(self, ts: SupportsIndex, /) -> TimelogIter:
