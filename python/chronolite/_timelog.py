@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
 
 from chronolite import _timelog_file
 from chronolite._core import _TimelogBase
-from chronolite._errors import TimelogError
+from chronolite._errors import TimelogBusyError, TimelogError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,13 +66,15 @@ SHORT = ("sealed_wait_ms", "maintenance_wakeup_ms", "drain_batch_limit")
 
 UNCHANGED: Any = object()
 
-with_worker: weakref.WeakSet[Timelog] = weakref.WeakSet()
+# By identity: a subclass may compare as it likes.
+with_worker: weakref.WeakValueDictionary[int, Timelog] = weakref.WeakValueDictionary()
 
 
 @atexit.register
 def _stop_workers() -> None:
     """A worker may not wait for an interpreter that has ended."""
-    for log in list(with_worker):
+    _TimelogBase._no_more_workers()
+    for log in list(with_worker.values()):
         log._stop()
 
 
@@ -126,8 +128,9 @@ def _kernel_options(options: dict[str, Any]) -> dict[str, Any]:
     _spread("compaction", options.pop("compaction"), COMPACTION, options)
     adaptive = {key: f"adaptive_{key}" for key in ADAPTIVE}
     _spread("adaptive", options.pop("adaptive"), adaptive, options)
-    out: dict[str, Any] = {name: _whole(name, options[name] or 0) for name in SIZES}
-    out |= {name: _whole(name, options[name] or 0, 2**32 - 1) for name in SHORT}
+    options = {name: 0 if value is None else value for name, value in options.items()}
+    out: dict[str, Any] = {name: _whole(name, options[name]) for name in SIZES}
+    out |= {name: _whole(name, options[name], 2**32 - 1) for name in SHORT}
     out["window_origin"] = operator.index(options["window_origin"])
     out["window_size"] = operator.index(options["window_size"])
     if out["window_size"] < 0:
@@ -139,9 +142,7 @@ def _kernel_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def _adaptive(given: dict[str, Any]) -> tuple[float, ...] | None:
     numbers: dict[str, float] = {
-        key: _share("adaptive_alpha", value or 0)
-        if key == "alpha"
-        else _whole(f"adaptive_{key}", value or 0)
+        key: _share("adaptive_alpha", value) if key == "alpha" else _whole(f"adaptive_{key}", value)
         for key, value in given.items()
     }
     if numbers["max_window"] and numbers["min_window"] > numbers["max_window"]:
@@ -268,7 +269,7 @@ class Timelog(_TimelogBase):
             "mostly_ordered_default": ordered,
         }
         if maintenance == "background":
-            with_worker.add(self)
+            with_worker[id(self)] = self
 
     @classmethod
     def for_streaming(cls, **options: Any) -> Self:
@@ -504,7 +505,10 @@ class Timelog(_TimelogBase):
         log = cls(**options)
         try:
             for times, objects in columns:
-                log.bulk_append(times, objects)
+                try:
+                    log.bulk_append(times, objects)
+                except TimelogBusyError:  # they are in
+                    log.flush()
         except BaseException:
             log.close()
             raise
@@ -512,7 +516,7 @@ class Timelog(_TimelogBase):
 
     def _stand_open(self) -> None:
         if self.closed:
-            raise TimelogError("Timelog is closed")
+            self.min_ts()  # which says why
 
     def __enter__(self) -> Self:
         self._stand_open()

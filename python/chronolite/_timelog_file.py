@@ -4,8 +4,10 @@ object in one of four columns."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,21 +97,28 @@ def _decode(kind: int, whole: int, real: float, text: str, data: bytes) -> Any:
 
 
 def save(rows: Iterable[tuple[int, Any]], unit: Any, path: str | os.PathLike[str]) -> None:
-    """Writes rows to a new file, and puts it in the place of the old one."""
-    target = Path(path)
-    target_lock = Db(target) if target.exists() else None
-    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
+    """Writes rows to a new file, and puts it in the place of the old one, which is to be a log."""
+    target = Path(path).resolve()
+    with (
+        _held(target),
+        tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder,
+    ):
+        fresh = Path(folder, target.name)
         _write(rows, unit, fresh)
-        if target_lock is not None:
-            target_lock.close()
         fresh.replace(target)
         _sync_folder(target)
-    finally:
-        if target_lock is not None:
-            target_lock.close()
-        for left in (fresh, Path(f"{fresh}-wal"), Path(f"{fresh}-shm")):
-            left.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _held(target: Path) -> Iterator[None]:
+    """Nobody writes to the old file meanwhile, and it holds nothing but a log."""
+    if not target.exists():
+        yield
+        return
+    with Db(target) as old:
+        if others := [name for name in old.tables() if name != TABLE]:
+            raise InvalidInputError(f"{target} has the table {others[0]!r}: it would be lost")
+        yield
 
 
 def _write(rows: Iterable[tuple[int, Any]], unit: Any, path: Path) -> None:

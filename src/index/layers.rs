@@ -97,6 +97,28 @@ type Chain<T> = Vec<Part<T>>;
 impl<T: Item> Layers<T> {
     /// The rows up to `visible` with times in `[start, end)`, as sorted chains.
     fn chains(&self, visible: u64, start: i64, end: Option<i64>) -> Vec<Chain<T>> {
+        let mut chains = self.chains_in_order(visible, start, end);
+        chains.extend(self.late(visible, start, end).map(|late| vec![late]));
+        chains
+    }
+
+    /// The rows of these that came late, those of each memtable sorted.
+    fn late(
+        &self,
+        visible: u64,
+        start: i64,
+        end: Option<i64>,
+    ) -> impl Iterator<Item = Part<T>> + '_ {
+        let memory = self.memory.iter().filter(|memory| !memory.late.is_empty());
+        let parts = memory.map(move |memory| {
+            let rows = Rows::Late(Arc::new(Late::of(&memory.late, visible, start, end)));
+            Part { range: 0..rows.ts().len(), rows, age: (memory.first, true) }
+        });
+        parts.filter(|part| !part.range.is_empty())
+    }
+
+    /// The rows of these that did not.
+    fn chains_in_order(&self, visible: u64, start: i64, end: Option<i64>) -> Vec<Chain<T>> {
         let mut chains = vec![];
         let mut add = |chain: Chain<T>| {
             if !chain.is_empty() {
@@ -123,12 +145,6 @@ impl<T: Item> Layers<T> {
                 })
             });
             add(ordered.collect());
-            if !memory.late.is_empty() {
-                let rows = Rows::Late(Arc::new(Late::of(&memory.late, visible, start, end)));
-                let range = 0..rows.ts().len();
-                let part = Part { rows, range, age: (memory.first, true) };
-                add(Some(part).filter(|part| !part.range.is_empty()).into_iter().collect());
-            }
         }
         chains
     }
@@ -225,18 +241,29 @@ impl<T: Item> View<T> {
 
     /// The first time at or after `start`.
     pub fn first_from(&self, start: i64) -> Option<i64> {
-        let mut cursor = self.cursor(start, None);
-        let mut rows = Vec::with_capacity(1);
-        cursor.fill(1, &mut rows);
-        rows.first().map(|row| row.0)
+        let layers = &self.layers;
+        let cover = layers.cover(self.visible, start, None);
+        let first = |chains, cover| {
+            let mut rows = Vec::with_capacity(1);
+            Cursor::new(chains, cover).fill(1, &mut rows);
+            rows.first().map(|row: &(i64, T)| row.0)
+        };
+        let found = first(layers.chains_in_order(self.visible, start, None), cover.clone());
+        // Of the late rows only those before it are looked at.
+        let late = layers.late(self.visible, start, found).map(|late| vec![late]).collect();
+        first(late, cover).or(found)
     }
 
     /// The last time before `end`.
     pub fn last_before(&self, end: Option<i64>) -> Option<i64> {
-        let cover = self.layers.cover(self.visible, i64::MIN, end);
-        let parts = self.layers.chains(self.visible, i64::MIN, end);
+        let layers = &self.layers;
+        let cover = layers.cover(self.visible, i64::MIN, end);
+        let chains = layers.chains_in_order(self.visible, i64::MIN, end);
         let last = |chain: &Chain<T>| chain.iter().rev().find_map(|part| last_shown(part, &cover));
-        parts.iter().filter_map(last).max()
+        let found = chains.iter().filter_map(last).max();
+        let after = found.map_or(Some(i64::MIN), |found| found.checked_add(1));
+        let late = after.into_iter().flat_map(|after| layers.late(self.visible, after, end));
+        late.filter_map(|part| last_shown(&part, &cover)).max().or(found)
     }
 
     /// What is wrong with the layers, if anything is.
@@ -366,6 +393,8 @@ impl<T: Item> Cursor<T> {
         let rows = || chains.iter().flatten().map(|part| part.range.len()).sum();
         let count = cover.is_empty().then(rows);
         let mut rest = chains;
+        rest.iter_mut().for_each(|chain| chain.retain(|part| !part.range.is_empty()));
+        rest.retain(|chain| !chain.is_empty());
         rest.iter_mut().for_each(|chain| chain.reverse());
         let sources = if rest.len() > 1 {
             let heads = rest.iter_mut().filter_map(|chain| chain.pop().map(Source)).collect();

@@ -35,9 +35,9 @@ impl<T: Copy> Retired<T> {
     /// Takes up to `limit` off it.
     pub fn take(&self, limit: usize) -> Vec<T> {
         let mut heap = self.heap.lock();
-        let rest = heap.len().saturating_sub(limit);
-        let taken = heap.split_off(rest);
-        self.len.store(rest, Ordering::Release);
+        let count = heap.len().min(limit);
+        let taken = heap.drain(..count).collect();
+        self.len.store(heap.len(), Ordering::Release);
         taken
     }
 

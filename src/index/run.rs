@@ -85,8 +85,8 @@ impl<T: Item> Run<T> {
     }
 }
 
-/// Rows of a stretch.
-const STRETCH: usize = 256;
+/// Rows of a stretch: four lines of cache.
+const STRETCH: usize = 32;
 
 /// The places of times in `[start, end)`.
 pub fn between(ts: &[i64], start: i64, end: Option<i64>) -> Range<usize> {

@@ -75,6 +75,23 @@ impl<T: Span + Clone> Tombstones<T> {
         }
     }
 
+    /// Removes the newest ones as long as `gone` says so.
+    pub fn pop_while(&mut self, gone: impl Fn(&T) -> bool) {
+        while let Some(part) = self.parts.last_mut() {
+            let kept = part.items.iter().rposition(|item| !gone(item)).map_or(0, |last| last + 1);
+            self.len -= part.items.len() - kept;
+            if kept == part.items.len() {
+                return;
+            }
+            // The part's range stays as it is, as in `remove`.
+            Arc::make_mut(part).items.truncate(kept);
+            if kept > 0 {
+                return;
+            }
+            self.parts.pop();
+        }
+    }
+
     /// All of them, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.parts.iter().flat_map(|part| &part.items)
@@ -147,6 +164,15 @@ mod tests {
                 prop_assert_eq!(version.len(), len);
                 prop_assert!(version.iter().eq(&all[..len]));
             }
+        }
+
+        #[test]
+        fn the_newest_are_popped(count in 0i64..400, kept in 0i64..400) {
+            let mut list = Tombstones::default();
+            (0..count).for_each(|at| list.push(Range(at, Some(at + 1))));
+            list.pop_while(|range| range.0 >= kept);
+            prop_assert!(list.iter().map(|range| range.0).eq(0..count.min(kept)));
+            prop_assert_eq!(list.len(), count.min(kept) as usize);
         }
 
         #[test]

@@ -124,10 +124,20 @@ impl<T: Item> Tree<T> {
 
     /// Hides the rows with times in `[start, end)` that are there.
     pub fn delete(&mut self, start: i64, end: Option<i64>) {
+        let layers = &self.layers;
+        if layers.memory.is_empty() && layers.l0.is_empty() && layers.l1.is_empty() {
+            return;
+        }
         let deleted = Deleted { start, end, seq: self.next };
         self.next += 1;
         self.shown = None;
-        Arc::make_mut(&mut self.layers).tombstones.push(deleted);
+        // The newest hides whatever those hide that it covers.
+        let covered = |old: &Deleted| {
+            start <= old.start && end.is_none_or(|end| old.end.is_some_and(|old| old <= end))
+        };
+        let tombstones = &mut Arc::make_mut(&mut self.layers).tombstones;
+        tombstones.pop_while(covered);
+        tombstones.push(deleted);
     }
 
     /// Rows of the memtable that takes rows: those in order and those that came late.
@@ -161,16 +171,17 @@ impl<T: Item> Tree<T> {
         self.layers.at(u64::MAX, ts, each);
     }
 
-    /// How many rows are shown.
-    pub fn len(&mut self) -> usize {
-        let shown = self.shown.unwrap_or_else(|| self.view().count(i64::MIN, None));
-        self.shown = Some(shown);
-        shown
+    /// How many rows are shown, if that is known: else it takes a count of a view.
+    pub fn known_count(&self) -> Option<usize> {
+        self.shown
     }
 
-    /// True if none is.
-    pub fn is_empty(&mut self) -> bool {
-        self.len() == 0
+    /// Keeps the count of a view, if nothing was written since.
+    pub fn counted(&mut self, view: &View<T>, count: usize) {
+        let same = Arc::ptr_eq(&self.layers, &view.layers) && self.next - 1 == view.visible;
+        if same {
+            self.shown = Some(count);
+        }
     }
 
     /// The layers as they are.
@@ -213,14 +224,8 @@ impl<T: Item> Tree<T> {
     /// What it takes to flush the oldest memtable that is sealed.
     pub fn plan_flush(&self) -> Option<Flush<T>> {
         let memory = self.layers.memory.first().filter(|_| self.sealed() > 0)?;
-        let tombstones = self.layers.tombstones.iter();
-        let after = tombstones.filter(|deleted| deleted.seq > memory.first);
-        let ranges = after.map(|deleted| (deleted.start, deleted.end, deleted.seq));
-        Some(Flush {
-            cover: Cover::new(ranges.collect()),
-            memory: Arc::clone(memory),
-            swept: self.next - 1,
-        })
+        let tombstones = self.layers.tombstones.clone();
+        Some(Flush { tombstones, memory: Arc::clone(memory), swept: self.next - 1 })
     }
 
     /// Puts the run of a flush in the place of its memtable.
@@ -299,7 +304,7 @@ impl<T: Item> Layers<T> {
 #[derive(Debug)]
 pub struct Flush<T> {
     memory: Arc<Memory<T>>,
-    cover: Cover,
+    tombstones: Tombstones<Deleted>,
     swept: u64,
 }
 
@@ -314,8 +319,9 @@ impl<T: Item> Flush<T> {
         let late = Late::of(&self.memory.late, u64::MAX, i64::MIN, None);
         let rows = Rows::Late(Arc::new(late));
         let late = Part { range: 0..rows.ts().len(), rows, age: (0, true) };
-        let late = Some(late).filter(|late| !late.range.is_empty());
-        sweep(vec![ordered.collect(), late.into_iter().collect()], self.cover.clone())
+        let after = self.tombstones.iter().filter(|deleted| deleted.seq > self.memory.first);
+        let ranges = after.map(|deleted| (deleted.start, deleted.end, deleted.seq));
+        sweep(vec![ordered.collect(), vec![late]], Cover::new(ranges.collect()))
     }
 }
 
@@ -527,7 +533,12 @@ mod tests {
                 pair.play(step);
                 let expected = pair.sorted();
                 check(&pair.tree.view(), &expected, (*a.min(b), *a.max(b)));
-                prop_assert_eq!(pair.tree.len(), expected.len());
+                if let Some(count) = pair.tree.known_count() {
+                    prop_assert_eq!(count, expected.len());
+                }
+                let view = pair.tree.view();
+                pair.tree.counted(&view, view.count(i64::MIN, None));
+                prop_assert_eq!(pair.tree.known_count(), Some(expected.len()));
                 pair.check_released();
                 for (view, rows) in &pair.held {
                     prop_assert_eq!(&all(view, i64::MIN, None), rows);

@@ -83,11 +83,11 @@ impl Watch {
 fn bounded(by: &Adaptive, window: f64) -> i64 {
     let most = if by.max_window > 0 { by.max_window } else { i64::MAX };
     // A float past i64 becomes the nearest there is.
-    let window = (window as i64).clamp(by.min_window.max(1), most.max(by.min_window).max(1));
-    match by.window_quantum {
-        1.. => (window / by.window_quantum).max(1).saturating_mul(by.window_quantum),
-        _ => window,
-    }
+    let window = match by.window_quantum {
+        quantum @ 1.. => (window as i64 / quantum).max(1).saturating_mul(quantum),
+        _ => window as i64,
+    };
+    window.clamp(by.min_window.max(1), most.max(by.min_window).max(1))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Writing to a log and reading it, what is done under pressure, and what is counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::index::{Item, Retired, Span, Tree, View};
+use crate::store::fork;
 use crate::timelog::adaptive::Watch;
 use crate::timelog::maintain::Worker;
 use crate::timelog::settings::{BusyPolicy, Settings};
@@ -106,7 +107,13 @@ pub struct Log<T: Item> {
     pub(super) worker: Mutex<Option<Worker>>,
     /// A worker runs.
     pub(super) working: AtomicBool,
+    /// The forks there were when it was opened: in a child of a later one it is of no use, as a lock
+    /// may be held there by a thread that is gone.
+    forks: AtomicU32,
 }
+
+/// So many tombstones that a compaction is asked for.
+const MANY_TOMBSTONES: usize = 4096;
 
 impl<T: Item> State<T> {
     /// Seals the memtable if it is full and there is room for another sealed one; true if it is
@@ -167,14 +174,38 @@ impl<T: Item> Log<T> {
             retired,
             release,
         };
-        Self { shared: Arc::new(shared), worker: Mutex::default(), working: AtomicBool::new(false) }
+        Self {
+            shared: Arc::new(shared),
+            worker: Mutex::default(),
+            working: AtomicBool::new(false),
+            forks: AtomicU32::new(fork::generation()),
+        }
+    }
+
+    /// True in a child of a process that opened it.
+    #[inline]
+    pub fn inherited(&self) -> bool {
+        self.forks.load(Ordering::Relaxed) != fork::generation()
+    }
+
+    /// The state, unless it is of another process.
+    #[inline]
+    fn state(&self) -> Option<MutexGuard<'_, State<T>>> {
+        (!self.inherited()).then(|| self.shared.state.lock())
+    }
+
+    /// The state of a log that is open.
+    #[inline]
+    fn opened(&self) -> Option<MutexGuard<'_, State<T>>> {
+        self.state().filter(|state| state.open)
     }
 
     /// Opens it, empty; false if it is open.
     pub fn open(&self, settings: Settings) -> bool {
         let background = settings.background;
+        fork::count_from_now();
         {
-            let mut state = self.shared.state.lock();
+            let Some(mut state) = self.state() else { return false };
             if state.open {
                 return false;
             }
@@ -190,14 +221,14 @@ impl<T: Item> Log<T> {
 
     /// Closes it and lets go of what nobody looks at.
     pub fn close(&self) {
-        self.clear();
         self.stop();
+        self.clear();
         self.release_all();
     }
 
     /// Closes it without waiting for the worker: for a collector, which may not wait.
     pub fn clear(&self) {
-        let mut state = self.shared.state.lock();
+        let Some(mut state) = self.state() else { return };
         state.open = false;
         state.tree.clear();
         state.late_in_batches = 0;
@@ -205,16 +236,13 @@ impl<T: Item> Log<T> {
 
     /// True between `open` and `close`.
     pub fn is_open(&self) -> bool {
-        self.shared.state.lock().open
+        self.opened().is_some()
     }
 
     /// Adds a row, whose item the log owns unless it is closed.
     #[inline]
     pub fn push(&self, ts: i64, item: T) -> Written {
-        let mut state = self.shared.state.lock();
-        if !state.open {
-            return Written::Closed;
-        }
+        let Some(mut state) = self.opened() else { return Written::Closed };
         state.tree.push(ts, item);
         state.written(&self.shared.wake)
     }
@@ -223,10 +251,7 @@ impl<T: Item> Log<T> {
     /// log is closed.
     pub fn push_all(&self, mut ts: Vec<i64>, mut items: Vec<T>) -> Result<Written, Vec<T>> {
         let late = in_order(&mut ts, &mut items);
-        let mut state = self.shared.state.lock();
-        if !state.open {
-            return Err(items);
-        }
+        let Some(mut state) = self.opened() else { return Err(items) };
         if ts.len() < state.settings.memtable_rows {
             state.tree.push_sorted(&ts, &items);
             state.late_in_batches += late;
@@ -243,12 +268,17 @@ impl<T: Item> Log<T> {
 
     /// Hides the rows with times in `[start, end)`, if that is not empty.
     pub fn delete(&self, start: i64, end: i64) -> Written {
-        let mut state = self.shared.state.lock();
-        if !state.open {
-            return Written::Closed;
+        let Some(mut state) = self.opened() else { return Written::Closed };
+        if start >= end {
+            return Written::Done;
         }
-        if start < end {
-            state.tree.delete(start, Some(end));
+        state.tree.delete(start, Some(end));
+        if state.tree.layers().tombstones.len() % MANY_TOMBSTONES == MANY_TOMBSTONES - 1 {
+            // Rows of a memtable that is never full would keep them for ever.
+            if state.tree.sealed() < state.settings.sealed_runs {
+                state.seal();
+            }
+            (state.asked, state.work) = (true, true);
         }
         state.written(&self.shared.wake)
     }
@@ -281,44 +311,45 @@ impl<T: Item> Log<T> {
     /// What is there now; none if it is closed.
     #[inline]
     pub fn view(&self) -> Option<View<T>> {
-        let state = self.shared.state.lock();
-        state.open.then(|| state.tree.view())
+        self.opened().map(|state| state.tree.view())
     }
 
     /// Calls `each` for the items at a time, in the order of arrival, under the log's lock; false if
     /// it is closed.
     #[inline]
     pub fn at(&self, ts: i64, each: impl FnMut(T)) -> bool {
-        let state = self.shared.state.lock();
-        if state.open {
-            state.tree.at(ts, each);
-        }
-        state.open
+        self.opened().map(|state| state.tree.at(ts, each)).is_some()
     }
 
     /// How many rows are shown; none if it is closed.
     pub fn count(&self) -> Option<usize> {
-        let mut state = self.shared.state.lock();
-        state.open.then(|| state.tree.len())
+        let view = {
+            let state = self.opened()?;
+            if let Some(count) = state.tree.known_count() {
+                return Some(count);
+            }
+            state.tree.view()
+        };
+        // It may take a while: whoever writes does not wait for it.
+        let count = view.count(i64::MIN, None);
+        self.opened()?.tree.counted(&view, count);
+        Some(count)
     }
 
     /// Rows that a page has at most.
     pub fn page_rows(&self) -> usize {
-        self.shared.state.lock().settings.page_rows
+        self.state().map_or(usize::MAX, |state| state.settings.page_rows)
     }
 
     /// What was counted since it was opened.
     pub fn counts(&self) -> Counts {
-        self.shared.state.lock().counts
+        self.state().map(|state| state.counts).unwrap_or_default()
     }
 
     /// What it holds, and what happened to it; none if it is closed.
     pub fn stats(&self) -> Option<Stats> {
-        let mut state = self.shared.state.lock();
-        if !state.open {
-            return None;
-        }
-        let rows = state.tree.len();
+        let rows = self.count()?;
+        let state = self.opened()?;
         let (state, layers) = (&*state, state.tree.layers());
         let (ordered, late) = state.tree.taken();
         let sorted = state.late_in_batches.min(ordered);
@@ -348,25 +379,23 @@ impl<T: Item> Log<T> {
         })
     }
 
-    /// Calls `each` for every item that the log owns, unless somebody changes it just now.
+    /// Calls `each` for every item that the log owns. A collector asks twice, and has to be told the
+    /// same: so it waits for the lock, of which no holder waits for an interpreter.
     pub fn items<E>(&self, each: impl FnMut(&T) -> Result<(), E>) -> Result<(), E> {
-        match self.shared.state.try_lock() {
-            Some(state) => state.tree.items(each),
-            None => Ok(()),
-        }
+        self.state().map_or(Ok(()), |state| state.tree.items(each))
     }
 
     /// Lets go of items that nobody sees any more, as many as one call may.
     #[inline]
     pub fn release(&self) {
-        if !self.shared.retired.is_empty() {
+        if !self.shared.retired.is_empty() && !self.inherited() {
             self.shared.release_some();
         }
     }
 
     /// Lets go of all of them.
     pub fn release_all(&self) {
-        while !self.shared.retired.is_empty() {
+        while !self.shared.retired.is_empty() && !self.inherited() {
             (self.shared.release)(self.shared.retired.take(usize::MAX));
         }
     }

@@ -8,6 +8,14 @@ use std::thread::{self, JoinHandle};
 use crate::index::{Cut, Item};
 use crate::timelog::log::{Log, Shared, State};
 
+/// Set when the interpreter ends: a worker that waits for it would wait for ever.
+static NO_MORE_WORKERS: AtomicBool = AtomicBool::new(false);
+
+/// From now on no log starts a worker.
+pub fn no_more_workers() {
+    NO_MORE_WORKERS.store(true, Ordering::Relaxed);
+}
+
 /// A thread that does what there is to do.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -26,12 +34,23 @@ impl<T: Item> State<T> {
         }
     }
 
+    /// A compaction was asked for or due, and had something to merge or not.
+    fn attempted(&mut self, merged: bool) {
+        self.counts.selects += 1;
+        self.counts.no_work += u64::from(!merged);
+        if let Some(by) = self.settings.adaptive {
+            self.watch.compacted(&by, merged);
+        }
+    }
+
     /// Where runs of L1 are cut now.
     fn cut(&self) -> Cut {
         match (self.settings.cut, self.watch.window) {
             (cut, 0) => cut,
-            (Cut::Rows(_), size) => Cut::Windows { size, origin: 0, most: 1 << 16 },
-            (Cut::Windows { origin, most, .. }, size) => Cut::Windows { size, origin, most },
+            (_, size) => {
+                let (origin, most) = (self.settings.window_origin, self.settings.most_windows);
+                Cut::Windows { size, origin, most }
+            }
         }
     }
 }
@@ -45,8 +64,9 @@ impl<T: Item> Shared<T> {
         let count = rows.ts.len();
         let mut state = self.state.lock();
         state.tree.flushed(&flush, rows);
-        let (first, last) = ends.unwrap_or_default();
-        state.flushed(count, first, last);
+        if let Some((first, last)) = ends {
+            state.flushed(count, first, last);
+        }
         drop(state);
         self.flushed.notify_all();
         true
@@ -59,7 +79,6 @@ impl<T: Item> Shared<T> {
             if !state.open {
                 return false;
             }
-            state.counts.selects += 1;
             let settings = &state.settings;
             let due = state.tree.layers().l0.len() >= settings.delta_runs;
             let plan = state.tree.plan_compaction(settings.inputs);
@@ -67,10 +86,9 @@ impl<T: Item> Shared<T> {
             let indebted = settings.delete_debt > 0.0 && deleted;
             if !(due && plan.runs() > 0 || state.asked && (plan.runs() > 0 || deleted) || indebted)
             {
-                state.asked = false;
-                state.counts.no_work += 1;
-                if let Some(by) = state.settings.adaptive {
-                    state.watch.compacted(&by, false);
+                // A look that nobody asked for is no attempt.
+                if std::mem::take(&mut state.asked) {
+                    state.attempted(false);
                 }
                 return false;
             }
@@ -79,7 +97,6 @@ impl<T: Item> Shared<T> {
         };
         let due = (due.0 && plan.runs() > 0) || asked || plan.deleted_share(cut) >= due.1;
         if !due {
-            self.state.lock().counts.no_work += 1;
             return false;
         }
         let made = plan.make(cut);
@@ -91,9 +108,7 @@ impl<T: Item> Shared<T> {
         if asked {
             state.asked = state.tree.plan_compaction(usize::MAX).runs() > 0;
         }
-        if let Some(by) = state.settings.adaptive {
-            state.watch.compacted(&by, plan.runs() > 0);
-        }
+        state.attempted(plan.runs() > 0);
         true
     }
 
@@ -150,6 +165,9 @@ impl<T: Item> Log<T> {
 
     /// Starts the worker, if none runs.
     pub fn start(&self) {
+        if NO_MORE_WORKERS.load(Ordering::Relaxed) {
+            return;
+        }
         let mut worker = self.worker.lock();
         if worker.as_ref().is_some_and(|worker| worker.process == process::id()) {
             return;
@@ -167,9 +185,18 @@ impl<T: Item> Log<T> {
     /// Stops the worker and waits until it has ended. The caller holds no lock that letting go of
     /// items takes.
     pub fn stop(&self) {
-        let Some(worker) = self.worker.lock().take() else { return };
-        self.working.store(false, Ordering::Relaxed);
-        worker.stop.store(true, Ordering::Release);
+        let worker = {
+            let mut worker = self.worker.lock();
+            let Some(worker) = worker.take() else { return };
+            self.working.store(false, Ordering::Relaxed);
+            worker.stop.store(true, Ordering::Release);
+            worker
+        };
+        if worker.process != process::id() {
+            // The thread is one of the parent, and its locks may be held for ever.
+            std::mem::forget(worker.thread);
+            return;
+        }
         {
             let mut state = self.shared.state.lock();
             state.work = true;
@@ -177,12 +204,9 @@ impl<T: Item> Log<T> {
             self.shared.flushed.notify_all();
         }
         // An item that is let go by the worker may be the last to hold the log.
-        if worker.process == process::id() && worker.thread.thread().id() != thread::current().id()
-        {
+        if worker.thread.thread().id() != thread::current().id() {
             // The work of a worker that panicked is undone: nothing was put in.
             let _ = worker.thread.join();
-        } else {
-            std::mem::forget(worker.thread);
         }
     }
 }

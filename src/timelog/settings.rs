@@ -48,6 +48,10 @@ pub struct Settings {
     pub page_rows: usize,
     /// Where runs of L1 are cut.
     pub cut: Cut,
+    /// Where a window begins, of those that follow the density of the rows too.
+    pub window_origin: i64,
+    /// Windows made of the rows between two runs, at most.
+    pub most_windows: usize,
     /// The share of the time of a run of L1 that may be deleted before it is rewritten; any if 0.
     pub delete_debt: f64,
     /// Windows that follow the density of the rows.
@@ -70,6 +74,8 @@ impl Default for Settings {
             inputs: usize::MAX,
             page_rows: usize::MAX,
             cut: Cut::Rows(1 << 16),
+            window_origin: 0,
+            most_windows: 1 << 16,
             delete_debt: 0.0,
             adaptive: None,
         }

@@ -260,3 +260,28 @@ def test_any_order_of_writes_and_deletes_is_that_of_a_list(steps):
             LAYERS["flushed" if what == "flush" else "settled"](log)
         assert times(log) == sorted(model)
         assert len(log) == len(model)
+
+
+@pytest.mark.better
+def test_a_delete_takes_the_place_of_those_before_it_that_it_covers():
+    """So a log of which the oldest rows go again and again keeps one tombstone."""
+    log = manual(*range(1000))
+    for ts in range(500):
+        log.cutoff(ts)
+        assert len(log) == 1000 - ts
+    log.append(700, "again")
+    for _ in range(500):
+        log.delete(700)
+    assert log.stats()["storage"]["tombstone_count"] == 2
+    assert times(log) == [*range(499, 700), *range(701, 1000)]
+
+
+@pytest.mark.better
+def test_many_deletes_ask_for_a_compaction():
+    log = manual(*range(10_000))
+    for ts in range(0, 10_000, 2):
+        log.delete(ts)
+    while log.maint_step():
+        pass
+    assert log.stats()["storage"]["tombstone_count"] < 4000
+    assert times(log) == list(range(1, 10_000, 2))

@@ -467,3 +467,17 @@ def test_a_buffer_is_read_once_and_let_go():
     ts[0] = 99
     ts.append(3)  # raises if it is still exported
     assert list(log) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.better
+def test_a_length_that_cannot_be_is_not_believed():
+    class Boasts(list):
+        def __len__(self):
+            return 2**60
+
+    log = manual()
+    with pytest.raises(ValueError, match="pairs"):
+        log.extend(range(10**13))
+    log.extend(iter(Boasts([(1, 1)])))
+    log.extend(Boasts([(2, 2)]))
+    assert len(log) == 2

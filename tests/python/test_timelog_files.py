@@ -4,6 +4,7 @@ import math
 import os
 import pickle
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -261,3 +262,51 @@ def test_any_rows_come_back(tmp_path_factory, rows):
     log = manual()
     log.extend(rows)
     assert repr(again(log, tmp_path_factory.mktemp("any") / "log.chl")) == repr(list(log))
+
+
+def test_a_database_of_other_tables_is_not_written_over(path):
+    with timelog.Db(path) as db:
+        db.create_table("prices", ["x"]).append({"ts": [1], "x": [1.0]})
+    with pytest.raises((timelog.ChronoliteError, ValueError), match="prices"):
+        manual(1).save(path)
+    with timelog.Db(path, mode="r") as db:
+        assert db.tables() == ["prices"]
+
+
+def test_a_link_stays_one(path):
+    link = path.with_name("link.chl")
+    link.symlink_to(path)
+    manual(1, 2).save(link)
+    assert link.is_symlink()
+    with Timelog.load(path) as loaded:
+        assert times(loaded) == [1, 2]
+
+
+def test_two_that_save_at_once_leave_a_whole_file(path):
+    logs = [manual(*range(n, n + 2000)) for n in (0, 5000)]
+    failures = []
+
+    def save(log):
+        try:
+            log.save(path)
+        except timelog.ChronoliteError as error:  # the other one holds the old file
+            failures.append(error)
+
+    threads = [threading.Thread(target=save, args=(log,)) for log in logs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failures) < 2
+    with Timelog.load(path) as loaded:
+        assert len(loaded) == 2000
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_log_larger_than_its_memtables_is_loaded(path):
+    log = manual()
+    log.extend(range(70_000), range(70_000))
+    log.save(path)
+    options = {"memtable_max_bytes": 60_000 * 24, "sealed_max_runs": 1, "maintenance": "disabled"}
+    with Timelog.load(path, **options) as loaded:
+        assert len(loaded) == 70_000

@@ -315,3 +315,65 @@ def test_the_interpreter_ends_in_peace(what):
     )
     assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
     assert "Fatal" not in done.stderr
+
+
+@pytest.mark.better
+def test_a_child_of_a_fork_is_told_so_and_does_not_hang():
+    code = f"""
+import os, signal
+from {NAME} import Timelog, TimelogError
+for n in range(20):
+    log = Timelog(memtable_max_bytes=4096, busy_policy="flush")
+    log.extend((n, [n]) for n in range(3000))
+    rows = log.all()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        uses = [lambda: log.append(1, 2), log.flush, lambda: log[5], lambda: len(log), log.stats]
+        for use in uses:
+            try:
+                use()
+            except TimelogError as error:
+                assert "fork" in str(error), error
+            else:
+                os._exit(1)
+        import gc
+        gc.collect()
+        next(rows)
+        log.close()
+        del log, rows
+        Timelog(maintenance="disabled").append(1, 1)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    log.append(1, 2)
+    log.close()
+print("end")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "end\n", done.stderr
+
+
+@pytest.mark.better
+def test_a_log_that_is_opened_at_exit_hinders_nothing():
+    code = f"""
+import atexit, builtins
+@atexit.register
+def late():
+    from {NAME} import Timelog
+    builtins.kept = log = Timelog(memtable_max_bytes=4096)
+    log.extend((n, [n]) for n in range(100))
+from {NAME} import Timelog
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_subclass_may_compare_as_it_likes():
+    class Same(Timelog):  # noqa: PLW1641
+        def __eq__(self, other):
+            return True
+
+    with Same() as log:
+        log.append(1, 1)
+        assert len(log) == 1

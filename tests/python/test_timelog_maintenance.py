@@ -406,3 +406,29 @@ def test_a_wait_for_the_worker_is_bounded():
             log.append(n, n)
         assert time.monotonic() - began < 30
         assert len(log) == 600
+
+
+def test_a_delete_of_nothing_is_no_write_under_pressure():
+    log = pressed()
+    log.delete_range(5, 5)
+    assert log.stats()["storage"]["tombstone_count"] == 0
+
+
+def test_a_flush_of_rows_that_are_all_deleted_leaves_nothing():
+    log = manual(adaptive={"target_records": 1000}, window_size=1000)
+    log.append(1, 1)
+    log.delete(1)
+    log.flush()
+    assert (segments(log), log.stats()["operational"]["flushes_total"]) == ((0, 0), 0)
+    assert log.stats()["adaptive"]["window"] == 0
+
+
+def test_windows_that_follow_the_rows_stay_as_they_are_while_nothing_comes():
+    adaptive = {"target_records": 100, "failure_backoff_threshold": 1, "failure_backoff_pct": 50}
+    with Timelog(maintenance_wakeup_ms=1, adaptive=adaptive) as log:
+        log.extend(range(1000), range(1000))
+        log.flush()
+        window = log.stats()["adaptive"]["window"]
+        assert window == 100
+        time.sleep(0.1)
+        assert log.stats()["adaptive"]["window"] == window

@@ -315,3 +315,17 @@ def test_collection_in_the_midst_of_everything_is_safe():
         log.close()
     finally:
         gc.set_threshold(*old)
+
+
+@pytest.mark.better
+def test_the_collector_leaves_live_objects_alone_while_others_work():
+    """It asks what a log holds twice, and has to be told the same both times."""
+    things = [Thing() for _ in range(5000)]
+    refs = [weakref.ref(thing) for thing in things]
+    with Timelog(max_delta_segments=2, **TINY) as log:
+        log.extend(range(5000), things)
+        del things
+        for n in range(300):
+            log.append(n, None)
+            gc.collect()
+        assert all(ref() is not None for ref in refs)

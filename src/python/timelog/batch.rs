@@ -41,7 +41,9 @@ impl Batch {
         (std::mem::take(&mut self.ts), std::mem::take(&mut self.objects))
     }
 
+    /// Makes room for so many rows, or for some of them if it is more than can be believed.
     fn reserve(&mut self, rows: usize) {
+        let rows = rows.min(1 << 20);
         self.ts.reserve(rows);
         self.objects.reserve(rows);
     }

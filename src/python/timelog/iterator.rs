@@ -213,6 +213,7 @@ impl TimelogIter {
         let pairs = rows.iter().map(|(ts, object)| (*ts, object.get(py)));
         let list = PyList::new(py, pairs)?;
         drop(held);
+        self.log.get().release();
         if rows.is_empty() && n > 0 {
             self.end(py);
         }

@@ -78,14 +78,21 @@ fn exception(name: &str, message: &str) -> PyErr {
     })
 }
 
+/// A call that is refused: the log is closed, or of another process.
 #[cold]
-pub(super) fn closed() -> PyErr {
-    exception("TimelogError", "Timelog is closed")
+fn closed(log: &Log<Object>) -> PyErr {
+    exception(
+        "TimelogError",
+        match log.inherited() {
+            true => "Timelog is of the parent of this process: after a fork make a new one",
+            false => "Timelog is closed",
+        },
+    )
 }
 
 impl TimelogBase {
     pub(super) fn view(&self) -> PyResult<View<Object>> {
-        self.log.view().ok_or_else(closed)
+        self.log.view().ok_or_else(|| closed(&self.log))
     }
 
     /// Lets go of what the end of a view has left.
@@ -94,7 +101,7 @@ impl TimelogBase {
     }
 
     fn opened(&self) -> PyResult<()> {
-        if self.log.is_open() { Ok(()) } else { Err(closed()) }
+        if self.log.is_open() { Ok(()) } else { Err(closed(&self.log)) }
     }
 
     #[inline]
@@ -123,7 +130,7 @@ impl TimelogBase {
         self.log.release();
         match written {
             Written::Done => Ok(()),
-            Written::Closed => Err(closed()),
+            Written::Closed => Err(closed(&self.log)),
             Written::Pressed => {
                 let told = py.detach(|| self.log.relieve());
                 self.log.release();
@@ -141,7 +148,7 @@ impl TimelogBase {
             Ok(written) => self.after(py, written, message),
             Err(objects) => {
                 Object::release(objects);
-                Err(closed())
+                Err(closed(&self.log))
             }
         }
     }
@@ -163,7 +170,7 @@ impl TimelogBase {
     fn objects_at<'py>(&self, py: Python<'py>, ts: i64) -> PyResult<Bound<'py, PyList>> {
         let mut objects = vec![];
         if !self.log.at(ts, |object| objects.push(object.get(py))) {
-            return Err(closed());
+            return Err(closed(&self.log));
         }
         PyList::new(py, objects)
     }
@@ -218,51 +225,42 @@ impl TimelogBase {
         adaptive: Option<Windows>,
     ) -> PyResult<bool> {
         let floor = floor.map(times::time).transpose()?;
-        let engine = Settings::default();
+        let mut settings = Settings::default();
         // Of nothing at all the engine chooses.
-        let or = |given: usize, engine: usize| if given == 0 { engine } else { given };
-        let memtable_rows = match memtable_max_bytes {
-            0 => engine.memtable_rows,
-            bytes => (bytes / MEMORY_ROW).max(1),
-        };
-        let run_rows = match compaction_target_bytes {
-            0 => 1 << 16,
-            bytes => (bytes / RUN_ROW).max(1),
-        };
-        let cut = match window_size {
-            0 => Cut::Rows(run_rows),
-            size => {
-                let most = or(max_compaction_windows, 1 << 16);
-                Cut::Windows { size, origin: window_origin, most }
+        let set = |to: &mut usize, given: usize| {
+            if given > 0 {
+                *to = given;
             }
         };
-        let busy = match busy_policy {
-            "silent" => BusyPolicy::Silent,
-            "flush" => BusyPolicy::Flush,
-            _ => BusyPolicy::Raise,
-        };
+        let rows =
+            |bytes: usize, of_row: usize| if bytes == 0 { 0 } else { (bytes / of_row).max(1) };
+        set(&mut settings.memtable_rows, rows(memtable_max_bytes, MEMORY_ROW));
+        settings.late_rows = (settings.memtable_rows / 8).max(1);
+        set(&mut settings.late_rows, rows(ooo_budget_bytes, MEMORY_ROW));
+        set(&mut settings.sealed_runs, sealed_max_runs);
+        set(&mut settings.delta_runs, max_delta_segments);
+        set(&mut settings.inputs, max_compaction_inputs);
+        set(&mut settings.page_rows, rows(target_page_bytes, RUN_ROW));
+        set(&mut settings.most_windows, max_compaction_windows);
+        settings.window_origin = window_origin;
+        if window_size > 0 {
+            let most = settings.most_windows;
+            settings.cut = Cut::Windows { size: window_size, origin: window_origin, most };
+        } else if compaction_target_bytes > 0 {
+            settings.cut = Cut::Rows(rows(compaction_target_bytes, RUN_ROW));
+        }
+        if maintenance_wakeup_ms > 0 {
+            settings.wakeup = Duration::from_millis(maintenance_wakeup_ms);
+        }
         let settings = Settings {
             background,
-            busy,
-            memtable_rows,
-            late_rows: match ooo_budget_bytes {
-                0 => (memtable_rows / 8).max(1),
-                bytes => (bytes / MEMORY_ROW).max(1),
+            busy: match busy_policy {
+                "silent" => BusyPolicy::Silent,
+                "flush" => BusyPolicy::Flush,
+                _ => BusyPolicy::Raise,
             },
-            sealed_runs: or(sealed_max_runs, engine.sealed_runs),
             wait: Duration::from_millis(sealed_wait_ms),
-            wakeup: match maintenance_wakeup_ms {
-                0 => engine.wakeup,
-                ms => Duration::from_millis(ms),
-            },
             drain: drain_batch_limit,
-            delta_runs: or(max_delta_segments, engine.delta_runs),
-            inputs: or(max_compaction_inputs, usize::MAX),
-            page_rows: match target_page_bytes {
-                0 => usize::MAX,
-                bytes => (bytes / RUN_ROW).max(1),
-            },
-            cut,
             delete_debt: delete_debt_threshold,
             adaptive: adaptive.map(|adaptive| Adaptive {
                 target_records: adaptive.0,
@@ -276,6 +274,7 @@ impl TimelogBase {
                 failure_backoff_threshold: adaptive.8,
                 failure_backoff_pct: adaptive.9,
             }),
+            ..settings
         };
         if !self.log.open(settings) {
             return Ok(false);
@@ -502,13 +501,13 @@ impl TimelogBase {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        py.detach(|| self.log.count()).ok_or_else(closed)
+        py.detach(|| self.log.count()).ok_or_else(|| closed(&self.log))
     }
 
     fn __contains__(&self, ts: &Bound<'_, PyAny>) -> PyResult<bool> {
         let ts = times::time(ts)?;
         let mut found = false;
-        if self.log.at(ts, |_| found = true) { Ok(found) } else { Err(closed()) }
+        if self.log.at(ts, |_| found = true) { Ok(found) } else { Err(closed(&self.log)) }
     }
 
     /// The first time; None if there is none.
@@ -590,6 +589,8 @@ impl TimelogBase {
         for (ts, object) in rows {
             dict.set_item(ts, object.get(py))?;
         }
+        drop(view);
+        self.release();
         Ok(dict)
     }
 
@@ -613,6 +614,8 @@ impl TimelogBase {
             Ok(())
         })?;
         let objects = PyList::new(py, rows.iter().map(|(_, object)| object.get(py)))?;
+        drop(view);
+        self.release();
         Ok((bytes, objects))
     }
 
@@ -645,6 +648,12 @@ impl TimelogBase {
         Ok(())
     }
 
+    /// From now on no log starts a worker.
+    #[staticmethod]
+    fn _no_more_workers() {
+        crate::timelog::no_more_workers();
+    }
+
     fn _stop(&self, py: Python<'_>) {
         py.detach(|| self.log.stop());
     }
@@ -661,7 +670,7 @@ impl TimelogBase {
 
     /// Numbers for `stats()`, group by group.
     fn _stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = py.detach(|| self.log.stats()).ok_or_else(closed)?;
+        let stats = py.detach(|| self.log.stats()).ok_or_else(|| closed(&self.log))?;
         let (counts, watch) = (stats.counts, stats.watch);
         let storage = PyDict::new(py);
         storage.set_item("segments_l0", stats.l0)?;
