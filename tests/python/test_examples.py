@@ -36,6 +36,11 @@ TELLING = {
         r"datetime\[ns\]",
         r"^2024-05-01 13:30:00( +\d{4}\.\d+){4}$",
     ],
+    "sessions.py": [
+        r"^59 requests in the last minute$",
+        r"^from minute 5 on 301 are kept$",
+        r"^saved and loaded, the same$",
+    ],
     "pandas_round_trip.py": [
         r"^when +datetime64\[us, Europe/Berlin\] +now datetime64\[us\]$",
         r"^site +category +now str$",
