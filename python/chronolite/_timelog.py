@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
 
-from chronolite import _timelog_file
 from chronolite._core import _TimelogBase
 from chronolite._errors import TimelogBusyError, TimelogError
 
@@ -484,6 +483,8 @@ class Timelog(_TimelogBase):
         >>> list(cl.Timelog.load(path.with_name("log.chl"), maintenance="disabled"))
         [(1, {'event': 'boot'}), (2, b'raw')]
         """
+        from chronolite import _timelog_file  # noqa: PLC0415  (nor what it needs)
+
         self._stand_open()
         _timelog_file.save(self.all(), self.time_unit, path)
 
@@ -499,6 +500,8 @@ class Timelog(_TimelogBase):
         ...     print(loaded)
         <Timelog len~1 time_unit='us' [1..1]>
         """
+        from chronolite import _timelog_file  # noqa: PLC0415
+
         unit, columns = _timelog_file.load(path)
         if options.setdefault("time_unit", unit) != unit:
             raise ValueError(f"the file is in {unit!r}, not in {options['time_unit']!r}")

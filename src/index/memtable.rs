@@ -171,6 +171,12 @@ impl<P: Payload> Chunk<P> {
         zones
     }
 
+    /// The least and the greatest time of the rows that were published; none if there are none.
+    pub fn ends(&self) -> Option<(i64, i64)> {
+        let used = self.zones.iter().take(self.len().div_ceil(ZONE_ROWS));
+        used.map(Zone::bounds).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
     /// True if each of these times is above the one before it.
     pub fn is_distinct(&self) -> bool {
         self.distinct.load(Ordering::Relaxed)
@@ -274,6 +280,8 @@ mod tests {
         let latest = chunk.latest(3000);
         assert!(latest.windows(2).all(|two| two[0].0 >= two[1].0));
         assert_eq!(latest.iter().map(|zone| zone.1.len()).sum::<usize>(), 3000);
+        let greatest = times.iter().max().copied();
+        assert_eq!(chunk.ends(), times.iter().min().copied().zip(greatest));
         assert!(latest.iter().all(|(most, rows)| times[rows.clone()].iter().all(|t| t <= most)));
     }
 

@@ -357,10 +357,7 @@ impl<T: Item> Log<T> {
         let pages = runs().map(|run| run.len().div_ceil(state.settings.page_rows)).sum();
         let of_runs = runs().filter_map(|run| run.ends());
         let chunks = layers.memory.iter().flat_map(|memory| memory.chunks());
-        let of_chunks = chunks.filter_map(|chunk| {
-            let ts = chunk.ts(chunk.len());
-            Some((*ts.iter().min()?, *ts.iter().max()?))
-        });
+        let of_chunks = chunks.filter_map(|chunk| chunk.ends());
         let deleted = layers.tombstones.iter();
         let of_tombstones =
             deleted.map(|d| (d.start(), d.end().map_or(i64::MAX, |end| end.saturating_sub(1))));
