@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::index::Cover;
-use crate::index::layers::{Layers, sweep};
-use crate::index::run::{Item, Part, Rows, Run};
+use crate::index::layers::{Layers, cover, sweep};
+use crate::index::run::{Item, Part, Run};
 
 /// Where runs of L1 are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,8 +145,7 @@ impl<T: Item> Compaction<T> {
     fn cover_of(&self, run: &Run<T>) -> Cover {
         let Some((first, last)) = run.ends() else { return Cover::default() };
         let touching = self.layers.tombstones.touching(first, last);
-        let later = touching.filter(|deleted| deleted.seq > run.swept());
-        Cover::new(later.map(|deleted| (deleted.start, deleted.end, deleted.seq)).collect())
+        cover(touching.filter(|deleted| deleted.seq > run.swept()))
     }
 
     /// Merges, and cuts anew what changed.
@@ -189,24 +188,18 @@ impl<T: Item> Compaction<T> {
         made: &mut Compacted<T>,
     ) {
         let Some(from) = from.filter(|&from| to.is_none_or(|to| from < to)) else { return };
-        let part = |run: &Arc<Run<T>>, first| {
-            let range = run.between(from, to);
-            let rows = Rows::Run(Arc::clone(run));
-            (!range.is_empty()).then_some(Part { rows, range, age: (first, false) })
-        };
+        let part = |run| Part::of_run(run, from, to);
         made.rewritten += runs.len();
-        let l1 = self.layers.l1[runs].iter().filter_map(|run| part(run, 0)).collect();
+        let l1 = self.layers.l1[runs].iter().filter_map(part).collect();
         let l0 = self.layers.l0[..self.runs].iter();
-        let l0 = l0.map(|run| part(run, run.first()).into_iter().collect::<Vec<_>>());
+        let l0 = l0.map(|run| part(run).into_iter().collect::<Vec<_>>());
         let chains: Vec<_> =
             std::iter::once(l1).chain(l0).filter(|c: &Vec<_>| !c.is_empty()).collect();
         if chains.is_empty() {
             return;
         }
         let last = to.map_or(i64::MAX, |to| to - 1);
-        let ranges = self.layers.tombstones.touching(from, last);
-        let ranges = ranges.map(|deleted| (deleted.start, deleted.end, deleted.seq));
-        let mut rows = sweep(chains, Cover::new(ranges.collect()));
+        let mut rows = sweep(chains, cover(self.layers.tombstones.touching(from, last)));
         made.gone.append(&mut rows.gone);
         let ends = cut.ends(&rows.ts);
         if let [_] = ends[..] {

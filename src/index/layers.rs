@@ -37,6 +37,11 @@ impl Span for Deleted {
     }
 }
 
+/// These as one function of time.
+pub(super) fn cover<'a>(deleted: impl Iterator<Item = &'a Deleted>) -> Cover {
+    Cover::new(deleted.map(|deleted| (deleted.start, deleted.end, deleted.seq)).collect())
+}
+
 /// Chunks of one memtable: the rows that came in order, and those that came late.
 #[derive(Debug, Clone)]
 pub struct Memory<T> {
@@ -49,12 +54,6 @@ pub struct Memory<T> {
 }
 
 impl<T: Item> Memory<T> {
-    /// How many rows came in order, and how many late.
-    pub fn counts(&self) -> (usize, usize) {
-        let count = |chunks: &[Arc<Chunk<_>>]| chunks.iter().map(|chunk| chunk.len()).sum();
-        (count(&self.ordered), count(&self.late))
-    }
-
     /// All chunks.
     pub fn chunks(&self) -> impl Iterator<Item = &Arc<Chunk<AppendVec<T>>>> {
         self.ordered.iter().chain(&self.late)
@@ -125,14 +124,10 @@ impl<T: Item> Layers<T> {
                 chains.push(chain);
             }
         };
-        let of_run = |run: &Arc<Run<T>>, first| {
-            let range = run.between(start, end);
-            let rows = || Rows::Run(Arc::clone(run));
-            (!range.is_empty()).then(|| Part { rows: rows(), range, age: (first, false) })
-        };
-        add(self.l1_between(start, end).iter().filter_map(|run| of_run(run, 0)).collect());
+        let of_run = |run| Part::of_run(run, start, end);
+        add(self.l1_between(start, end).iter().filter_map(of_run).collect());
         for run in &self.l0 {
-            add(of_run(run, run.first()).into_iter().collect());
+            add(of_run(run).into_iter().collect());
         }
         for memory in &self.memory {
             let ordered = memory.ordered.iter().filter_map(|chunk| {
@@ -147,6 +142,13 @@ impl<T: Item> Layers<T> {
             add(ordered.collect());
         }
         chains
+    }
+
+    /// The items of all rows, hidden or not.
+    pub(super) fn items(&self) -> impl Iterator<Item = &T> {
+        let chunks = self.memory.iter().flat_map(|memory| memory.chunks());
+        let of_runs = self.l0.iter().chain(&*self.l1).flat_map(|run| run.items());
+        chunks.flat_map(|chunk| chunk.payload().as_slice()).chain(of_runs)
     }
 
     /// Calls `each` for the items at a time, in the order of arrival.
@@ -201,8 +203,7 @@ impl<T: Item> Layers<T> {
             Some(_) => return Cover::default(),
         };
         let touching = self.tombstones.touching(start, last);
-        let seen = touching.filter(|deleted| deleted.seq <= visible);
-        Cover::new(seen.map(|deleted| (deleted.start, deleted.end, deleted.seq)).collect())
+        cover(touching.filter(|deleted| deleted.seq <= visible))
     }
 }
 

@@ -193,6 +193,13 @@ pub struct Part<T> {
 }
 
 impl<T: Item> Part<T> {
+    /// The rows of a run with times in `[start, end)`, if there are any. Runs of L1 begin with row 0.
+    pub(super) fn of_run(run: &Arc<Run<T>>, start: i64, end: Option<i64>) -> Option<Self> {
+        let range = run.between(start, end);
+        let rows = || Rows::Run(Arc::clone(run));
+        (!range.is_empty()).then(|| Self { rows: rows(), range, age: (run.first, false) })
+    }
+
     /// Its times.
     pub fn ts(&self) -> &[i64] {
         &self.rows.ts()[self.range.clone()]

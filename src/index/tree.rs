@@ -11,11 +11,11 @@
 use std::sync::Arc;
 
 use crate::index::compact::{Compacted, Compaction};
-use crate::index::layers::{Deleted, Layers, Memory, Swept, View, sweep};
+use crate::index::layers::{Deleted, Layers, Memory, Swept, View, cover, sweep};
 use crate::index::pin::{Pins, Retired};
 use crate::index::run::{Item, Late, Part, Rows, Run};
 use crate::index::tombstone::Span;
-use crate::index::{AppendVec, Chunk, Cover, Memtable, Tombstones};
+use crate::index::{AppendVec, Chunk, Memtable, Tombstones};
 
 /// See the module's description.
 #[derive(Debug)]
@@ -196,24 +196,13 @@ impl<T: Item> Tree<T> {
 
     /// Calls `each` for every item that the tree owns.
     pub fn items<E>(&self, mut each: impl FnMut(&T) -> Result<(), E>) -> Result<(), E> {
-        for chunk in self.layers.memory.iter().flat_map(|memory| memory.chunks()) {
-            chunk.payload().as_slice().iter().try_for_each(&mut each)?;
-        }
-        for run in self.layers.l0.iter().chain(&*self.layers.l1) {
-            run.items().iter().try_for_each(&mut each)?;
-        }
+        self.layers.items().try_for_each(&mut each)?;
         self.pins.waiting(each)
     }
 
     /// Empties it; views go on showing what they show.
     pub fn clear(&mut self) {
-        let mut gone = vec![];
-        for chunk in self.layers.memory.iter().flat_map(|memory| memory.chunks()) {
-            gone.extend_from_slice(chunk.payload().as_slice());
-        }
-        for run in self.layers.l0.iter().chain(&*self.layers.l1) {
-            gone.extend_from_slice(run.items());
-        }
+        let gone = self.layers.items().copied().collect();
         self.seal();
         self.layers = Arc::default();
         self.shown = Some(0);
@@ -320,8 +309,7 @@ impl<T: Item> Flush<T> {
         let rows = Rows::Late(Arc::new(late));
         let late = Part { range: 0..rows.ts().len(), rows, age: (0, true) };
         let after = self.tombstones.iter().filter(|deleted| deleted.seq > self.memory.first);
-        let ranges = after.map(|deleted| (deleted.start, deleted.end, deleted.seq));
-        sweep(vec![ordered.collect(), vec![late]], Cover::new(ranges.collect()))
+        sweep(vec![ordered.collect(), vec![late]], cover(after))
     }
 }
 

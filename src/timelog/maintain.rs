@@ -74,29 +74,28 @@ impl<T: Item> Shared<T> {
 
     /// Compacts, if it was asked for or is due; false if nothing was to be done.
     fn compact_once(&self) -> bool {
-        let (plan, cut, asked, due) = {
+        let (plan, cut, asked, wanted, debt) = {
             let mut state = self.state.lock();
             if !state.open {
                 return false;
             }
-            let settings = &state.settings;
-            let due = state.tree.layers().l0.len() >= settings.delta_runs;
+            let (settings, layers) = (&state.settings, state.tree.layers());
             let plan = state.tree.plan_compaction(settings.inputs);
-            let deleted = !state.tree.layers().tombstones.is_empty();
-            let indebted = settings.delete_debt > 0.0 && deleted;
-            if !(due && plan.runs() > 0 || state.asked && (plan.runs() > 0 || deleted) || indebted)
-            {
+            let (runs, deleted) = (plan.runs() > 0, !layers.tombstones.is_empty());
+            let due = runs && layers.l0.len() >= settings.delta_runs;
+            let wanted = due || state.asked && (runs || deleted);
+            let debt = settings.delete_debt;
+            let indebted = deleted && debt > 0.0;
+            if !wanted && !indebted {
                 // A look that nobody asked for is no attempt.
                 if std::mem::take(&mut state.asked) {
                     state.attempted(false);
                 }
                 return false;
             }
-            let debt = if indebted { settings.delete_debt } else { f64::INFINITY };
-            (plan, state.cut(), state.asked, (due, debt))
+            (plan, state.cut(), state.asked, wanted, debt)
         };
-        let due = (due.0 && plan.runs() > 0) || asked || plan.deleted_share(cut) >= due.1;
-        if !due {
+        if !wanted && plan.deleted_share(cut) < debt {
             return false;
         }
         let made = plan.make(cut);

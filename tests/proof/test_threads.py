@@ -9,33 +9,12 @@ import pytest
 
 import chronolite as cl
 from tests.proof import sizes
+from tests.proof.at_once import at_once
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "threads.chl"
-
-
-def at_once(*works):
-    """Run these in threads of their own; the first failure of any is raised."""
-    failures = []
-    start = threading.Barrier(len(works))
-
-    def run(work):
-        start.wait()
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=600)
-        assert not thread.is_alive(), "a thread hangs"
-    if failures:
-        raise failures[0]
 
 
 @pytest.mark.parametrize("durability", ["sync", "interval"])

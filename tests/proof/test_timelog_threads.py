@@ -5,13 +5,13 @@
 
 import random
 import sys
-import threading
 import time
 import weakref
 
 import pytest
 
 from tests.proof import sizes
+from tests.proof.at_once import at_once as run_at_once
 from timelog_under_test import MAX, MIN, TINY, Thing, Timelog, manual, objects, times
 
 SECONDS = sizes.size(1, 60)
@@ -26,25 +26,7 @@ def quick_switches():
 
 
 def at_once(*works):
-    """Run these in threads of their own; the first failure of any is raised."""
-    failures = []
-    start = threading.Barrier(len(works))
-
-    def run(work):
-        start.wait()
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=SECONDS + 120)
-        assert not thread.is_alive(), "a thread hangs"
-    if failures:
-        raise failures[0]
+    run_at_once(*works, seconds=SECONDS + 120)
 
 
 class Stress:
