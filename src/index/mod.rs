@@ -15,6 +15,8 @@
 //! - `tree`: the layers as they change
 //! - `compact`: runs that overlap into runs that do not
 //! - `pin`: when items that left the layers may go
+//! - `versions`: the rows of one thing, of which copies share what is the same
+//! - `trie`: entries by hash, of which copies share what is the same
 
 pub mod append_vec;
 pub mod compact;
@@ -27,6 +29,8 @@ pub mod pin;
 pub mod run;
 pub mod tombstone;
 pub mod tree;
+pub mod trie;
+pub mod versions;
 
 pub use append_vec::AppendVec;
 pub use compact::Cut;
@@ -37,3 +41,5 @@ pub use pin::Retired;
 pub use run::Item;
 pub use tombstone::{Span, Tombstones};
 pub use tree::Tree;
+pub use trie::Trie;
+pub use versions::Versions;
