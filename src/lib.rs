@@ -24,6 +24,7 @@
 //! | room | what it is | what does not belong there |
 //! | --- | --- | --- |
 //! | `python` | PyO3: names, types and conventions of Python | storage logic |
+//! | [`chronomap`] | a map that keeps what its keys were: ends, pruning, merging | keys, tries |
 //! | [`timelog`] | a multimap of items in memory: when it flushes and compacts | layers, merges |
 //! | [`nanots`] | NanoTS's names on [`Db`], and the SQL of its `execute` | files, memtables |
 //! | [`db`] | tables over segments, memtables and a log; snapshots, flush, scan | bytes, system calls |
@@ -40,6 +41,7 @@
 
 pub mod arrow;
 pub mod base;
+pub mod chronomap;
 pub mod codec;
 pub mod db;
 pub mod error;
