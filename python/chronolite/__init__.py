@@ -9,6 +9,16 @@
 2
 """
 
+from chronolite._chronomap.aio import AsyncChronoMap
+from chronolite._chronomap.errors import (
+    ChronoMapError,
+    ChronoMapKeyError,
+    ChronoMapMemoryError,
+    ChronoMapTypeError,
+    ChronoMapValueError,
+)
+from chronolite._chronomap.map import ChronoMap, SnapshotContext
+from chronolite._chronomap.parts import LRUCache, RWLock
 from chronolite._core import (
     BatchIterator,
     Column,
@@ -58,7 +68,14 @@ from chronolite._timelog import RecordIter as RecordIter
 __all__ = [
     "TL_TS_MAX",
     "TL_TS_MIN",
+    "AsyncChronoMap",
     "BatchIterator",
+    "ChronoMap",
+    "ChronoMapError",
+    "ChronoMapKeyError",
+    "ChronoMapMemoryError",
+    "ChronoMapTypeError",
+    "ChronoMapValueError",
     "ChronoliteError",
     "ClosedError",
     "Column",
@@ -70,10 +87,12 @@ __all__ = [
     "FormatError",
     "IndeterminateError",
     "InvalidInputError",
+    "LRUCache",
     "PageSpan",
     "PageSpanIter",
     "PageSpanObjectsView",
     "Predicate",
+    "RWLock",
     "ReadOnlyError",
     "RecordBatch",
     "ResultOverflowError",
@@ -82,6 +101,7 @@ __all__ = [
     "Schema",
     "SchemaError",
     "Snapshot",
+    "SnapshotContext",
     "StorageError",
     "Table",
     "TableNotFoundError",

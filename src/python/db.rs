@@ -22,6 +22,20 @@ pub(super) struct Db {
     db: Detached<db::Db>,
 }
 
+/// What any database is opened with.
+pub(super) fn options(mode: &str, durability: &str, sync_interval_ms: i64) -> PyResult<DbOptions> {
+    let levels = [Durability::Sync, Durability::Interval, Durability::None];
+    let sync_interval = match u64::try_from(sync_interval_ms) {
+        Ok(ms) if ms > 0 => Duration::from_millis(ms),
+        _ => return Err(invalid("sync_interval_ms is at least 1")),
+    };
+    // The environment is read while no other thread of Python's can change it.
+    Ok(DbOptions::from_env()?
+        .mode(create::one_of("mode", mode, &[Mode::ReadWrite, Mode::Read], mode_name)?)
+        .durability(create::one_of("durability", durability, &levels, durability_name)?)
+        .sync_interval(sync_interval))
+}
+
 #[pymethods]
 impl Db {
     #[new]
@@ -36,19 +50,9 @@ impl Db {
         durability: &str,
         sync_interval_ms: i64,
     ) -> PyResult<Self> {
-        let levels = [Durability::Sync, Durability::Interval, Durability::None];
-        let options = DbOptions {
-            mode: create::one_of("mode", mode, &[Mode::ReadWrite, Mode::Read], mode_name)?,
-            durability: create::one_of("durability", durability, &levels, durability_name)?,
-            sync_interval: match u64::try_from(sync_interval_ms) {
-                Ok(ms) if ms > 0 => Duration::from_millis(ms),
-                _ => return Err(invalid("sync_interval_ms is at least 1")),
-            },
-            retention: nanots::retention(retention_ms)?,
-            auto_maintenance: nanots::maintenance(auto_maintenance)?,
-            // Read while no other thread of Python's can change the environment.
-            ..DbOptions::from_env()?
-        };
+        let options = options(mode, durability, sync_interval_ms)?
+            .retention(nanots::retention(retention_ms)?)
+            .auto_maintenance(nanots::maintenance(auto_maintenance)?);
         let db = py.detach(|| db::Db::open(path, options))?;
         Ok(Self { db: Detached::new(db) })
     }

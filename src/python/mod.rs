@@ -11,8 +11,10 @@
 //! objects holds on to it until the call is over, so that it is never freed inside the kernel.
 
 mod aggregate;
+mod attached;
 mod batch;
 mod capsule;
+mod chronomap;
 mod create;
 mod db;
 mod describe;
@@ -44,6 +46,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::batch::{BatchIterator, RecordBatch};
+    #[pymodule_export]
+    use super::chronomap::{_chronomap_writer, ChronoMapBase};
     #[pymodule_export]
     use super::db::Db;
     #[pymodule_export]

@@ -16,12 +16,27 @@ Run = Callable[..., "CompletedProcess[str]"]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TELLING = {
+    "config_manager.py": [
+        r"^  undone, pool\.max is less than pool\.min$",
+        r"^pool\.max was \[20, 50\]$",
+        r"^saved and loaded, the same$",
+    ],
     "follow.py": [
         r"^[1-9]\d+ readings from behind row 0 on",
         r"^\d+ readings from behind row [1-9]\d+ on",
         r"^60 of 3000 readings were high; row 3000 was the last$",
     ],
     "late_rows.py": [r"^\['black', 'blue', 'white', 'red', 'green'\]$"],
+    "metrics_store.py": [
+        r"^361 readings of 3 metrics, opened again$",
+        r"^db-1 around half past twelve: \[2\.42, 9\.75, 2\.51\]$",
+        r"^181 readings of the first hour pruned$",
+    ],
+    "session_store.py": [
+        r"^after 40 minutes there is ada$",
+        r"^began: ada bob eve bob$",
+        r"^3 ended; 2 go on$",
+    ],
     "weather_frame.py": [r"^26115 rows appended$", r"^EWR +\d+\.0 +\d+\.\d"],
     "sensors.py": [
         r"^killed at message 900, [1-9]\d* rows in hand$",

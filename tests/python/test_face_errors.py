@@ -31,6 +31,11 @@ def db(tmp_path):
         (cl.ClosedError, Exception),
         (cl.DurabilityError, Exception),
         (cl.IndeterminateError, Exception),
+        (cl.ChronoMapError, Exception),
+        (cl.ChronoMapKeyError, KeyError),
+        (cl.ChronoMapTypeError, TypeError),
+        (cl.ChronoMapValueError, ValueError),
+        (cl.ChronoMapMemoryError, MemoryError),
     ],
 )
 def test_classes(ours, pythons):

@@ -14,6 +14,8 @@ import pytest
 
 import chronolite as cl
 from chronolite import _core, _errors
+from chronolite._chronomap import errors
+from chronolite._chronomap.view import AsOf
 
 STUB = pathlib.Path(cl.__file__).with_name("_core.pyi")
 ROWS = {
@@ -21,6 +23,8 @@ ROWS = {
     "temp": [25.5, 25.6, None],
     "humidity": [60.0, 59.0, 61.0],
 }
+# The base of a class of ours has what the class does not say itself.
+BASES = {"_ChronoMapBase": _core._ChronoMapBase}
 # What the example of a class shows of Python's data model, if the class has it.
 DATA_MODEL = {
     "__contains__": r"\" in \w",
@@ -81,7 +85,7 @@ DOCS = {
     name: STUBS.get(name) if name.partition(".")[0] in vars(_core) else own_doc(thing)
     for name, thing in PUBLIC.items()
 }
-EXAMPLES = {"chronolite": cl.__doc__} | {
+EXAMPLES = {"chronolite": cl.__doc__, "AsOf": AsOf.__doc__} | {
     name: doc for name, doc in (STUBS | DOCS).items() if doc and ">>> " in doc
 }
 
@@ -132,6 +136,20 @@ def test_the_extension_says_the_same_as_its_stubs():
         assert first_sentence(said) == first_sentence(STUBS[name]), name
 
 
+@pytest.mark.parametrize("base", BASES)
+def test_a_base_is_documented_as_its_class_is(base):
+    members = {
+        f"{base}.{name}": member
+        for name, member in vars(BASES[base]).items()
+        if not name.startswith("_")
+    }
+    assert len(members) > 10
+    assert undocumented(members, STUBS) == []
+    assert without_example(members, STUBS) == []
+    for name, member in members.items():
+        assert first_sentence(own_doc(member)) == first_sentence(STUBS[name]), name
+
+
 def test_control_another_first_sentence_differs():
     said = "Reads `x` rows,\nall of them. Then stops."
     assert first_sentence(said) == first_sentence("Reads ``x`` rows, all of them.\n\nMore.")
@@ -148,5 +166,6 @@ def test_the_package_exports_what_there_is():
 
 
 def test_the_errors_are_documented():
-    for name in _errors.__all__:
-        assert getattr(_errors, name).__doc__, name
+    for module in (_errors, errors):
+        for name in module.__all__:
+            assert getattr(module, name).__doc__, name

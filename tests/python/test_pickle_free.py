@@ -1,4 +1,5 @@
-"""Nothing that is handed in is ever unpickled: a pickle is bytes like any other.
+"""Nothing that is handed in is ever unpickled: a pickle is bytes like any other. One call reads
+pickles, that of a ChronoMap which says so by its name; its own tests are in test_chronomap_pickle.
 
 Each of the payloads makes a marker when it is unpickled, which a control shows. They go in wherever
 the package takes bytes, files, names or objects; then no marker may be there.
@@ -15,6 +16,7 @@ import pathlib
 import pickle
 import re
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -269,6 +271,8 @@ def test_pickles_for_the_command_line(tmp_path: pathlib.Path, payloads: list[byt
 FORBIDDEN = {"pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 # Ways in other libraries; `allow_pickle` is a keyword of NumPy's.
 READERS = {"read_pickle", "to_pickle", "allow_pickle", "find_class"}
+# What a module may name that is there to read pickles: `ChronoMap.load_pickle` alone imports it.
+ALLOWED = {"python/chronolite/_chronomap/pickles.py": {"pickle"}}
 
 
 def unpicklers(source: str) -> set[str]:
@@ -306,8 +310,38 @@ def test_control_an_unpickler_in_a_source_is_found(source: str) -> None:
 def test_no_module_of_the_package_can_unpickle() -> None:
     sources = [*ROOT.glob("python/**/*.py"), *ROOT.glob("python/**/*.pyi")]
     assert len(sources) > 5
-    for file in sources:
-        assert unpicklers(file.read_text(encoding="utf-8")) == set(), file
+    found = {
+        file.relative_to(ROOT).as_posix(): named
+        for file in sources
+        if (named := unpicklers(file.read_text(encoding="utf-8")))
+    }
+    assert found == ALLOWED
+
+
+def test_only_the_calls_of_that_name_come_to_what_reads_pickles() -> None:
+    [(module, _)] = ALLOWED.items()
+    name = pathlib.PurePath(module).stem
+    importers = {}
+    for file in ROOT.glob("python/**/*.py"):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            body = function.body if isinstance(function, ast.Module | ast.FunctionDef) else []
+            for node in body:
+                if isinstance(node, ast.Import | ast.ImportFrom) and any(
+                    part.name.rpartition(".")[2] == name for part in node.names
+                ):
+                    importers.setdefault(file.name, set()).add(getattr(function, "name", None))
+    assert importers == {"file.py": {"save_pickle", "load_pickle"}}
+
+
+def test_importing_and_using_a_map_imports_no_reader_of_pickles() -> None:
+    code = (
+        "import sys, chronolite as cl\n"
+        "cm = cl.ChronoMap()\n"
+        "cm['a'] = [1]\n"
+        "cm.snapshot(), cl.ChronoMap.from_dict(cm.to_dict(compress=True))\n"
+        "assert 'chronolite._chronomap.pickles' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_the_extension_names_no_unpickler() -> None:

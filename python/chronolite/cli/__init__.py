@@ -16,6 +16,7 @@ from chronolite.cli._demo import demo
 from chronolite.cli._export import export
 from chronolite.cli._import import import_
 from chronolite.cli._info import info
+from chronolite.cli._map import map_app
 from chronolite.cli._plot import plot
 from chronolite.cli._query import query
 from chronolite.cli._salvage import salvage
@@ -43,6 +44,7 @@ app.command(rich_help_panel=_THE_FILE)(info)
 app.command(rich_help_panel=_THE_FILE)(verify)
 app.command(rich_help_panel=_THE_FILE)(salvage)
 app.command(rich_help_panel="To try it out")(demo)
+app.add_typer(map_app, name="map", rich_help_panel=_THE_FILE)
 
 
 def main() -> None:

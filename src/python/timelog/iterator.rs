@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::attached::Attached;
+use super::super::attached::Attached;
 use super::log::TimelogBase;
 use super::object::Object;
 use super::spans::PageSpanIter;

@@ -1,7 +1,6 @@
 //! The face `Timelog`: Python objects in the kernel's index, one reference for each row.
 //!
 //! - `object`: that reference
-//! - `attached`: state behind the interpreter's lock
 //! - `times`: what is a time, and what is none
 //! - `batch`: many rows from whatever holds them
 //! - `log`: the class, the base of the one that users see (`chronolite._timelog`)
@@ -11,7 +10,6 @@
 //! No lock of the log is held while Python code may run: objects are taken in before a write and let
 //! go after it.
 
-mod attached;
 mod batch;
 mod iterator;
 mod log;

@@ -16,7 +16,7 @@ pub(super) struct Attached<T>(UnsafeCell<T>);
 unsafe impl<T: Send> Sync for Attached<T> {}
 
 impl<T> Attached<T> {
-    pub(super) fn new(value: T) -> Self {
+    pub(in crate::python) fn new(value: T) -> Self {
         Self(UnsafeCell::new(value))
     }
 
@@ -26,7 +26,11 @@ impl<T> Attached<T> {
     /// `look` must not run Python code, nor detach from the interpreter, nor come here again: it may
     /// count references up, but not down.
     #[inline(always)]
-    pub(super) unsafe fn with<R>(&self, _py: Python<'_>, look: impl FnOnce(&mut T) -> R) -> R {
+    pub(in crate::python) unsafe fn with<R>(
+        &self,
+        _py: Python<'_>,
+        look: impl FnOnce(&mut T) -> R,
+    ) -> R {
         // SAFETY: the interpreter's lock is held, and by the caller's promise until `look` is done:
         // nobody else is here.
         look(unsafe { &mut *self.0.get() })
@@ -36,7 +40,7 @@ impl<T> Attached<T> {
     ///
     /// # Safety
     /// As for [`Attached::with`], and the caller is attached.
-    pub(super) unsafe fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+    pub(in crate::python) unsafe fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         // SAFETY: as in `with`.
         look(unsafe { &*self.0.get() })
     }

@@ -1,0 +1,288 @@
+"""`path=` keeps a map in a file: puts, deletes and expiries, through closing, kills and crashes.
+
+The documents give `path`, `as_of` and `known_at`. Taken from `Db`, as nothing else is said: the map
+is a context manager with `close()`, `mode="r"` reads beside a writer, and the errors are those of
+`Db`.
+"""
+
+import gc
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from chronomap_under_test import MODULE, ChronoMap, contents, fake_clock, lib, reader, run_code
+
+pytestmark = pytest.mark.better
+VALUES = [
+    None,
+    True,
+    0,
+    2**63,
+    -(10**30),
+    1.5,
+    -0.0,
+    math.inf,
+    "",
+    "naïve ☃ \0",
+    b"\0\xff",
+    [1, [2, None], {"a": [b"x"]}],
+    {"a": {"b": 1}, "c": []},
+]
+KEYS = ["a", "", 1, "1", -1.5, None, b"k", (1, "a"), 2**70]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "map.chl"
+
+
+@pytest.fixture
+def durable(path):
+    with ChronoMap(path=path) as cm:
+        yield cm
+
+
+def reopened(path, **options):
+    """All that the file says, read by a map of its own."""
+    with ChronoMap(path=path, **options) as cm:
+        return contents(cm)
+
+
+def test_what_was_put_is_there_when_it_is_opened_again(path):
+    with ChronoMap(path=path) as cm:
+        cm.put("a", 1, timestamp=10)
+        cm.put("a", 2, timestamp=20)
+        cm.put("a", 1.5, timestamp=15)
+        cm.put_many({"b": [1], "c": None}, timestamp=5)
+        before = contents(cm)
+    with ChronoMap(path=path) as cm:
+        assert contents(cm) == before
+        assert list(cm) == ["a", "b", "c"]
+        assert cm.get("a", timestamp=17) == 1.5
+        assert cm.get_range("a", 10, 15) == [(10.0, 1), (15.0, 1.5)]
+        cm.put("a", 3, timestamp=30)
+    assert reopened(path)["a"][-1] == (30.0, 3)
+
+
+def test_a_path_may_be_text(path):
+    with ChronoMap(path=str(path)) as cm:
+        cm["a"] = 1
+    assert list(reopened(str(path))) == ["a"]
+    assert path.is_file()
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_values_of_json_and_bytes_come_back(path, value):
+    with ChronoMap(path=path) as cm:
+        cm.put("a", value, timestamp=1)
+    with ChronoMap(path=path) as cm:
+        assert repr(cm["a"]) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype="int16").reshape(2, 3),
+        np.array([1.5, np.nan]),
+        np.zeros((0, 3), dtype="float32"),
+        np.array(["2025-01-01"], dtype="datetime64[D]"),
+        np.array([True, False]),
+        np.asfortranarray(np.arange(6).reshape(2, 3)),
+    ],
+    ids=lambda array: f"{array.dtype} {array.shape}",
+)
+def test_arrays_come_back_with_type_and_shape(path, array):
+    with ChronoMap(path=path) as cm:
+        cm["a"] = array
+    with ChronoMap(path=path) as cm:
+        again = cm["a"]
+    assert again.dtype == array.dtype
+    assert again.shape == array.shape
+    np.testing.assert_array_equal(again, array)
+
+
+def test_keys_keep_their_types(path):
+    with ChronoMap(path=path) as cm:
+        cm.put_many({key: number for number, key in enumerate(KEYS)}, timestamp=1)
+    with ChronoMap(path=path) as cm:
+        assert [(type(key), key) for key in cm] == [(type(key), key) for key in KEYS]
+        assert [cm[key] for key in KEYS] == list(range(len(KEYS)))
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, print, 1j, np.array([object()])], ids=repr)
+def test_a_value_that_cannot_be_kept_is_refused_and_stores_nothing(durable, value):
+    durable["a"] = 1
+    for call in (lambda: durable.put("a", value), lambda: durable.put_many({"b": 1, "c": value})):
+        with pytest.raises(lib.ChronoMapTypeError, match=type(value).__name__):
+            call()
+    assert durable.latest() == {"a": 1}
+
+
+def test_what_was_deleted_stays_deleted(path):
+    with ChronoMap(path=path) as cm:
+        cm.put_many({"a": 1, "b": 2, "c": 3}, timestamp=1)
+        cm.delete("a")
+        cm.delete_many(["b"])
+    assert reopened(path) == {"c": [(1.0, 3)]}
+    with ChronoMap(path=path) as cm:
+        cm.put("a", 9, timestamp=0)
+        cm.clear()
+        cm.put("d", 4, timestamp=1)
+    assert reopened(path) == {"d": [(1.0, 4)]}
+
+
+def test_a_ttl_goes_on_while_it_is_closed(path):
+    with fake_clock() as clock:
+        with ChronoMap(path=path, **clock.options) as cm:
+            cm.put("a", 1, ttl=10)
+            cm.put("b", 2, ttl=100)
+            cm.put("c", 3)
+        clock.advance(10)
+        with ChronoMap(path=path, **clock.options) as cm:
+            assert cm.latest() == {"b": 2, "c": 3}
+            cm.put("a", 4)
+        clock.advance(90)
+        with ChronoMap(path=path, **clock.options) as cm:
+            assert cm.latest() == {"c": 3, "a": 4}
+            assert len(cm.history("a")) == 1
+
+
+def test_pruning_merging_and_rolling_back_are_kept(path):
+    with ChronoMap(path=path) as cm:
+        for ts in range(5):
+            cm.put("a", ts, timestamp=ts)
+        cm.prune_history("a", keep_last=2)
+        snap = cm.snapshot()
+        cm["a"] = "changed"
+        cm["new"] = 1
+        cm.rollback(snap)
+        other = ChronoMap()
+        other.put("b", [1], timestamp=7)
+        cm.merge(other)
+        wanted = contents(cm)
+    assert wanted == {"a": [(3.0, 3), (4.0, 4)], "b": [(7.0, [1])]} == reopened(path)
+
+
+def test_max_history_holds_when_it_is_opened_again(path):
+    with ChronoMap(path=path, max_history=2) as cm:
+        for ts in range(5):
+            cm.put("a", ts, timestamp=ts)
+    with ChronoMap(path=path, max_history=2) as cm:
+        cm.put("a", 5, timestamp=5)
+    assert reopened(path, max_history=2) == {"a": [(4.0, 4), (5.0, 5)]}
+
+
+def test_hooks_and_counts_are_of_the_open_map_only(path):
+    seen = []
+    with ChronoMap(path=path) as cm:
+        cm.on_change(lambda *change: seen.append(change))
+        cm["a"] = 1
+    with ChronoMap(path=path) as cm:
+        cm["a"] = 2
+        assert cm.get_stats()["writes"] == 1
+    assert len(seen) == 1
+
+
+def test_a_second_writer_is_refused(path, durable):
+    durable["a"] = 1
+    with pytest.raises(lib.DatabaseLockedError, match=str(os.getpid())):
+        ChronoMap(path=path)
+    assert durable["a"] == 1
+
+
+def test_a_reader_beside_the_writer_sees_what_was_put_and_cannot_write(path, durable):
+    durable.put("a", 1, timestamp=1)
+    with reader(path) as cm:
+        assert contents(cm) == {"a": [(1.0, 1)]}
+        for call in (lambda: cm.put("b", 1), lambda: cm.delete("a"), cm.clear):
+            with pytest.raises(lib.ReadOnlyError):
+                call()
+        assert cm.latest() == {"a": 1}
+
+
+def test_a_reader_in_another_process(path, durable):
+    durable.put_many({"a": [1, b"x"], "b": None}, timestamp=1)
+    code = (
+        "from chronomap_under_test import reader\n"
+        "with reader(sys.argv[1]) as cm:\n"
+        "    print(cm.latest(), cm.history('b'))\n"
+    )
+    assert run_code(code, path) == "{'a': [1, b'x'], 'b': None} [(1.0, None)]\n"
+
+
+def test_a_closed_map_says_so_and_may_be_closed_again(path):
+    cm = ChronoMap(path=path)
+    cm["a"] = 1
+    cm.close()
+    cm.close()
+    for call in (lambda: cm["a"], lambda: cm.put("a", 1), lambda: len(cm), cm.snapshot):
+        with pytest.raises(lib.ClosedError):
+            call()
+
+
+def test_dropping_the_last_reference_closes_it(path):
+    cm = ChronoMap(path=path)
+    cm.put("a", 1, timestamp=1)
+    del cm
+    gc.collect()
+    assert reopened(path) == {"a": [(1.0, 1)]}
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_snapshot_outlives_the_changes_of_a_durable_map(durable):
+    durable.put_many({"a": [1], "b": 2}, timestamp=1)
+    snap = durable.snapshot()
+    durable.clear()
+    durable["c"] = 3
+    assert contents(snap) == {"a": [(1.0, [1])], "b": [(1.0, 2)]}
+    snap["d"] = 4
+    assert "d" not in durable
+
+
+def test_what_was_acknowledged_survives_a_kill(path):
+    code = (
+        "import importlib, sys\n"
+        f"lib = importlib.import_module({MODULE!r})\n"
+        "cm = lib.ChronoMap(path=sys.argv[1])\n"
+        "for number in range(10**9):\n"
+        "    cm.put(number % 7, number, timestamp=number)\n"
+        "    if number % 3 == 0:\n"
+        "        cm.put('gone', number)\n"
+        "        cm.delete('gone')\n"
+        "    print(number, flush=True)\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        for _ in range(200):
+            assert child.stdout.readline()
+        time.sleep(0.05)
+        child.send_signal(signal.SIGKILL)
+        said = child.stdout.read().splitlines()
+    acknowledged = int(said[-1] if said else 199)
+    found = reopened(path)
+    found.pop("gone", None)
+    numbers = sorted(value for versions in found.values() for _, value in versions)
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) > acknowledged
+    assert all(value % 7 == key for key, versions in found.items() for _, value in versions)
+
+
+def test_saving_and_exporting_work_as_in_memory(durable, tmp_path):
+    durable.put("a", 1, timestamp=1)
+    durable.save_json(tmp_path / "a.json")
+    assert contents(ChronoMap.load_json(tmp_path / "a.json")) == contents(durable)
+    assert contents(ChronoMap.from_dict(durable.to_dict())) == contents(durable)
+    assert durable.to_dataframe()["value"].tolist() == [1]
+
+
+def test_a_file_that_is_something_else_is_refused_and_left_alone(path):
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(lib.CorruptionError):
+        ChronoMap(path=path)
+    assert path.read_bytes() == b"no database" * 100
