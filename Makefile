@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench bench-kernel bench-peers bench-timelog fuzz asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench bench-kernel bench-peers bench-timelog bench-chronomap fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,7 @@ bench: ## the Rust benches, and chronolite beside its peers (options: ARGS="--sc
 	$(MAKE) bench-kernel ARGS=
 	$(MAKE) bench-peers ARGS="$(ARGS)"
 	$(MAKE) bench-timelog ARGS=
+	$(MAKE) bench-chronomap ARGS=
 
 bench-kernel: ## the Rust benches, or some of them (options: ARGS="codec living spine")
 	$(PYTHON) benches/kernel.py $(ARGS)
@@ -99,6 +100,9 @@ bench-peers: ## chronolite beside its peers alone
 
 bench-timelog: ## Timelog beside its peers (options: ARGS="--full --rounds 5")
 	$(PYTHON) benches/compare.py timelog $(ARGS)
+
+bench-chronomap: ## ChronoMap beside its peer (options: ARGS="--rounds 5 --only put")
+	$(PYTHON) benches/compare.py chronomap $(ARGS)
 
 asan: ## the Rust tests under AddressSanitizer, by hand (options: ARGS="--lib codec::"; needs rustup's nightly)
 	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan cargo +nightly test --locked \

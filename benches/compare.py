@@ -20,24 +20,26 @@ ENVIRONMENT = HERE / ".env"
 PYTHON = ENVIRONMENT / "bin" / "python"
 REQUIREMENTS = HERE / "requirements.txt"
 LEAST = (3, 12)
+FACES = ("timelog", "chronomap")
 # The peers that have to be there for a table to be made at all; any other one may be missing.
 TOOLS = ("numpy", "pandas", "pyarrow", "rich", "matplotlib")
 
 
 def main() -> int:
     """Makes the environment, and hands over to the package in it."""
-    # Timelog's peers are in memory, and its bench a file of its own, in the same environment.
-    of_timelog = sys.argv[1:2] == ["timelog"]
-    if not of_timelog:
+    # The benches of single faces are files of their own, in the same environment.
+    face = sys.argv[1] if sys.argv[1:2] and sys.argv[1] in FACES else None
+    if face is None:
         # What cannot be asked is refused, and help given, before anything is installed.
         parsed()
     make_environment(find_python())
     install_peers()
     install_chronolite()
     environment = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [str(HERE / "timelog.py"), *sys.argv[2:]] if of_timelog else ["-m", "comparison"]
-    arguments = [] if of_timelog else sys.argv[1:]
-    return subprocess.call([str(PYTHON), *command, *arguments], env=environment)
+    bench = ["-m", "comparison", *sys.argv[1:]]
+    if face is not None:
+        bench = [str(HERE / f"{face}.py"), *sys.argv[2:]]
+    return subprocess.call([str(PYTHON), *bench], env=environment)
 
 
 def version_of(python: str) -> tuple[int, ...]:

@@ -17,7 +17,6 @@ import array
 import bisect
 import ctypes
 import gc
-import importlib
 import itertools
 import os
 import random
@@ -26,32 +25,20 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from operator import itemgetter, methodcaller
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from comparison import machine, page
-from comparison.options import RESULTS
+from comparison import machine
+from comparison.faces import keep, library
 
 PEER, PLAIN, SORTED = "timelog", "lists", "sortedcontainers"
 FULL = 11_550_000
 # Figures of fewer records are not kept.
 FULL_ENOUGH = 1_000_000
 LIBRARIES = {PEER: "timelog-lib"}
-
-
-def library(name: str) -> Any:
-    """A module, though a file beside this one, or this one itself, may have its name."""
-    here = Path(__file__).resolve().parent
-    kept = sys.path
-    sys.path = [folder for folder in kept if Path(folder or ".").resolve() != here]
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path = kept
 
 
 @dataclass
@@ -490,18 +477,8 @@ def main() -> int:
     tables.append(f"{missed} of what is wanted is missed\n")
     print(tables[-1])
     if asked.module == "chronolite" and asked.records >= FULL_ENOUGH:
-        keep(about, tables)
+        keep("timelog", about, tables)
     return 0
-
-
-def keep(about: dict[str, str], tables: list[str]) -> None:
-    """Puts what was printed beside the results of the other benches, and makes their page again."""
-    command = " ".join(["make bench-timelog", *sys.argv[1:]])
-    facts = "".join(f"{name}: {value}\n" for name, value in {**about, "command": command}.items())
-    path = RESULTS / f"timelog-{datetime.now(UTC):%Y%m%d-%H%M}.txt"
-    path.write_text("\n".join([facts, *tables]), encoding="utf-8")
-    page.write()
-    print(f"{path.name} is in {path.parent}")
 
 
 if __name__ == "__main__":

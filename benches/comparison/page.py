@@ -32,6 +32,8 @@ commands below has run; a test compares the two. Change it there.
 `make bench-peers` | `compare-*.txt`, `.json`, `.svg` |
 | [Timelog](#timelog) beside timelog-lib, sortedcontainers and lists (`timelog.py`) | \
 `make bench-timelog` | `timelog-*.txt` |
+| [ChronoMap](#chronomap) beside chronomap (`chronomap.py`) | \
+`make bench-chronomap` | `chronomap-*.txt` |
 
 `make bench` is all of them. Figures are of one machine, which others may have used meanwhile:
 compare those of one run.
@@ -83,6 +85,8 @@ def render(results: Path) -> str:
         parts.append(beside_others(full[-1]))
     if found := newest(results, "timelog-*.txt"):
         parts.append(timelog(found))
+    if found := newest(results, "chronomap-*.txt"):
+        parts.append(chronomap(found))
     return "\n".join(parts)
 
 
@@ -178,6 +182,15 @@ def timelog(path: Path) -> str:
         "`wanted` of that ratio or, with a unit, of chronolite's figure.\n"
     )
     return as_printed("Timelog", what, path)
+
+
+def chronomap(path: Path) -> str:
+    """A map with its history, beside a peer."""
+    what = (
+        "Best of some rounds, turn by turn; `ratio` is how many times as fast chronolite is, "
+        "`wanted` of its own figure.\n"
+    )
+    return as_printed("ChronoMap", what, path)
 
 
 def as_printed(title: str, what: str, path: Path) -> str:
