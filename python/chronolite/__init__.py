@@ -10,6 +10,7 @@
 """
 
 from chronolite._chronomap.aio import AsyncChronoMap
+from chronolite._chronomap.context import SnapshotContext
 from chronolite._chronomap.errors import (
     ChronoMapError,
     ChronoMapKeyError,
@@ -17,7 +18,7 @@ from chronolite._chronomap.errors import (
     ChronoMapTypeError,
     ChronoMapValueError,
 )
-from chronolite._chronomap.map import ChronoMap, SnapshotContext
+from chronolite._chronomap.map import ChronoMap
 from chronolite._chronomap.parts import LRUCache, RWLock
 from chronolite._core import (
     BatchIterator,

@@ -11,7 +11,7 @@ exist yet, and, from ``Table`` on, with ``db`` an open database in which ``t`` i
     })
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from typing import (
@@ -49,8 +49,10 @@ __all__ = [
     "Table",
     "Tail",
     "TimelogIter",
+    "_ChronoMapBase",
     "_TimelogBase",
     "__version__",
+    "_chronomap_writer",
     "col",
     "salvage",
 ]
@@ -65,6 +67,8 @@ _TypeName: TypeAlias = str
 _Codec: TypeAlias = str
 # A pandas.Timestamp is a datetime.
 _Time: TypeAlias = SupportsIndex | datetime | str | np.datetime64
+# Of a ChronoMap, in seconds if it is a number.
+_Moment: TypeAlias = float | str | datetime | np.number[Any] | np.datetime64
 _Duration: TypeAlias = SupportsIndex | timedelta | np.timedelta64 | str
 _Aggregate: TypeAlias = Literal["count", "sum", "mean", "min", "max", "first", "last", "std"]
 _Aggregates: TypeAlias = Mapping[str, _Aggregate | Sequence[_Aggregate]]
@@ -2064,3 +2068,368 @@ class PageSpanObjectsView:
         >>> next(log.views(1, 3)).objects().copy()
         ['b', 'c']
         """
+
+@disjoint_base
+class _ChronoMapBase:
+    """The base of ``chronolite.ChronoMap``: its keys and versions, in the kernel. Make that one,
+    not this one.
+
+    Times are seconds since 1970: a number, ISO 8601 text or a datetime (local without a zone), or
+    NumPy's own of these. What is none of them, a bool too, is a ``ChronoMapTypeError``; text that
+    is no time, nan and the infinities are a ``ChronoMapValueError``, an int past every float is an
+    ``OverflowError``. A key that cannot be hashed is a ``ChronoMapTypeError``. A closed map raises
+    ``ClosedError``, and one that was opened to be read ``ReadOnlyError`` if it is written to.
+    Nothing is stored when a call raises one of these.
+    """
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self: ...
+    def put(
+        self,
+        key: Hashable,
+        value: Any,
+        timestamp: _Moment | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Adds a version of a key. Its time is now unless one is given, which may be past or to
+        come; of versions of one time the last one put is the value.
+
+        With ``ttl`` the key ends so many seconds from now, by the map's clock and not by
+        ``timestamp``, with all its versions. Without, it keeps the end that it has. A ``ttl`` that
+        is no number is a ``ChronoMapTypeError``, one that is not positive a
+        ``ChronoMapValueError``; an infinite one takes the end away. A write past ``max_memory_mb``
+        is a ``ChronoMapMemoryError``. Hooks and subscribers have been called when this returns.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("temp", 20.5, timestamp="2025-10-21T12:00:00Z")
+        >>> cm.put("temp", 21.0, timestamp="2025-10-21T13:00:00Z")
+        >>> cm["temp"], cm.get("temp", timestamp="2025-10-21T12:30:00Z")
+        (21.0, 20.5)
+        >>> cm.put("token", "abc", ttl=3600)
+        """
+
+    def put_many(
+        self,
+        items: Mapping[Any, Any],
+        timestamp: _Moment | None = None,
+        ttl: float | None = None,
+    ) -> None:
+        """Adds a version of each key of a dict, all at one time.
+
+        All of them or none: every argument is checked first. Hooks are called when all are there.
+        What has no ``items()`` is a ``ChronoMapTypeError``.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put_many({"a": 1, "b": 2}, timestamp=10)
+        >>> cm.history("b")
+        [(10.0, 2)]
+        """
+
+    def get(
+        self,
+        key: Hashable,
+        timestamp: _Moment | None = None,
+        default: Any = None,
+        *,
+        strict: bool = False,
+    ) -> Any:
+        """The value of a key, now or at a time.
+
+        It is that of the last version that is not after the time. If there is none, or if the key
+        has ended, it is ``default``, or with ``strict`` a ``ChronoMapKeyError``.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("a", 1, timestamp=10)
+        >>> cm.put("a", 2, timestamp=20)
+        >>> cm.get("a"), cm.get("a", 15), cm.get("a", 5, default=0)
+        (2, 1, 0)
+        """
+
+    def __getitem__(self, key: Hashable, /) -> Any: ...
+    def __setitem__(self, key: Hashable, value: Any, /) -> None: ...
+    def __delitem__(self, key: Hashable, /) -> None: ...
+    def __contains__(self, key: Hashable, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def delete(self, key: Hashable) -> bool:
+        """Takes a key out, with all that it was. False if it is not there.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm["a"] = 1
+        >>> cm.delete("a"), cm.delete("a"), cm.history("a")
+        (True, False, [])
+        """
+
+    def delete_many(self, keys: Iterable[Hashable]) -> int:
+        """Takes keys out. How many were there.
+
+        A key that cannot be hashed is a ``ChronoMapTypeError``, and none is taken out.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put_many({"a": 1, "b": 2})
+        >>> cm.delete_many(key for key in "abc")
+        2
+        """
+
+    def clear(self) -> None:
+        """Takes all keys out. Hooks, subscribers and counts stay.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm["a"] = 1
+        >>> cm.clear()
+        >>> len(cm)
+        0
+        """
+
+    def clean_expired_keys(self) -> int:
+        """Takes the keys out that have ended. How many there were.
+
+        They are seen by no read in any case: this gives their memory back, as a sweep does.
+
+        >>> now = [1000.0]
+        >>> cm = cl.ChronoMap(clock=lambda: now[0])
+        >>> cm.put("a", 1, ttl=60)
+        >>> now[0] += 60
+        >>> "a" in cm, cm.clean_expired_keys(), cm.clean_expired_keys()
+        (False, 1, 0)
+        """
+
+    def prune_history(
+        self,
+        key: Hashable,
+        keep_last: SupportsIndex | None = None,
+        older_than: _Moment | None = None,
+    ) -> int:
+        """Takes old versions off a key. How many.
+
+        Those go that are not among the ``keep_last`` last ones, and those before ``older_than``;
+        without either, none. A key of which no version is left is gone: ``keep_last=0`` takes all.
+        A negative ``keep_last`` is a ``ChronoMapValueError``. ``older_than`` may be infinite.
+
+        >>> cm = cl.ChronoMap()
+        >>> for ts in range(5):
+        ...     cm.put("a", ts, timestamp=ts)
+        >>> cm.prune_history("a", keep_last=4), cm.prune_history("a", older_than=3)
+        (1, 2)
+        >>> cm.history("a")
+        [(3.0, 3), (4.0, 4)]
+        """
+
+    def prune_all_history(
+        self, keep_last: SupportsIndex | None = None, older_than: _Moment | None = None
+    ) -> int:
+        """Takes old versions off all keys. How many.
+
+        >>> cm = cl.ChronoMap()
+        >>> for ts in range(3):
+        ...     cm.put_many({"a": ts, "b": ts}, timestamp=ts)
+        >>> cm.prune_all_history(keep_last=1)
+        4
+        """
+
+    def history(self, key: Hashable) -> list[tuple[float, Any]]:
+        """All versions of a key, oldest first. Each is its time in seconds and its value, future
+        ones too; of a key that is not there it is empty.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("a", 2, timestamp=20)
+        >>> cm.put("a", 1, timestamp=10)
+        >>> cm.history("a"), cm.history("b")
+        ([(10.0, 1), (20.0, 2)], [])
+        """
+
+    def get_range(
+        self,
+        key: Hashable,
+        start_ts: _Moment | None = None,
+        end_ts: _Moment | None = None,
+    ) -> list[tuple[float, Any]]:
+        """The versions of a key with times in a closed range.
+
+        Without ``start_ts`` it begins with the first one, without ``end_ts`` it ends now. Either
+        may be infinite.
+
+        >>> cm = cl.ChronoMap()
+        >>> for ts in range(5):
+        ...     cm.put("a", ts * 10, timestamp=ts)
+        >>> cm.get_range("a", 1, 2), cm.get_range("a", 4)
+        ([(1.0, 10), (2.0, 20)], [(4.0, 40)])
+        """
+
+    def latest(self) -> dict[Any, Any]:
+        """Each key's last value. Future ones too, which ``get`` does not show yet.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("a", 1, timestamp="2999-01-01")
+        >>> cm.latest(), cm.get("a")
+        ({'a': 1}, None)
+        """
+
+    def keys_with_history_count(self) -> dict[Any, int]:
+        """How many versions each key has.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put_many({"a": 1, "b": 2})
+        >>> cm["a"] = 3
+        >>> cm.keys_with_history_count()
+        {'a': 2, 'b': 1}
+        """
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The history as a stream of Arrow batches: key, value, timestamp (float64 seconds),
+        version.
+
+        A row is a version, and ``version`` its number within the key, from 0. Keys that are all of
+        one type are a column of it, and so are values; others are text, in JSON.
+
+        >>> import pyarrow as pa
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("a", 1.5, timestamp=10)
+        >>> cm.put("a", 2.5, timestamp=20)
+        >>> pa.table(cm).to_pylist()[1]
+        {'key': 'a', 'value': 2.5, 'timestamp': 20.0, 'version': 1}
+        """
+
+    def refresh(self) -> None:
+        """Moves a map that was opened to be read on to what was written by now.
+
+        Such a map reads a key when it is asked for, and then keeps what it found. Of other maps
+        there is nothing to move.
+
+        >>> writer = cl.ChronoMap(path=path)
+        >>> writer["a"] = 1
+        >>> with cl.ChronoMap(path=path, mode="r") as reader:
+        ...     before = reader["a"]
+        ...     writer["a"] = 2
+        ...     reader.refresh()
+        ...     print(before, reader["a"])
+        1 2
+        >>> writer.close()
+        """
+
+    def close(self) -> None:
+        """Closes the file; a map in memory has none.
+
+        What was put is in the file then. Every later call that looks at keys is a ``ClosedError``,
+        but for another ``close``. ``with`` does it, and so does dropping the map.
+
+        >>> cm = cl.ChronoMap(path=path)
+        >>> cm["a"] = 1
+        >>> cm.close()
+        >>> cm["a"]
+        Traceback (most recent call last):
+        chronolite._errors.ClosedError: the map was closed
+        """
+
+    def reset_stats(self) -> None:
+        """Sets the counts of what was done to zero.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm["a"] = 1
+        >>> cm.reset_stats()
+        >>> cm.get_stats()["writes"], cm.get_stats()["total_keys"]
+        (0, 1)
+        """
+
+    def _open(
+        self,
+        *,
+        max_history: int | None,
+        cache_size: int,
+        limited: bool,
+        sweep: bool,
+        clock: Callable[[], float] | None,
+    ) -> None:
+        """Sets the options, which were checked. The map is empty then."""
+
+    def _keep(
+        self,
+        path: str | PathLike[str],
+        mode: str,
+        durability: str,
+        sync_interval_ms: int,
+        encoder: Callable[[Any], bytes] | None,
+        decoder: Callable[[bytes], Any] | None,
+    ) -> None:
+        """Keeps what is done from now on in a file, and has what is in it."""
+
+    def flush(self) -> None:
+        """Writes a durable map out: what was put survives power loss then.
+
+        It does so at every level of durability. A map in memory has nothing to write.
+
+        >>> cm = cl.ChronoMap(path=path, durability="none")
+        >>> cm.put("a", 1)
+        >>> cm.flush()
+        """
+
+    def _set_told(self, told: bool) -> None:
+        """Whether ``_tell`` is to be called after each put."""
+
+    def _now(self) -> float:
+        """The present time in seconds, by the map's clock."""
+
+    @staticmethod
+    def _seconds(timestamp: _Moment) -> float:
+        """The seconds of a time in any of its forms."""
+
+    def _get_or_put(self, key: Hashable, factory: Callable[[], Any], ttl: float | None) -> Any:
+        """The value of a key now; if it has none, what the function gives, which is put."""
+
+    def _sweep(self) -> int:
+        """A sweep's own ``clean_expired_keys``, of keys that are in memory, which is counted."""
+
+    def _keys(self) -> list[Any]:
+        """The keys."""
+
+    def _last(self) -> list[tuple[Any, float, Any]]:
+        """Key, time and value of each key's last version."""
+
+    def _items_at(self, timestamp: _Moment | None = None) -> list[tuple[Any, Any]]:
+        """Key and value of each key that has one, now or at a time. Each is a read."""
+
+    def _store(self) -> list[tuple[Any, list[tuple[float, Any]], float | None]]:
+        """Key, versions and end (None if there is none) of each key: all that a file has to
+        hold."""
+
+    def _load(
+        self, store: Iterable[tuple[Hashable, Iterable[tuple[float, Any]], float | None]]
+    ) -> None:
+        """Takes in what ``_store`` of a map gave, beside the keys that are here."""
+
+    def _columns(self) -> tuple[list[Any], bytes, str, Any, bytes]:
+        """The history for a frame: keys and how many versions each has (int64), the values and what
+        they are, and times in seconds (float64), all numbers as bytes."""
+
+    def _snapshot_into(self, other: _ChronoMapBase) -> None:
+        """Makes ``other``, which is new, a snapshot of this map."""
+
+    def _view_into(self, other: _ChronoMapBase) -> None:
+        """Makes ``other``, which is new, a map that shows what this one has, of the same
+        objects."""
+
+    def _known_into(self, time: float, other: _ChronoMapBase) -> None:
+        """Makes ``other``, which is new, what this map's file said up to a time in seconds, and
+        read-only."""
+
+    def _rollback(self, other: _ChronoMapBase) -> None:
+        """Makes this map what another one is."""
+
+    def _merge(self, other: _ChronoMapBase, overwrite: bool) -> None:
+        """Takes in what another map has: its versions go between those here, or take their
+        place."""
+
+    def _begin(self) -> int:
+        """Notes what is done from now on. The place of the next change."""
+
+    def _end(self) -> None:
+        """Ends what ``_begin`` began."""
+
+    def _undo(self, place: int, snapshot: _ChronoMapBase) -> None:
+        """Undoes what this thread did since a place: the keys are what they were in ``snapshot``,
+        but for what other threads did to them."""
+
+    def _stats(self) -> dict[str, Any]:
+        """What was done and what is there."""
+
+def _chronomap_writer(number: int | None = None) -> int:
+    """Makes this thread write as the writer of a number, or as a new one. The number that it
+    had."""

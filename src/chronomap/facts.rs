@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow_buffer::{NullBuffer, ScalarBuffer};
+use parking_lot::RwLock;
 
 use crate::base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};
 use crate::db::{Batches, Db, DbOptions, Mode, Receipt, ScanSpec, Table};
@@ -32,7 +33,7 @@ const COLUMNS: [(&str, DataType); 11] = [
 /// What is said of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// It has a version more, and this end from now on if one is given.
+    /// It has a version more, and this end from now on if one is given: infinity is none.
     Put,
     /// What it was before is gone: it begins with this version.
     Begin,
@@ -120,6 +121,8 @@ pub struct Row<'a> {
 pub struct Facts {
     db: Db,
     table: Table,
+    /// What a reader shows: one moment, until it moves on. A writer shows what is there.
+    moment: RwLock<Option<Table>>,
     last: AtomicI64,
 }
 
@@ -139,7 +142,8 @@ impl Facts {
             return Err(Error::new(ErrorKind::Schema, message).in_file(db.path()));
         }
         let last = AtomicI64::new(table.max_ts()?.unwrap_or(i64::MIN));
-        Ok(Self { db, table, last })
+        let moment = RwLock::new(if writes { None } else { Some(db.snapshot()?.table(TABLE)?) });
+        Ok(Self { db, table, moment, last })
     }
 
     /// The database.
@@ -149,12 +153,16 @@ impl Facts {
 
     /// How many changes there are.
     pub fn len(&self) -> Result<u64> {
-        self.table.len()
+        self.shown().len()
+    }
+
+    fn shown(&self) -> Table {
+        self.moment.read().clone().unwrap_or_else(|| self.table.clone())
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> Result<bool> {
-        self.table.is_empty()
+        self.shown().is_empty()
     }
 
     /// When the last change was recorded.
@@ -162,10 +170,11 @@ impl Facts {
         self.last.load(Ordering::Relaxed)
     }
 
-    /// Moves on to what is committed by now.
+    /// Moves a reader on to what is committed by now.
     pub fn refresh(&self) -> Result<()> {
         self.db.refresh()?;
-        self.last.store(self.table.max_ts()?.unwrap_or(i64::MIN), Ordering::Relaxed);
+        let shown = self.db.snapshot()?.table(TABLE)?;
+        *self.moment.write() = Some(shown);
         Ok(())
     }
 
@@ -233,13 +242,13 @@ impl Facts {
     /// The changes of a key, in order.
     pub fn of_key(&self, key: &str) -> Result<Batches> {
         let key = Some(self.table.key(&[Value::Str(key)])?);
-        self.table.scan(ScanSpec { key, ..ScanSpec::default() })?.batches(READ_ROWS)
+        self.shown().scan(ScanSpec { key, ..ScanSpec::default() })?.batches(READ_ROWS)
     }
 
     /// The changes that were recorded up to a time in seconds, or all of them, in order.
     pub fn until(&self, known: Option<f64>) -> Result<Batches> {
         let end = known.and_then(|known| ((known * 1e9) as i64).checked_add(1));
-        self.table.scan(ScanSpec { end, ..ScanSpec::default() })?.batches(READ_ROWS)
+        self.shown().scan(ScanSpec { end, ..ScanSpec::default() })?.batches(READ_ROWS)
     }
 }
 
@@ -316,10 +325,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("map.chl");
         let facts = Facts::open(&path, DbOptions::default()).unwrap();
-        facts.write(&fact("a", What::Begin, 1.0), 1000.0).unwrap();
-        facts.write(&fact("b", What::Begin, 2.0), 999.0).unwrap();
+        let _ = facts.write(&fact("a", What::Begin, 1.0), 1000.0).unwrap();
+        let _ = facts.write(&fact("b", What::Begin, 2.0), 999.0).unwrap();
         let more = [fact("a", What::Put, 3.0), fact("a", What::Ends, 4.0)];
-        facts.write_all(&more, 1001.0).unwrap();
+        let _ = facts.write_all(&more, 1001.0).unwrap();
         let all = read(facts.until(None).unwrap());
         let times: Vec<_> = all.iter().map(|row| row.0).collect();
         let base = 1_000_000_000_000;
@@ -330,7 +339,7 @@ mod tests {
         assert!(read(facts.of_key("c").unwrap()).is_empty());
         drop(facts);
         let facts = Facts::open(&path, DbOptions::default()).unwrap();
-        facts.write(&fact("c", What::Begin, 1.0), 5.0).unwrap();
+        let _ = facts.write(&fact("c", What::Begin, 1.0), 5.0).unwrap();
         assert_eq!(facts.last(), base + 1_000_000_002);
         assert_eq!(facts.len().unwrap(), 5);
     }

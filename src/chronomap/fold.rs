@@ -26,7 +26,8 @@ impl<V> Default for Fold<V> {
 impl<V: Clone> Fold<V> {
     /// Applies a change, of which `value` is the value. What went is put into `gone`.
     pub fn apply(&mut self, row: &Row<'_>, value: Option<V>, gone: &mut Vec<V>) {
-        let end = row.end.map(moment);
+        // An end that never comes is none.
+        let end = row.end.map(|end| if end == f64::INFINITY { NEVER } else { moment(end) });
         match (row.what, &mut self.0) {
             (What::Begin | What::Put, kept) => {
                 let Some(value) = value else { return };

@@ -457,7 +457,7 @@ mod tests {
         fn hash_of(key: u64) -> u64 {
             match key % 3 {
                 0 => (key / 8).wrapping_mul(0x9e37_79b9_7f4a_7c15),
-                1 => key % 4 << 60,
+                1 => (key % 4) << 60,
                 _ => key,
             }
         }

@@ -286,3 +286,141 @@ def test_a_file_that_is_something_else_is_refused_and_left_alone(path):
     with pytest.raises(lib.CorruptionError):
         ChronoMap(path=path)
     assert path.read_bytes() == b"no database" * 100
+
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+    def __repr__(self):
+        return f"Point({self.x})"
+
+
+def encoded(value):
+    if not isinstance(value, Point):
+        raise TypeError(f"no point: {value!r}")
+    return str(value.x).encode()
+
+
+def decoded(data):
+    return Point(int(data))
+
+
+def test_other_values_are_kept_by_an_encoder(path):
+    coder = {"encoder": encoded, "decoder": decoded}
+    with ChronoMap(path=path, **coder) as cm:
+        cm.put("a", Point(1), timestamp=1)
+        cm.put("a", 2, timestamp=2)
+        with pytest.raises(TypeError, match="no point"):
+            cm.put("b", {1})
+        snap = cm.snapshot()
+        cm.clear()
+        cm.rollback(snap)
+        assert list(cm) == ["a"]
+    with ChronoMap(path=path, **coder) as cm:
+        assert repr(cm.history("a")) == "[(1.0, Point(1)), (2.0, 2)]"
+    with ChronoMap(path=path) as cm, pytest.raises(lib.ChronoMapTypeError, match="decoder"):
+        cm.get("a")
+
+
+def test_an_encoder_gives_bytes_and_is_for_a_path(path):
+    with ChronoMap(path=path, encoder=lambda value: "text") as cm:
+        with pytest.raises(lib.ChronoMapTypeError, match="bytes, not str"):
+            cm.put("a", {1})
+        assert len(cm) == 0
+    for options in ({"encoder": encoded}, {"path": path, "decoder": 5}):
+        with pytest.raises(lib.ChronoMapTypeError, match="a function, for a map with a path"):
+            ChronoMap(**options)
+
+
+def test_keys_that_are_equal_are_one_key(path):
+    with ChronoMap(path=path) as cm:
+        cm.put(1, "int", timestamp=1)
+        cm.put("1", "text", timestamp=1)
+    with ChronoMap(path=path) as cm:
+        cm.put(True, "bool", timestamp=2)
+        cm.put(1.0, "float", timestamp=3)
+        assert list(cm) == [1, "1"]
+    assert reopened(path)[1] == [(1.0, "int"), (2.0, "bool"), (3.0, "float")]
+
+
+@pytest.mark.parametrize("key", [float("nan"), frozenset({1}), print, (1, (2, 3)), object()])
+def test_a_key_that_cannot_be_kept_is_refused(durable, key):
+    with pytest.raises(lib.ChronoMapTypeError, match="cannot be kept"):
+        durable.put(key, 1)
+    assert len(durable) == 0
+
+
+def test_keys_are_read_when_they_are_touched(path):
+    with ChronoMap(path=path) as cm:
+        for number in range(20):
+            cm.put_many(dict.fromkeys(range(50), number), timestamp=number)
+    with ChronoMap(path=path) as cm:
+        # A key alone, then one of which another put is made, then all.
+        assert cm.get(3) == 19
+        cm.put(4, "new", timestamp=99)
+        cm.delete(5)
+        cm.prune_history(6, keep_last=1)
+        assert list(cm) == [key for key in range(50) if key != 5]
+        wanted = contents(cm)
+    assert wanted[4][-1] == (99.0, "new")
+    assert wanted[6] == [(19.0, 19)]
+    assert len(wanted[3]) == 20
+    assert reopened(path) == wanted
+
+
+def test_a_reader_moves_on_when_told(path, durable):
+    durable.put("a", 1, timestamp=1)
+    with reader(path) as cm:
+        assert contents(cm) == {"a": [(1.0, 1)]}
+        durable.put("a", 2, timestamp=2)
+        durable.put("b", 3, timestamp=3)
+        cm.refresh()
+        assert contents(cm) == {"a": [(1.0, 1), (2.0, 2)], "b": [(3.0, 3)]}
+
+
+def test_what_is_known_is_only_read_and_lives_in_its_time(path, clock):
+    with ChronoMap(path=path, **clock.options) as cm:
+        cm.put("a", 1, ttl=10)
+        clock.advance(5)
+        cm.delete("a")
+        known = cm.known_at(1000)
+        assert known.latest() == {"a": 1}
+        assert cm.known_at(1005).latest() == {}
+        with pytest.raises(lib.ReadOnlyError):
+            known.put("a", 2)
+    with pytest.raises(lib.ChronoMapValueError, match="path"):
+        ChronoMap().known_at(5)
+
+
+def test_an_end_that_was_taken_away_stays_away(path):
+    with fake_clock() as clock:
+        with ChronoMap(path=path, **clock.options) as cm:
+            cm.put("a", 1, ttl=10)
+            cm.put("a", 2, ttl=math.inf)
+            cm.put_many({"b": 1}, ttl=10)
+            cm.put_many({"b": 2}, ttl=math.inf)
+        clock.advance(100)
+        with ChronoMap(path=path, **clock.options) as cm:
+            assert cm.latest() == {"a": 2, "b": 2}
+            assert cm.to_dict()["ttl"] == {}
+
+
+def test_a_reader_shows_one_moment_whatever_it_reads_when(path, durable):
+    durable.put_many({"x": 1, "y": -1}, timestamp=1)
+    with reader(path) as cm:
+        assert cm["x"] == 1
+        durable.put_many({"x": 2, "y": -2}, timestamp=2)
+        durable.put("z", 1)
+        assert cm["y"] == -1
+        assert cm.latest() == {"x": 1, "y": -1}
+        cm.refresh()
+        assert list(cm.latest()) == ["x", "y", "z"]
+
+
+def test_what_is_flushed_is_in_the_file(path):
+    with ChronoMap(path=path, durability="none") as cm:
+        cm.put("a", 1, timestamp=1)
+        cm.flush()
+    assert reopened(path) == {"a": [(1.0, 1)]}
+    ChronoMap().flush()

@@ -300,3 +300,66 @@ def test_a_context_undoes_its_own_writes_not_those_of_other_threads(cm):
     with pytest.raises(ZeroDivisionError):
         work()
     assert contents(cm) == {"mine": [(1.0, 1)], "theirs": [(2.0, 2)]}
+
+
+CHANGES = {
+    "prune_history": lambda cm: cm.prune_history("a", keep_last=1),
+    "prune_all_history": lambda cm: cm.prune_all_history(keep_last=1),
+    "merge": lambda cm: cm.merge(ChronoMap.from_dict({"store": {"a": [(5, 9)], "z": [(1, 1)]}})),
+    "rollback": lambda cm: cm.rollback(ChronoMap.from_dict({"store": {"b": [(1, 1)]}})),
+    "clear": lambda cm: cm.clear(),
+    "delete_many": lambda cm: cm.delete_many(["a", "b"]),
+    "put_many": lambda cm: cm.put_many({"a": 5, "y": 6}),
+}
+
+
+@pytest.mark.better
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_context_undoes_every_change_of_its_own_and_none_of_others(name, durable, tmp_path):
+    cm = ChronoMap(**({"path": tmp_path / "map.chl"} if durable else {}))
+    for ts in range(3):
+        cm.put_many({"a": ts, "b": -ts}, timestamp=ts)
+    before = contents(cm)
+
+    def work():
+        with cm.snapshot_context():
+            thread = threading.Thread(target=lambda: cm.put("theirs", 2, timestamp=2))
+            thread.start()
+            thread.join()
+            CHANGES[name](cm)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert contents(cm) == {**before, "theirs": [(2.0, 2)]}
+    if durable:
+        cm.close()
+        with ChronoMap(path=tmp_path / "map.chl") as cm:
+            assert contents(cm) == {**before, "theirs": [(2.0, 2)]}
+
+
+@pytest.mark.better
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_context_keeps_what_others_did_to_its_keys(cm, name):
+    cm.put_many({"a": 1, "b": 1}, timestamp=1)
+
+    def work():
+        with cm.snapshot_context():
+            cm.put_many({"a": 2, "b": 2, "z": 2, "y": 2}, timestamp=2)
+            thread = threading.Thread(target=CHANGES[name], args=[cm])
+            thread.start()
+            thread.join()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    found = contents(cm)
+    if name == "clear":
+        assert found == {}
+    if name == "delete_many":
+        assert "a" not in found
+        assert "b" not in found
+    if name == "put_many":
+        assert [value for _, value in found["a"]] == [1, 5]
+        assert [value for _, value in found["y"]] == [6]

@@ -168,3 +168,28 @@ def test_versions_are_kept_in_time_order_and_those_of_one_time_as_they_came(time
     for ts in [*times, 0.5, -1e10]:
         before = [number for at, number in wanted if at <= ts]
         assert cm.get("k", timestamp=ts) == (before[-1] if before else None)
+
+
+@pytest.mark.better
+def test_times_of_numpy_are_times(cm):
+    times = {
+        np.float32(1.5): 1.5,
+        np.int64(7): 7.0,
+        np.datetime64("1970-01-01T00:00:02.5"): 2.5,
+        np.datetime64("3000-01-01"): 32503680000.0,
+        np.datetime64(1500, "ms"): 1.5,
+    }
+    for number, (given_as, seconds) in enumerate(times.items()):
+        cm.put(number, 1, timestamp=given_as)
+        assert cm.history(number) == [(seconds, 1)]
+    with pytest.raises(lib.ChronoMapValueError, match="finite"):
+        cm.put("a", 1, timestamp=np.datetime64("NaT"))
+    with pytest.raises(lib.ChronoMapTypeError, match="bool"):
+        cm.put("a", 1, timestamp=True)
+
+
+@pytest.mark.better
+def test_a_clock_gives_times():
+    cm = ChronoMap(clock=lambda: math.nan)
+    with pytest.raises(lib.ChronoMapValueError, match="finite"):
+        cm.put("a", 1)

@@ -491,7 +491,7 @@ class AsyncChronoMap:
         return moment
 
     def snapshot_context(self) -> AsyncSnapshotContext:
-        """For ``async with``: if an exception leaves it, what its task put and deleted within is
+        """For ``async with``: if an exception leaves it, what its task did to the map within is
         undone, and what tasks did that were started there; what others wrote stays.
 
         >>> from asyncio import run
@@ -630,6 +630,30 @@ class AsyncChronoMap:
         """
         return await cls._made("from_dict", data, debug, use_rwlock, **options)
 
+    async def to_csv(self, file_path: FilePath) -> None:
+        """Write the history as CSV: see ``ChronoMap.to_csv``.
+
+        >>> from asyncio import run
+        >>> cm = cl.AsyncChronoMap()
+        >>> run(cm.put("temp", 20.5, timestamp=10))
+        >>> run(cm.to_csv(path))
+        >>> print(path.read_text().splitlines()[1])
+        "temp",20.5,10,0
+        """
+        await self._calls.read(lambda: self._map.to_csv(file_path), far=True)
+
+    async def to_parquet(self, file_path: FilePath) -> None:
+        """Write the history as Parquet: see ``ChronoMap.to_parquet``.
+
+        >>> from asyncio import run
+        >>> cm = cl.AsyncChronoMap()
+        >>> run(cm.put("temp", 20.5, timestamp=10))
+        >>> run(cm.to_parquet(path))
+        >>> path.stat().st_size > 0
+        True
+        """
+        await self._calls.read(lambda: self._map.to_parquet(file_path), far=True)
+
     async def save_json(self, file_path: FilePath, **options: Any) -> None:
         """Write the map to a file; ``compress=`` as in ``ChronoMap.save_json``. If it is cancelled,
         the file is the old one or the new.
@@ -695,6 +719,17 @@ class AsyncChronoMap:
         """A map that ``ChronoMap`` makes by a class method."""
         make = getattr(_map_class(), name)
         return cls._of(await in_thread(lambda: make(*arguments, **options), settle=False))
+
+    async def flush(self) -> None:
+        """Write a durable map out, so that what was put survives power loss at every level of
+        durability; a map in memory has nothing to write.
+
+        >>> from asyncio import run
+        >>> cm = cl.AsyncChronoMap(path=path)
+        >>> run(cm.put("a", 1))
+        >>> run(cm.flush())
+        """
+        await in_thread(self._map.flush, settle=True)
 
     async def refresh(self) -> None:
         """Move a map that was opened with ``mode="r"`` on to what was written by now.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeAlias
 
 from chronolite._chronomap import marks, packing
 from chronolite._chronomap.errors import (
@@ -335,13 +335,25 @@ def _blame(state: State, error: Exception, encode: Callable[[Any], object], what
 
 
 def _replace(path: FilePath, data: bytes) -> None:
-    """Puts a file in the place of another, once it is whole and on the disk."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: FilePath) -> Iterator[BinaryIO]:
+    """A file to be written, which takes the place of another once it is whole and on the disk."""
     # Of a link, what it leads to.
     target = Path(path).resolve()
     fresh = target.with_name(f".chronolite-{os.urandom(8).hex()}.tmp")
     with _system_errors(path, "the map cannot be saved"):
         try:
-            _write(fresh, data, _mode(target))
+            mode = _mode(target)
+            with fresh.open("xb") as file:
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(target)
             _sync_folder(target.parent)
         finally:
@@ -369,15 +381,6 @@ def _mode(target: Path) -> int | None:
         return stat.S_IMODE(target.stat().st_mode)
     except OSError:
         return None
-
-
-def _write(path: Path, data: bytes, mode: int | None) -> None:
-    with path.open("xb") as file:
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,23 +7,22 @@ and files.
 
 from __future__ import annotations
 
-import logging
 import math
 import operator
-import threading
-import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
+from chronolite._chronomap.context import SnapshotContext
 from chronolite._chronomap.errors import (
-    ChronoMapMemoryError,
     ChronoMapTypeError,
     ChronoMapValueError,
 )
-from chronolite._core import _ChronoMapBase
+from chronolite._chronomap.hooks import Hooked, check_key, logger
+from chronolite._chronomap.memory import Limit
+from chronolite._chronomap.sweeps import sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,17 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ChronoMap", "SnapshotContext"]
 
-logger = logging.getLogger(__name__)
-
 Time: TypeAlias = "float | str | datetime | np.number[Any] | np.datetime64"
 FilePath: TypeAlias = str | PathLike[str]
-Callback: TypeAlias = Callable[[Any, Any, Any, float], object]
-Subscriber: TypeAlias = Callable[[Any, Any, float], object]
-Put: TypeAlias = tuple[Hashable, Any, Any, float]
-
-# What a key and a version take beside the objects themselves.
-KEY_BYTES = 96
-VERSION_BYTES = 24
 
 STRATEGIES = ("timestamp", "overwrite")
 
@@ -62,19 +52,7 @@ def _positive(name: str, value: Any) -> float:
     return number
 
 
-def _sweeping(ref: weakref.ref[ChronoMap], interval: float, stop: threading.Event) -> None:
-    """Sweeps a map while it is there."""
-    while not stop.wait(interval):
-        if (swept := ref()) is None:
-            return
-        try:
-            swept._sweep()
-        except Exception as error:
-            logger.error("Error in ttl cleanup: %s", error, exc_info=error)
-        del swept
-
-
-class ChronoMap(_ChronoMapBase):
+class ChronoMap(Hooked):
     """A map from keys to every value that they had, each with its time.
 
     >>> cm = cl.ChronoMap()
@@ -134,12 +112,14 @@ class ChronoMap(_ChronoMapBase):
             past it is a ``ChronoMapMemoryError``, and a warning is logged at four fifths.
         path: The file, made if it is not there; None keeps the map in memory alone.
         mode: ``"rw"``, or ``"r"`` to read a file that may be written by another process meanwhile.
-            A key is then as it was when it was first looked at, until ``refresh()``; a write is a
-            ``ReadOnlyError``.
+            It shows one moment, until ``refresh()``; a write is a ``ReadOnlyError``.
         durability: What survives, as of ``Db``: ``"sync"`` is a sync for each put, which survives a
             power failure when it returns; ``"interval"`` survives a kill at once, and a power
             failure after ``sync_interval_ms``; ``"none"`` survives neither until ``close()``.
         sync_interval_ms: Milliseconds between syncs of ``"interval"``.
+        encoder: Makes bytes of a value that a file cannot keep otherwise: all but None, bool, int,
+            float, str, bytes, lists, tuples and dicts of these, times, and NumPy arrays.
+        decoder: Makes the value of these bytes again.
         clock: A function that gives the present time in seconds, for tests; None is the system's.
 
     The package chronomap has these names; CHANGELOG.md has what differs from it.
@@ -159,30 +139,35 @@ class ChronoMap(_ChronoMapBase):
         mode: Literal["rw", "r"] = "rw",
         durability: Literal["sync", "interval", "none"] = "interval",
         sync_interval_ms: int = 100,
+        encoder: Callable[[Any], bytes] | None = None,
+        decoder: Callable[[bytes], Any] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         # Readers wait for nobody whatever is said.
         del use_rwlock
+        for name, value, known in (
+            ("mode", mode, ("rw", "r")),
+            ("durability", durability, ("sync", "interval", "none")),
+        ):
+            if value not in known:
+                raise ChronoMapValueError(f"{name} is one of {', '.join(known)}, not {value!r}")
         if path is None and mode != "rw":
             raise ChronoMapValueError(f"mode={mode!r} is for a map with a path")
+        for name, given in (("encoder", encoder), ("decoder", decoder)):
+            if given is not None and (path is None or not callable(given)):
+                raise ChronoMapTypeError(f"{name} is a function, for a map with a path")
         if max_history is not None:
             max_history = _whole("max_history", max_history, 1)
         if max_memory_mb is not None:
             max_memory_mb = _positive("max_memory_mb", max_memory_mb)
         if clock is not None and not callable(clock):
             raise ChronoMapTypeError(f"clock must be callable, got {type(clock).__name__}")
-        self._debug = debug
         self._clock = clock
         self._max_history = max_history
         self._snapshot_time: float | None = None
         self._sweeps = bool(enable_ttl_cleanup)
         self._interval = _positive("ttl_cleanup_interval", ttl_cleanup_interval)
-        self._callbacks: tuple[Callback, ...] = ()
-        self._subscribers: dict[Hashable, tuple[Subscriber, ...]] = {}
-        self._setting = threading.Lock()
-        self._limit = None if max_memory_mb is None else int(max_memory_mb * (1 << 20))
-        self._used = 0
-        self._warned = False
+        self._limit = None if max_memory_mb is None else Limit(max_memory_mb)
         self._open(
             max_history=max_history,
             cache_size=max(0, operator.index(cache_size)),
@@ -191,10 +176,8 @@ class ChronoMap(_ChronoMapBase):
             clock=clock,
         )
         if path is not None:
-            self._keep(Path(path), mode, durability, sync_interval_ms)
-        if debug:
-            logger.setLevel(logging.DEBUG)
-            self._set_told(True)
+            self._keep(Path(path), mode, durability, sync_interval_ms, encoder, decoder)
+        self._hook(debug)
 
     @property
     def snapshot_time(self) -> float | None:
@@ -206,158 +189,16 @@ class ChronoMap(_ChronoMapBase):
         """
         return self._snapshot_time
 
-    # --- Hooks ----------------------------------------------------------------------------------
-
-    def on_change(self, callback: Callback) -> None:
-        """Calls ``callback(key, old, new, time)`` after each put, in the thread that put.
-
-        ``old`` is the latest value before, None if there was none, and ``time`` the version's, in
-        seconds. Hooks are called in the order in which they came, with nothing locked, those of
-        ``put_many`` when all of it is there. What one raises is logged, and the put stands.
-        Deletes, ends of keys, rollbacks and merges call none. What cannot be called is a
-        ``ChronoMapTypeError``.
-
-        >>> cm = cl.ChronoMap()
-        >>> cm.on_change(lambda key, old, new, ts: print(f"{key}: {old} becomes {new}"))
-        >>> cm["a"] = 1
-        a: None becomes 1
-        """
-        if not callable(callback):
-            raise ChronoMapTypeError(f"callback must be callable, got {type(callback).__name__}")
-        with self._setting:
-            self._callbacks = (*self._callbacks, callback)
-            self._set_told(True)
-
-    def remove_change_callback(self, callback: Callback) -> bool:
-        """Removes a callback once. False if it is not there.
-
-        >>> cm = cl.ChronoMap()
-        >>> cm.on_change(print)
-        >>> cm.remove_change_callback(print), cm.remove_change_callback(print)
-        (True, False)
-        """
-        for place, there in enumerate(self._callbacks):  # noqa: B007  (it is used below)
-            if there == callback:
-                break
-        else:
-            return False
-        with self._setting:
-            left = list(self._callbacks)
-            if place >= len(left) or left[place] is not there:
-                return False
-            del left[place]
-            self._callbacks = tuple(left)
-            self._tell_if_needed()
-        return True
-
-    def subscribe(self, key: Hashable, callback: Subscriber) -> None:
-        """Calls ``callback(old, new, time)`` after each put of the key, which need not be there.
-
-        It is called behind the hooks of ``on_change``, and as they are.
-
-        >>> cm = cl.ChronoMap()
-        >>> cm.subscribe("a", lambda old, new, ts: print(old, new))
-        >>> cm.put_many({"a": 1, "b": 2})
-        None 1
-        """
-        self._check_key(key)
-        if not callable(callback):
-            raise ChronoMapTypeError(
-                f"Subscriber callback must be callable, got {type(callback).__name__}"
-            )
-        self._subscribers[key] = (*self._subscribers.get(key, ()), callback)
-        self._set_told(True)
-
-    def unsubscribe(self, key: Hashable, callback: Subscriber) -> bool:
-        """Removes a subscriber of the key once. False if it is not there.
-
-        >>> cm = cl.ChronoMap()
-        >>> cm.subscribe("a", print)
-        >>> cm.unsubscribe("a", print), cm.unsubscribe("a", print)
-        (True, False)
-        """
-        self._check_key(key)
-        left = list(self._subscribers.get(key, ()))
-        try:
-            left.remove(callback)
-        except ValueError:
-            return False
-        if left:
-            self._subscribers[key] = tuple(left)
-        else:
-            del self._subscribers[key]
-        self._tell_if_needed()
-        return True
-
-    @staticmethod
-    def _check_key(key: Any) -> None:
-        try:
-            hash(key)
-        except TypeError:
-            raise ChronoMapTypeError(f"Key must be hashable, got {type(key).__name__}") from None
-
-    def _tell_if_needed(self) -> None:
-        self._set_told(bool(self._callbacks or self._subscribers or self._debug))
-
-    def _tell(self, puts: list[Put], ttl: float | None) -> None:
-        """Called by the kernel after puts, with nothing locked."""
-        for key, old, new, ts in puts:
-            if self._debug:
-                logger.debug("PUT key=%r value=%r at ts=%f ttl=%s", key, new, ts, ttl)
-            for callback in self._callbacks:
-                try:
-                    callback(key, old, new, ts)
-                except Exception as error:
-                    logger.error("Error in change callback: %s", error, exc_info=error)
-            for subscriber in self._subscribers.get(key, ()) if self._subscribers else ():
-                try:
-                    subscriber(old, new, ts)
-                except Exception as error:
-                    logger.error(
-                        "Error in key subscriber callback for %r: %s", key, error, exc_info=error
-                    )
-
     # --- Ends of keys, memory -------------------------------------------------------------------
 
     def _begin_sweeps(self) -> None:
         """Called by the kernel when the first key is given an end."""
-        stop = threading.Event()
-        weakref.finalize(self, stop.set).atexit = False
-        threading.Thread(
-            target=_sweeping,
-            args=(weakref.ref(self), self._interval, stop),
-            name="chronolite-ttl",
-            daemon=True,
-        ).start()
+        sweep(self, self._interval)
 
     def _admit(self, items: list[tuple[Hashable, Any]]) -> None:
         """Called by the kernel before puts, if there is a limit to memory."""
-        from chronolite._chronomap.memory import size_of
-
-        limit = self._limit or 0
-        added = sum(
-            size_of(key) + size_of(value) + KEY_BYTES + VERSION_BYTES for key, value in items
-        )
-        if self._used + added > limit:
-            # What was taken away, or grew, is not known: it is counted anew.
-            self._used = sum(
-                size_of(key)
-                + KEY_BYTES
-                + sum(size_of(value) + VERSION_BYTES for _, value in versions)
-                for key, versions, _ in self._store()
-            )
-        total = self._used + added
-        megabyte = 1 << 20
-        if total > limit:
-            raise ChronoMapMemoryError(
-                f"Memory limit exceeded: {total / megabyte:.2f}MB (limit: {limit / megabyte:.2f}MB)"
-            )
-        if total > 0.8 * limit and not self._warned:
-            self._warned = True
-            logger.warning(
-                "Memory usage at %.2fMB (%.1f%% of limit)", total / megabyte, 100 * total / limit
-            )
-        self._used = total
+        if self._limit is not None:
+            self._limit.admit(items, self._store)
 
     # --- The map as a dict ----------------------------------------------------------------------
 
@@ -435,7 +276,7 @@ class ChronoMap(_ChronoMapBase):
         >>> cm.get_or_set("a", lambda: 1, ttl=60), cm.get_or_set("a", lambda: 2)
         (1, 1)
         """
-        self._check_key(key)
+        check_key(key)
         if not callable(factory):
             raise ChronoMapTypeError(f"factory must be callable, got {type(factory).__name__}")
         return self._get_or_put(key, factory, ttl)
@@ -644,7 +485,7 @@ class ChronoMap(_ChronoMapBase):
             logger.debug("ROLLBACK to ts=%s", snapshot.snapshot_time)
 
     def snapshot_context(self) -> SnapshotContext:
-        """A context that undoes what its thread put and deleted if it is left by an exception.
+        """A context that undoes what its thread did to the map if it is left by an exception.
 
         >>> cm = cl.ChronoMap()
         >>> cm["a"] = 1
@@ -827,6 +668,37 @@ class ChronoMap(_ChronoMapBase):
             made._rollback(made)
         return made
 
+    def to_csv(self, file_path: FilePath) -> None:
+        """Write the history as CSV, a row a version: key, value, timestamp, version.
+
+        Times are in seconds. The file takes the place of an old one when it is whole. It needs
+        pyarrow.
+
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("temp", 20.5, timestamp=10)
+        >>> cm.to_csv(path)
+        >>> print(path.read_text().splitlines()[1])
+        "temp",20.5,10,0
+        """
+        from chronolite._chronomap.export import export
+
+        export(self, file_path, "csv")
+
+    def to_parquet(self, file_path: FilePath) -> None:
+        """Write the history as Parquet, a row a version, with the columns of ``to_csv``: values of
+        one type are a column of it, others JSON. Needs pyarrow.
+
+        >>> import pyarrow.parquet as pq
+        >>> cm = cl.ChronoMap()
+        >>> cm.put("temp", 20.5, timestamp=10)
+        >>> cm.to_parquet(path)
+        >>> pq.read_table(path)["value"].to_pylist()
+        [20.5]
+        """
+        from chronolite._chronomap.export import export
+
+        export(self, file_path, "parquet")
+
     def save_json(self, file_path: FilePath, *, compress: bool | str = False) -> None:
         """Writes the map to a JSON file, which takes the place of an old one when it is whole.
 
@@ -914,45 +786,3 @@ class ChronoMap(_ChronoMapBase):
 
         state = file.load_pickle(file_path, trusted)
         return cls._of_state(state, {"debug": debug, "use_rwlock": use_rwlock, **kwargs})
-
-
-class SnapshotContext:
-    """What ``ChronoMap.snapshot_context`` gives: ``with`` it, an exception undoes what was done.
-
-    What its own thread put and deleted within is undone, and what other threads wrote meanwhile
-    stays, to the same keys too; hooks are not called again. The exception goes on. It may be nested
-    and entered again. ``chronomap`` is the map, and ``snapshot`` the one that was taken last.
-
-    >>> cm = cl.ChronoMap()
-    >>> cm["balance"] = 100
-    >>> try:
-    ...     with cm.snapshot_context() as same:
-    ...         cm["balance"] = -20
-    ...         raise ValueError("overdrawn")
-    ... except ValueError:
-    ...     print(cm["balance"], same is cm)
-    100 True
-    """
-
-    def __init__(self, chronomap: ChronoMap) -> None:
-        self.chronomap = chronomap
-        self.snapshot: ChronoMap | None = None
-        self._entered: list[tuple[ChronoMap, int]] = []
-
-    def __enter__(self) -> ChronoMap:
-        place = self.chronomap._begin()
-        try:
-            self.snapshot = self.chronomap.snapshot()
-        except BaseException:
-            self.chronomap._end()
-            raise
-        self._entered.append((self.snapshot, place))
-        return self.chronomap
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        snapshot, place = self._entered.pop()
-        try:
-            if kind is not None:
-                self.chronomap._undo(place, snapshot)
-        finally:
-            self.chronomap._end()

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::cells::Coder;
 use super::copies::copied;
 use super::durable::{Durable, Loaded, options};
 use super::handle::{Key, Value, is_plain};
@@ -23,6 +24,7 @@ use crate::chronomap::{Entry, Gone, Map, NEVER, Prune, Write, moment, seconds};
 use crate::db::Mode;
 use crate::error::{Error, ErrorKind};
 use crate::index::Versions;
+use crate::index::trie::Side;
 use crate::python::attached::Attached;
 use crate::python::capsule;
 
@@ -130,7 +132,11 @@ impl ChronoMapBase {
         self.check(CLOSED)?;
         match self.clock.get() {
             None => Ok(times::clock()),
-            Some(clock) => clock.call0(py)?.extract(py),
+            Some(clock) => {
+                let now: f64 = clock.call0(py)?.extract(py)?;
+                times::check_finite(now)?;
+                Ok(now)
+            }
         }
     }
 
@@ -605,14 +611,7 @@ impl ChronoMapBase {
         self.check(READ_ONLY | CLOSED)?;
         let mut gone = Gone::default();
         self.recorded(py, || {
-            self.with(py, |state| {
-                if state.journal.is_open() {
-                    for entry in state.map.sorted(i64::MIN) {
-                        state.journal.note(entry.key().clone(), entry.hash(), What::Removed);
-                    }
-                }
-                state.map.clear(&mut gone);
-            });
+            self.with(py, |state| state.map.clear(&mut gone));
             Ok(())
         })
     }
@@ -656,9 +655,11 @@ impl ChronoMapBase {
         let receipt = self.write_pruned(py, text, left)?;
         let mut gone = Gone::default();
         // Between the two no other code has run if there is a file; if there is none, it may be more.
-        let count = self.at(&mut probe, py, |state, probe| {
-            let is = |key: &Key| probe.is(key);
-            state.knows(probe).then(|| state.map.prune(probe.hash(), is, prune, &mut gone))
+        let count = self.noted(py, || {
+            self.at(&mut probe, py, |state, probe| {
+                let is = |key: &Key| probe.is(key);
+                state.knows(probe).then(|| state.map.prune(probe.hash(), is, prune, &mut gone))
+            })
         })?;
         self.settle_written(py, receipt)?;
         Ok(count)
@@ -843,7 +844,7 @@ impl ChronoMapBase {
     }
 
     /// Keeps what is done from now on in a file, and has what is in it.
-    #[allow(clippy::needless_pass_by_value)]
+    #[allow(clippy::too_many_arguments)]
     fn _keep(
         &self,
         py: Python<'_>,
@@ -851,10 +852,12 @@ impl ChronoMapBase {
         mode: &str,
         durability: &str,
         sync_interval_ms: i64,
+        encoder: Option<Py<PyAny>>,
+        decoder: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         let options = options(mode, durability, sync_interval_ms)?;
         let read_only = options.mode == Mode::Read;
-        let durable = Durable::open(py, path, options)?;
+        let durable = Durable::open(py, path, options, Coder { encoder, decoder })?;
         let unread = durable.unread()?;
         let before = self.with(py, |state| std::mem::replace(&mut state.loaded, unread));
         drop(before);
@@ -873,6 +876,13 @@ impl ChronoMapBase {
         let mut gone = Gone::default();
         self.with(py, |state| state.map.clear(&mut gone));
         Ok(())
+    }
+
+    /// Writes a durable map out: what was put survives power loss then.
+    #[pyo3(name = "flush")]
+    fn flush_now(&self, py: Python<'_>) -> PyResult<()> {
+        self.check(CLOSED)?;
+        self.flush(py)
     }
 
     /// Moves a map that was opened to be read on to what was written by now.
@@ -978,16 +988,24 @@ impl ChronoMapBase {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(clock) = self.clock.get() {
-            visit.call(clock)?;
+        let coder = self.durable().map(|durable| &durable.coder);
+        let coder = coder.into_iter().flat_map(|coder| [&coder.encoder, &coder.decoder]);
+        for held in coder.flatten().chain(self.clock.get()) {
+            visit.call(held)?;
         }
         // SAFETY: a collector is attached, and visiting runs nothing else.
         unsafe {
             self.state.peek(|state| {
                 for change in state.journal.changes() {
                     change.key.visit(|key| visit.call(key))?;
-                    if let What::Put(_, value, _) = &change.what {
-                        value.visit(|value| visit.call(value))?;
+                    match &change.what {
+                        What::Put(_, value, _) => value.visit(|value| visit.call(value))?,
+                        What::Removed => {}
+                        What::Became(entry) => {
+                            entry.key().visit(|key| visit.call(key))?;
+                            let mut each = |value: &Value| value.visit(|value| visit.call(value));
+                            entry.versions().visit_own(&mut each)?;
+                        }
                     }
                 }
                 state.map.visit_own(&mut |entry| {
@@ -1024,6 +1042,33 @@ fn pairs_of<'py>(
 }
 
 impl ChronoMapBase {
+    /// Makes a change of keys, and notes what it made of them if a context is open.
+    pub(super) fn noted<R>(
+        &self,
+        py: Python<'_>,
+        change: impl FnOnce() -> PyResult<R>,
+    ) -> PyResult<R> {
+        if !self.with(py, |state| state.journal.is_open()) {
+            return change();
+        }
+        let before = self.with(py, |state| state.map.copy());
+        let result = change()?;
+        self.with(py, |state| {
+            let mut changed = vec![];
+            state.map.differ(&before, &mut |side, entry| changed.push((side, entry.clone())));
+            // A key that is on both sides, or was deleted and put again, is what it is here.
+            changed.sort_by_key(|(side, _)| *side == Side::This);
+            for (side, entry) in changed {
+                let what = match side {
+                    Side::Other => What::Removed,
+                    Side::This => What::Became(entry.clone()),
+                };
+                state.journal.note(entry.key().clone(), entry.hash(), what);
+            }
+        });
+        Ok(result)
+    }
+
     /// Compares keys with those that are here, so that what follows is done at once.
     fn settle(&self, py: Python<'_>, probes: &mut [Probe<'_, '_>]) -> PyResult<()> {
         for probe in probes {
@@ -1079,6 +1124,13 @@ impl ChronoMapBase {
                     What::Removed => {
                         self.at(&mut probe, py, |state, probe| {
                             state.remove(probe, now, &mut gone)
+                        })?;
+                    }
+                    What::Became(entry) => {
+                        self.at(&mut probe, py, |state, probe| {
+                            state.remove(probe, now, &mut gone)?;
+                            state.map.restore(entry.clone());
+                            Some(())
                         })?;
                     }
                 }

@@ -3,12 +3,14 @@
 
 use std::fmt::Write;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::base::raise;
 use crate::chronomap::{Cells, Row};
+use crate::python::errors::type_name;
 
 const NONE: u8 = 0;
 const BOOL: u8 = 1;
@@ -16,12 +18,21 @@ const INT: u8 = 2;
 const FLOAT: u8 = 4;
 const STR: u8 = 5;
 const BYTES: u8 = 6;
+const ENCODED: u8 = 9;
+
+/// The user's functions for values that are of none of these kinds.
+#[derive(Debug, Default)]
+pub(super) struct Coder {
+    pub(super) encoder: Option<Py<PyAny>>,
+    pub(super) decoder: Option<Py<PyAny>>,
+}
 
 /// A value in its cells.
 ///
 /// # Errors
-/// `ChronoMapTypeError` of a value that cannot be kept.
-pub(super) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Cells> {
+/// `ChronoMapTypeError` of a value that cannot be kept, and that the encoder, if there is one, does
+/// not make bytes of.
+pub(super) fn encode(value: &Bound<'_, PyAny>, coder: &Coder) -> PyResult<Cells> {
     let empty = Cells::default();
     if value.is_none() {
         return Ok(Cells { kind: NONE, ..empty });
@@ -47,14 +58,38 @@ pub(super) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Cells> {
     }
     let py = value.py();
     let told = python_cells(py)?.call_method1(intern!(py, "encode"), (value,));
+    if let (Err(error), Some(encoder)) = (&told, &coder.encoder)
+        && error.is_instance_of::<PyTypeError>(py)
+    {
+        let bytes = encoder.bind(py).call1((value,))?;
+        let Ok(bytes) = bytes.cast::<PyBytes>() else {
+            let message = format!("the encoder gives bytes, not {}", type_name(&bytes));
+            return Err(raise("ChronoMapTypeError", (message,)));
+        };
+        return Ok(Cells { kind: ENCODED, bytes: bytes.as_bytes().to_vec(), ..empty });
+    }
     let (kind, whole, real, text, bytes) =
         told.map_err(|error| kept_as(py, &error))?.extract::<(u8, i64, f64, String, Vec<u8>)>()?;
     Ok(Cells { kind, whole, real, text, bytes })
 }
 
 /// The value of a row.
-pub(super) fn decode<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn decode<'py>(
+    py: Python<'py>,
+    row: &Row<'_>,
+    coder: &Coder,
+) -> PyResult<Bound<'py, PyAny>> {
     Ok(match row.kind {
+        ENCODED => match &coder.decoder {
+            Some(decoder) => decoder.bind(py).call1((PyBytes::new(py, row.bytes),))?,
+            None => {
+                let message = format!(
+                    "a value of the key {} was written by an encoder: open the map with its decoder",
+                    row.key
+                );
+                return Err(raise("ChronoMapTypeError", (message,)));
+            }
+        },
         NONE => py.None().into_bound(py),
         BOOL => PyBool::new(py, row.whole != 0).to_owned().into_any(),
         INT => row.whole.into_pyobject(py)?.into_any(),
@@ -110,7 +145,7 @@ fn python_cells(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 
 /// A `TypeError` about an object as the map's own.
 fn kept_as(py: Python<'_>, error: &PyErr) -> PyErr {
-    match error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) {
+    match error.is_instance_of::<PyTypeError>(py) {
         true => raise("ChronoMapTypeError", (error.value(py).to_string(),)),
         false => error.clone_ref(py),
     }

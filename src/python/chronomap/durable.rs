@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 
 use super::base::ChronoMapBase;
-use super::cells;
+use super::cells::{self, Coder};
 use super::handle::{Key, Value};
 use super::probe::Probe;
 use crate::chronomap::{
@@ -25,6 +25,7 @@ use crate::python::detached::Detached;
 /// The file of a map.
 pub(super) struct Durable {
     facts: Detached<Facts>,
+    pub(super) coder: Coder,
 }
 
 /// Which keys were read.
@@ -50,9 +51,14 @@ type Folding = Fold<Value>;
 type Begun = (usize, u64, u64);
 
 impl Durable {
-    pub(super) fn open(py: Python<'_>, path: PathBuf, options: DbOptions) -> PyResult<Self> {
+    pub(super) fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        options: DbOptions,
+        coder: Coder,
+    ) -> PyResult<Self> {
         let facts = py.detach(|| Facts::open(&path, options))?;
-        Ok(Self { facts: Detached::new(facts) })
+        Ok(Self { facts: Detached::new(facts), coder })
     }
 
     pub(super) fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -89,12 +95,17 @@ impl Durable {
     /// What was said of all keys up to a time in seconds.
     pub(super) fn known(&self, py: Python<'_>, time: f64) -> PyResult<Vec<Kept>> {
         let batches = py.detach(|| self.facts.until(Some(time)))?;
-        entries(py, batches, &HashSet::new())
+        entries(py, batches, &HashSet::new(), &self.coder)
     }
 }
 
 /// The keys that are there by the changes read, but for those to be left out.
-fn entries(py: Python<'_>, mut batches: Batches, without: &HashSet<String>) -> PyResult<Vec<Kept>> {
+fn entries(
+    py: Python<'_>,
+    mut batches: Batches,
+    without: &HashSet<String>,
+    coder: &Coder,
+) -> PyResult<Vec<Kept>> {
     let mut folds: HashMap<String, Folding> = HashMap::new();
     let mut gone = vec![];
     while let Some(piece) = py.detach(|| batches.next()) {
@@ -103,7 +114,7 @@ fn entries(py: Python<'_>, mut batches: Batches, without: &HashSet<String>) -> P
             if without.contains(row.key) {
                 continue;
             }
-            let value = value_of(py, &row)?;
+            let value = value_of(py, &row, coder)?;
             match folds.get_mut(row.key) {
                 Some(fold) => fold.apply(&row, value, &mut gone),
                 None => {
@@ -121,9 +132,9 @@ fn entries(py: Python<'_>, mut batches: Batches, without: &HashSet<String>) -> P
     Ok(entries)
 }
 
-fn value_of(py: Python<'_>, row: &Row<'_>) -> PyResult<Option<Value>> {
+fn value_of(py: Python<'_>, row: &Row<'_>, coder: &Coder) -> PyResult<Option<Value>> {
     match row.what {
-        What::Begin | What::Put => Ok(Some(Value::new(&cells::decode(py, row)?)?)),
+        What::Begin | What::Put => Ok(Some(Value::new(&cells::decode(py, row, coder)?)?)),
         What::Removed | What::Trimmed | What::Ends => Ok(None),
     }
 }
@@ -143,8 +154,10 @@ impl ChronoMapBase {
         probe: &Probe<'_, '_>,
         value: &Value,
     ) -> PyResult<Option<Fact>> {
-        let Some(key) = self.touch(py, probe)? else { return Ok(None) };
-        let value = cells::encode(&value.get(py).to_owned())?;
+        let (Some(durable), Some(key)) = (self.durable(), self.touch(py, probe)?) else {
+            return Ok(None);
+        };
+        let value = cells::encode(&value.get(py).to_owned(), &durable.coder)?;
         Ok(Some(Fact { value, ..bare(&key, What::Put) }))
     }
 
@@ -162,7 +175,7 @@ impl ChronoMapBase {
 
     fn version(&self, fact: Fact, lives: bool, time: i64, end: Option<i64>) -> Fact {
         let what = if lives { What::Put } else { What::Begin };
-        let end = end.filter(|&end| end != NEVER).map(seconds);
+        let end = end.map(|end| end_of(end).unwrap_or(f64::INFINITY));
         Fact { what, at: seconds(time), end, most: self.most(), ..fact }
     }
 
@@ -280,7 +293,7 @@ impl ChronoMapBase {
         let (mut fold, mut gone) = (Folding::default(), vec![]);
         while let Some(piece) = py.detach(|| batches.next()) {
             for row in rows(&piece?)? {
-                fold.apply(&row, value_of(py, &row)?, &mut gone);
+                fold.apply(&row, value_of(py, &row, &durable.coder)?, &mut gone);
             }
         }
         let entry = entry(py, &text, fold)?;
@@ -304,7 +317,7 @@ impl ChronoMapBase {
         }
         let read = self.with(py, |state| state.loaded.keys.clone());
         let batches = py.detach(|| durable.facts.until(None))?;
-        let entries = entries(py, batches, &read)?;
+        let entries = entries(py, batches, &read, &durable.coder)?;
         let mut read = vec![];
         for entry in entries {
             let key = entry.key().get(py).to_owned();
@@ -333,11 +346,11 @@ impl ChronoMapBase {
         py: Python<'_>,
         change: impl FnOnce() -> PyResult<R>,
     ) -> PyResult<R> {
-        let Some(durable) = self.durable() else { return change() };
+        let Some(durable) = self.durable() else { return self.noted(py, change) };
         self.read_all(py)?;
         let before = self.with(py, |state| state.map.copy());
-        let written = change().and_then(|result| {
-            let (facts, begun) = self.facts_since(py, &before)?;
+        let written = self.noted(py, change).and_then(|result| {
+            let (facts, begun) = self.facts_since(py, &before, &durable.coder)?;
             let receipt = durable.write(&facts, self.now(py)?)?;
             self.number(py, facts.len(), begun);
             Ok((result, receipt))
@@ -356,11 +369,19 @@ impl ChronoMapBase {
         }
     }
 
+    pub(super) fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        match self.durable() {
+            Some(durable) => Ok(py.detach(|| durable.facts.db().flush())?),
+            None => Ok(()),
+        }
+    }
+
     /// What the map has become since it was another one, as changes.
     fn facts_since(
         &self,
         py: Python<'_>,
         before: &Map<Key, Value>,
+        coder: &Coder,
     ) -> PyResult<(Vec<Fact>, Vec<Begun>)> {
         let mut changed = vec![];
         self.with(py, |state| {
@@ -384,7 +405,7 @@ impl ChronoMapBase {
             if let Some(after) = after.as_ref().filter(|after| after.born() & FRESH != 0) {
                 begun.push((facts.len(), after.hash(), after.born()));
             }
-            change_of(py, text, (before.as_ref(), after.as_ref()), &mut facts)?;
+            change_of(py, text, (before.as_ref(), after.as_ref()), coder, &mut facts)?;
         }
         Ok((facts, begun))
     }
@@ -436,6 +457,7 @@ fn change_of(
     py: Python<'_>,
     key: String,
     (before, after): (Option<&Kept>, Option<&Kept>),
+    coder: &Coder,
     facts: &mut Vec<Fact>,
 ) -> PyResult<()> {
     let Some(after) = after else {
@@ -461,7 +483,7 @@ fn change_of(
     }
     let mut what = What::Begin;
     for (time, value) in after.versions().iter() {
-        let value = cells::encode(&value.get(py).to_owned())?;
+        let value = cells::encode(&value.get(py).to_owned(), coder)?;
         let end = end_of(after.end()).filter(|_| what == What::Begin);
         // A key that came just now came when this is recorded.
         let recorded = what == What::Begin && after.born() & FRESH == 0;

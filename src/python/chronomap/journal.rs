@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 use super::handle::{Key, Value};
+use crate::chronomap::Entry;
 
 /// A change of a key.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub(super) enum What {
     Put(i64, Value, Option<i64>),
     /// It is gone.
     Removed,
+    /// It is what a change of many keys made of it.
+    Became(Entry<Key, Value>),
 }
 
 /// The changes since the first of the contexts that are open.

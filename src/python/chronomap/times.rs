@@ -38,9 +38,16 @@ fn other_seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
         match letter.as_str() {
             "i" | "u" | "f" => return value.call_method0(intern!(py, "item"))?.extract(),
             "M" => {
-                let nanos = value.call_method1("astype", ("datetime64[ns]",))?;
-                let nanos = nanos.call_method1("astype", ("int64",))?.extract::<i64>()?;
-                return Ok(nanos as f64 / 1e9);
+                if value.ne(value)? {
+                    return Err(not_finite(f64::NAN));
+                }
+                // In whole seconds no time of NumPy's is too large that a float can tell.
+                let whole = value.call_method1("astype", ("datetime64[s]",))?;
+                let rest = value.sub(&whole)?.call_method1("astype", ("timedelta64[ns]",))?;
+                let number = |of: &Bound<'_, PyAny>| -> PyResult<i64> {
+                    of.call_method1("astype", ("int64",))?.extract()
+                };
+                return Ok(number(&whole)? as f64 + number(&rest)? as f64 / 1e9);
             }
             _ => {}
         }
@@ -66,7 +73,14 @@ fn of_text(text: &Bound<'_, PyString>) -> PyResult<f64> {
 #[inline]
 pub(super) fn finite(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     let seconds = seconds(value)?;
-    if seconds.is_finite() { Ok(moment(seconds)) } else { Err(not_finite(seconds)) }
+    check_finite(seconds)?;
+    Ok(moment(seconds))
+}
+
+/// An error if it is neither before nor after all others.
+#[inline]
+pub(super) fn check_finite(seconds: f64) -> PyResult<()> {
+    if seconds.is_finite() { Ok(()) } else { Err(not_finite(seconds)) }
 }
 
 #[cold]
