@@ -158,7 +158,7 @@ impl ChronoMapBase {
             return Ok(None);
         };
         let value = cells::encode(&value.get(py).to_owned(), &durable.coder)?;
-        Ok(Some(Fact { value, ..bare(&key, What::Put) }))
+        Ok(Some(Fact { key, what: What::Put, at: 0.0, end: None, most: 0, since: 0, value }))
     }
 
     /// Writes a version, which begins its key if that is not there.

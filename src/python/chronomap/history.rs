@@ -86,7 +86,9 @@ pub(super) fn bytes_of<'py, const N: usize>(
     py: Python<'py>,
     numbers: impl Iterator<Item = [u8; N]>,
 ) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &numbers.flatten().collect::<Vec<u8>>())
+    let mut bytes = Vec::with_capacity(numbers.size_hint().0 * N);
+    numbers.for_each(|number| bytes.extend_from_slice(&number));
+    PyBytes::new(py, &bytes)
 }
 
 /// What a column of objects is: their type, if they have one that Arrow has too; otherwise each is
@@ -104,13 +106,14 @@ enum Form {
 impl Form {
     /// The form of all objects that are not None. A column without any is one of text.
     fn of(objects: &[Bound<'_, PyAny>]) -> Self {
-        let mut form = None;
+        let (mut form, mut mixed) = (None, false);
         for object in objects.iter().filter(|object| !object.is_none()) {
             let one = Self::of_one(object);
             form = match (form, one) {
                 (None, one) => Some(one),
                 (Some(before), one) if before == one => Some(one),
                 (Some(Self::Int), Self::Float) | (Some(Self::Float), Self::Int) => {
+                    mixed = true;
                     Some(Self::Float)
                 }
                 _ => return Self::Told,
@@ -118,11 +121,11 @@ impl Form {
         }
         let form = form.unwrap_or(Self::Text);
         // A whole number that no float is would be another one.
-        let exact = |object: &Bound<'_, PyAny>| {
-            let whole = object.extract::<i64>();
-            whole.is_err() || whole.is_ok_and(|whole| whole.unsigned_abs() <= 1 << 53)
+        let exact = |object: &Bound<'_, PyAny>| match object.cast_exact::<PyInt>() {
+            Ok(int) => int.extract::<i64>().is_ok_and(|whole| whole.unsigned_abs() <= 1 << 53),
+            Err(_) => true,
         };
-        if form == Self::Float && !objects.iter().all(exact) { Self::Told } else { form }
+        if mixed && !objects.iter().all(exact) { Self::Told } else { form }
     }
 
     fn of_one(object: &Bound<'_, PyAny>) -> Self {
