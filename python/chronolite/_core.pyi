@@ -2399,7 +2399,7 @@ class _ChronoMapBase:
         """The history for a frame: keys and how many versions each has (int64), the values and what
         they are, and times in seconds (float64), all numbers as bytes."""
 
-    def _snapshot_into(self, other: _ChronoMapBase) -> None:
+    def _snapshot_into(self, other: _ChronoMapBase, memo: dict[int, Any] | None = None) -> None:
         """Makes ``other``, which is new, a snapshot of this map."""
 
     def _view_into(self, other: _ChronoMapBase) -> None:
@@ -2417,8 +2417,12 @@ class _ChronoMapBase:
         """Takes in what another map has: its versions go between those here, or take their
         place."""
 
-    def _begin(self) -> int:
-        """Notes what is done from now on. The place of the next change."""
+    def _begin_into(self, other: _ChronoMapBase) -> int:
+        """Makes ``other`` a snapshot, and notes what is done from then on. The place of the next
+        change."""
+
+    def _size_hint(self) -> int:
+        """About how many keys there are, without looking at them."""
 
     def _end(self) -> None:
         """Ends what ``_begin`` began."""

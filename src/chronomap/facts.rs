@@ -16,13 +16,14 @@ use crate::error::{Error, ErrorKind, Result};
 pub const TABLE: &str = "chronomap";
 const TIME: &str = "recorded";
 
-const COLUMNS: [(&str, DataType); 11] = [
+const COLUMNS: [(&str, DataType); 12] = [
     ("key", DataType::Utf8),
     ("what", DataType::U8),
     ("at", DataType::F64),
     ("end", DataType::F64),
     ("most", DataType::U32),
     ("since", DataType::I64),
+    ("lag", DataType::I64),
     ("kind", DataType::U8),
     ("whole", DataType::I64),
     ("real", DataType::F64),
@@ -104,6 +105,8 @@ pub struct Row<'a> {
     pub most: u32,
     /// When a key that begins came first, if that was not now: keys are listed in this order.
     pub since: i64,
+    /// By how many nanoseconds it was recorded later than the clock said.
+    pub lag: i64,
     /// The value's kind.
     pub kind: u8,
     /// A whole number.
@@ -114,6 +117,28 @@ pub struct Row<'a> {
     pub text: &'a str,
     /// Bytes.
     pub bytes: &'a [u8],
+}
+
+impl Row<'_> {
+    /// What the clock said when it was recorded, in nanoseconds.
+    pub fn said(&self) -> i64 {
+        self.recorded.saturating_sub(self.lag)
+    }
+}
+
+/// Changes are recorded in the years from 1906 to 2179, in seconds: numbers of keys, which are times
+/// from [`BIRTH`] on, stay below those that are no times.
+const YEARS: std::ops::RangeInclusive<f64> = -2e9..=6.6e9;
+const BIRTH: i64 = -(1 << 61);
+
+/// The number of a key that began when this was recorded.
+pub(super) fn born_at(recorded: i64) -> u64 {
+    recorded.saturating_sub(BIRTH).max(0).cast_unsigned()
+}
+
+/// When a key of this number began.
+pub fn begun_at(born: u64) -> i64 {
+    born.cast_signed().saturating_add(BIRTH)
 }
 
 /// A database with the changes of one map.
@@ -137,7 +162,10 @@ impl Facts {
         let table = if writes { db.create_table(TABLE, spec()?)? } else { db.table(TABLE)? };
         let columns = table.spec().columns.clone();
         let there = columns.iter().map(|column| (column.name.as_str(), column.ty));
-        if table.spec().unit != TimeUnit::Nanosecond || !there.eq(COLUMNS) {
+        let wanted = spec()?;
+        let rules = (table.spec().unit, &table.spec().key, table.spec().on_conflict)
+            == (wanted.unit, &wanted.key, wanted.on_conflict);
+        if !rules || !there.eq(COLUMNS) {
             let message = format!("its table {TABLE:?} is not that of a map");
             return Err(Error::new(ErrorKind::Schema, message).in_file(db.path()));
         }
@@ -178,21 +206,29 @@ impl Facts {
         Ok(())
     }
 
-    /// The time at which the next change is recorded: now, if that is after all others.
-    fn next(&self, now: f64, count: usize) -> Result<i64> {
-        let now = (now * 1e9) as i64;
-        let first = self.last().checked_add(1).map(|next| next.max(now));
-        let last = first.and_then(|first| first.checked_add(count as i64 - 1));
-        let (Some(first), Some(last)) = (first, last) else {
-            return Err(Error::invalid("the clock is at the end of time: no change fits after it"));
-        };
-        self.last.store(last, Ordering::Relaxed);
-        Ok(first)
+    /// The number of a key that began by the change after which so many others were recorded.
+    pub fn born(&self, others: usize) -> u64 {
+        born_at(self.last().saturating_sub(i64::try_from(others).unwrap_or(i64::MAX)))
+    }
+
+    /// The time at which the next change is recorded, which is now if that is after all others, and
+    /// what the clock says.
+    fn next(&self, now: f64, count: usize) -> Result<(i64, i64)> {
+        if !YEARS.contains(&now) {
+            return Err(Error::invalid(format!(
+                "the clock says {now} s: a map is kept in a file from 1906 to 2179"
+            )));
+        }
+        let said = (now * 1e9) as i64;
+        let first = self.last().saturating_add(1).max(said);
+        self.last.store(first + (count as i64 - 1), Ordering::Relaxed);
+        Ok((first, said))
     }
 
     /// Records a change; it has to be settled by [`Db::settle`] to be durable. `now` is in seconds.
     /// Only one thread may write at a time.
     pub fn write(&self, fact: &Fact, now: f64) -> Result<Receipt> {
+        let (first, said) = self.next(now, 1)?;
         let value = &fact.value;
         let row = [
             Value::Str(&fact.key),
@@ -201,18 +237,18 @@ impl Facts {
             fact.end.map_or(Value::Null, Value::Float),
             Value::UInt(fact.most.into()),
             Value::Int(fact.since),
+            Value::Int(first - said),
             Value::UInt(value.kind.into()),
             Value::Int(value.whole),
             Value::Float(value.real),
             Value::Str(&value.text),
             Value::Bytes(&value.bytes),
         ];
-        self.table.write_row(self.next(now, 1)?, &row)
+        self.table.write_row(first, &row)
     }
 
     /// Records changes, all or none.
     pub fn write_all(&self, facts: &[Fact], now: f64) -> Result<Receipt> {
-        let first = self.next(now, facts.len())?;
         let texts = |of: fn(&Fact) -> &[u8]| {
             let bytes: usize = facts.iter().map(|fact| of(fact).len()).sum();
             if i32::try_from(bytes).is_err() {
@@ -220,6 +256,7 @@ impl Facts {
             }
             Ok(Column::from_texts(facts.iter().map(of)))
         };
+        let (first, said) = self.next(now, facts.len())?;
         let ends: Vec<bool> = facts.iter().map(|fact| fact.end.is_some()).collect();
         let columns = vec![
             texts(|fact| fact.key.as_bytes())?,
@@ -229,6 +266,7 @@ impl Facts {
                 .with_validity(Some(NullBuffer::from(ends))),
             Column::from_vec(facts.iter().map(|fact| fact.most).collect()),
             Column::from_vec(facts.iter().map(|fact| fact.since).collect()),
+            Column::from_vec((first - said..).take(facts.len()).collect()),
             Column::from_vec(facts.iter().map(|fact| fact.value.kind).collect()),
             Column::from_vec(facts.iter().map(|fact| fact.value.whole).collect()),
             Column::from_vec(facts.iter().map(|fact| fact.value.real).collect()),
@@ -245,10 +283,9 @@ impl Facts {
         self.shown().scan(ScanSpec { key, ..ScanSpec::default() })?.batches(READ_ROWS)
     }
 
-    /// The changes that were recorded up to a time in seconds, or all of them, in order.
-    pub fn until(&self, known: Option<f64>) -> Result<Batches> {
-        let end = known.and_then(|known| ((known * 1e9) as i64).checked_add(1));
-        self.shown().scan(ScanSpec { end, ..ScanSpec::default() })?.batches(READ_ROWS)
+    /// All changes, in order.
+    pub fn all(&self) -> Result<Batches> {
+        self.shown().scan(ScanSpec::default())?.batches(READ_ROWS)
     }
 }
 
@@ -265,7 +302,8 @@ fn spec() -> Result<TableSpec> {
 /// # Errors
 /// `Format` if one says what this version does not know.
 pub fn rows(piece: &[Column]) -> Result<impl Iterator<Item = Row<'_>>> {
-    let [times, key, what, at, end, most, since, kind, whole, real, text, bytes] = piece else {
+    let [times, key, what, at, end, most, since, lag, kind, whole, real, text, bytes] = piece
+    else {
         return Err(Error::new(ErrorKind::Schema, "the table is not that of a map"));
     };
     if let Some(code) =
@@ -285,6 +323,7 @@ pub fn rows(piece: &[Column]) -> Result<impl Iterator<Item = Row<'_>>> {
         end: end.is_valid(row).then(|| end.values::<f64>()[row]),
         most: most.values::<u32>()[row],
         since: since.values::<i64>()[row],
+        lag: lag.values::<i64>()[row],
         kind: kind.values::<u8>()[row],
         whole: whole.values::<i64>()[row],
         real: real.values::<f64>()[row],
@@ -329,12 +368,14 @@ mod tests {
         let _ = facts.write(&fact("b", What::Begin, 2.0), 999.0).unwrap();
         let more = [fact("a", What::Put, 3.0), fact("a", What::Ends, 4.0)];
         let _ = facts.write_all(&more, 1001.0).unwrap();
-        let all = read(facts.until(None).unwrap());
+        let all = read(facts.all().unwrap());
         let times: Vec<_> = all.iter().map(|row| row.0).collect();
         let base = 1_000_000_000_000;
         assert_eq!(times, [base, base + 1, base + 1_000_000_000, base + 1_000_000_001]);
         assert_eq!(all[3].3, Some(9.5));
-        assert_eq!(read(facts.until(Some(1000.5)).unwrap()).len(), 2);
+        let wrong = facts.write(&fact("a", What::Put, 1.0), 1e300).unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::InvalidInput);
+        assert_eq!(born_at(begun_at(7)), 7);
         assert_eq!(read(facts.of_key("a").unwrap()).len(), 3);
         assert!(read(facts.of_key("c").unwrap()).is_empty());
         drop(facts);

@@ -1,7 +1,7 @@
 //! What a key is, by its changes.
 
 use super::entry::NEVER;
-use super::facts::{Row, What};
+use super::facts::{Row, What, born_at};
 use super::moment::moment;
 use crate::index::Versions;
 
@@ -42,8 +42,8 @@ impl<V: Clone> Fold<V> {
                     }
                     _ => {
                         let versions = Versions::new(time, value);
-                        let since = if row.since > 0 { row.since } else { row.recorded };
-                        let born = since.max(0).cast_unsigned();
+                        let since = if row.since != 0 { row.since } else { row.recorded };
+                        let born = born_at(since);
                         *kept = Some(Kept { versions, end: end.unwrap_or(NEVER), born });
                     }
                 }
@@ -87,6 +87,7 @@ mod tests {
                 end,
                 most,
                 since: 0,
+                lag: 0,
                 kind: 0,
                 whole: 0,
                 real: 0.0,
@@ -100,13 +101,13 @@ mod tests {
             })
         };
         assert_eq!(apply(What::Trimmed, 0.0, None, 1), None);
-        assert_eq!(apply(What::Put, 5.0, Some(9.0), 0), Some((vec![2], true, 2)));
-        assert_eq!(apply(What::Put, 1.0, None, 0), Some((vec![3, 2], true, 2)));
-        assert_eq!(apply(What::Ends, 0.0, None, 0), Some((vec![3, 2], false, 2)));
-        assert_eq!(apply(What::Put, 7.0, None, 2), Some((vec![2, 5], false, 2)));
-        assert_eq!(apply(What::Begin, 7.0, Some(1.0), 0), Some((vec![6], true, 6)));
-        assert_eq!(apply(What::Put, 8.0, None, 0), Some((vec![6, 7], true, 6)));
-        assert_eq!(apply(What::Trimmed, 0.0, None, 1), Some((vec![7], true, 6)));
+        assert_eq!(apply(What::Put, 5.0, Some(9.0), 0), Some((vec![2], true, born_at(2))));
+        assert_eq!(apply(What::Put, 1.0, None, 0), Some((vec![3, 2], true, born_at(2))));
+        assert_eq!(apply(What::Ends, 0.0, None, 0), Some((vec![3, 2], false, born_at(2))));
+        assert_eq!(apply(What::Put, 7.0, None, 2), Some((vec![2, 5], false, born_at(2))));
+        assert_eq!(apply(What::Begin, 7.0, Some(1.0), 0), Some((vec![6], true, born_at(6))));
+        assert_eq!(apply(What::Put, 8.0, None, 0), Some((vec![6, 7], true, born_at(6))));
+        assert_eq!(apply(What::Trimmed, 0.0, None, 1), Some((vec![7], true, born_at(6))));
         assert_eq!(apply(What::Removed, 0.0, None, 0), None);
     }
 }

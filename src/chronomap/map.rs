@@ -149,9 +149,9 @@ impl<K: Clone, V: Item> Map<K, V> {
         self.forget_reads();
     }
 
-    /// So many versions of a key are kept.
-    pub fn max_history(&self) -> Option<usize> {
-        self.max_history
+    /// True if both are copies of one another in which nothing was changed.
+    pub fn same(&self, other: &Self) -> bool {
+        self.entries.same(&other.entries)
     }
 
     /// All counts are zero again, and nothing was read yet.
@@ -372,7 +372,9 @@ impl<K: Clone, V: Item> Map<K, V> {
         let ended = self.entries.pick(|sums| sums.mortal > 0).filter(|entry| !entry.lives(now));
         let ended: Vec<_> = ended.map(|entry| (entry.hash, entry.born)).collect();
         for &(hash, born) in &ended {
-            gone.entries.extend(self.entries.remove(hash, |entry| entry.born == born));
+            let entry = self.entries.remove(hash, |entry| entry.born == born);
+            entry.iter().for_each(|entry| self.cache.forget(entry));
+            gone.entries.extend(entry);
         }
         ended.len()
     }
@@ -404,7 +406,9 @@ impl<K: Clone, V: Item> Map<K, V> {
         let Some(entry) = self.entries.find(hash, |entry| entry.born == born) else { return 0 };
         let (count, left) = entry.prunable(prune);
         if left == 0 {
-            gone.entries.extend(self.entries.remove(hash, |entry| entry.born == born));
+            let entry = self.entries.remove(hash, |entry| entry.born == born);
+            entry.iter().for_each(|entry| self.cache.forget(entry));
+            gone.entries.extend(entry);
         } else if count > 0 {
             let pruned = |entry: &mut Entry<K, V>| entry.take_first(count, &mut gone.values);
             self.entries.change(hash, |entry| entry.born == born, pruned);

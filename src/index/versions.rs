@@ -223,15 +223,6 @@ impl<T: Clone> Versions<T> {
             Body::Many(many) => Arc::make_mut(many).leaves.iter_mut().for_each(of_leaf),
         }
     }
-
-    /// True if both are copies of one another in which nothing was changed.
-    pub fn same(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Body::Few(one), Body::Few(other)) => Arc::ptr_eq(one, other),
-            (Body::Many(one), Body::Many(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
-    }
 }
 
 impl<T: Clone> Many<T> {
@@ -397,7 +388,6 @@ mod tests {
         };
         assert_eq!(count(&versions), 1000);
         let copy = versions.clone();
-        assert!(versions.same(&copy));
         assert_eq!(count(&versions), 0);
         versions.insert(10, 10);
         assert_eq!(count(&versions), 257, "both halves of the leaf that was full");

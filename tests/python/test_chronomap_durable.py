@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -424,3 +425,121 @@ def test_what_is_flushed_is_in_the_file(path):
         cm.flush()
     assert reopened(path) == {"a": [(1.0, 1)]}
     ChronoMap().flush()
+
+
+def test_what_is_known_at_a_reading_of_the_clock_is_all_that_was_done_by_then(path, clock):
+    with ChronoMap(path=path, **clock.options) as cm:
+        cm.put_many({"a": 1, "b": 2, "c": 3})
+        cm.delete("b")
+        clock.advance(1)
+        cm.put("a", 4)
+        assert cm.known_at(999.9).latest() == {}
+        assert cm.known_at(1000).latest() == {"a": 1, "c": 3}
+        assert cm.known_at(1001).latest() == {"a": 4, "c": 3}
+
+
+@pytest.mark.parametrize("now", [1e300, -1e300, 7e9, -3e9])
+def test_a_wild_clock_is_refused_and_does_no_harm(path, clock, now):
+    with ChronoMap(path=path, **clock.options) as cm:
+        cm.put("a", 1, timestamp=1)
+        clock.now = now
+        with pytest.raises(ValueError, match="the clock says"):
+            cm.put("b", 1)
+        clock.now = 1000.0
+        cm.put("c", 1, timestamp=1)
+    assert reopened(path) == {"a": [(1.0, 1)], "c": [(1.0, 1)]}
+
+
+def test_keys_keep_their_order_before_1970(path, clock):
+    clock.now = -1e9
+    keys = [f"key {number}" for number in range(50)]
+    with ChronoMap(path=path, **clock.options) as cm:
+        for key in keys:
+            cm.put(key, 1, ttl=10 if key == "key 7" else None)
+        clock.advance(10)
+        assert cm.clean_expired_keys() == 1
+        wanted = [key for key in keys if key != "key 7"]
+        assert list(cm) == wanted
+    with ChronoMap(path=path, **clock.options) as cm:
+        assert list(cm) == wanted
+        assert cm.clean_expired_keys() == 0
+
+
+def test_changes_of_many_keys_beside_puts_lose_nothing(path):
+    """The file says what the map says, whoever was first."""
+    keys = [(number, "k") for number in range(200)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ChronoMap(path=path) as cm:
+            cm.put_many(dict.fromkeys(keys, 0), timestamp=1)
+            snap = cm.snapshot()
+            puts = threading.Thread(
+                target=lambda: [cm.put(key, n, timestamp=2) for n in range(10) for key in keys]
+            )
+            puts.start()
+            for number in range(12):
+                cm.delete_many(keys[number::3])
+                cm.prune_all_history(keep_last=3)
+                if number % 4 == 0:
+                    cm.rollback(snap)
+                cm.merge(snap)
+                with pytest.raises(lib.ChronoMapTypeError):
+                    cm.merge(ChronoMap.from_dict({"store": {"x": [(1, {1})]}}))
+            puts.join()
+            wanted = contents(cm)
+    finally:
+        sys.setswitchinterval(before)
+    assert wanted
+    assert reopened(path) == wanted
+
+
+@pytest.mark.parametrize(
+    ("cells", "word"),
+    [
+        ({"kind": 7, "text": "{"}, "value"),
+        ({"kind": 3, "text": "zz"}, "value"),
+        ({"kind": 8, "text": "[1]"}, "value"),
+        ({"kind": 200}, "value"),
+        ({"key": "[1]"}, "key"),
+        ({"key": "{"}, "key"),
+        ({"key": "[" * 5000}, "key"),
+    ],
+)
+def test_a_table_that_says_nonsense_is_corrupt_and_named(path, cells, word):
+    ChronoMap(path=path).close()
+    row = {"recorded": 1, "key": '"a"', "what": 1, "at": 1.0, "end": None, "most": 0, "since": 0}
+    row |= {"lag": 0, "kind": 0, "whole": 0, "real": 0.0, "text": "", "bytes": b""} | cells
+    with lib.Db(path) as db:
+        db["chronomap"].append([row])
+    with ChronoMap(path=path) as cm, pytest.raises(lib.CorruptionError, match=word) as error:
+        cm.latest()
+    assert error.value.file == str(path)
+
+
+def test_a_table_of_other_columns_or_keys_is_refused(path):
+    ChronoMap(path=path).close()
+    with lib.Db(path) as db:
+        columns = dict(zip(db["chronomap"].columns[1:], ["f64"] * 20, strict=False))
+        db.drop_table("chronomap")
+        db.create_table("chronomap", columns, time_column="recorded", time_unit="ns")
+    for mode in ("rw", "r"):
+        with pytest.raises(lib.SchemaError):
+            ChronoMap(path=path, mode=mode)
+
+
+def test_a_key_that_no_file_keeps_is_not_there(durable):
+    for key in (float("nan"), frozenset({1}), (1, (2, 3))):
+        assert key not in durable
+        assert durable.get(key) is None
+        assert durable.delete(key) is False
+        assert durable.history(key) == []
+
+
+def test_a_closed_map_is_shown_as_such_and_sweeps_no_more(path, caplog):
+    cm = ChronoMap(path=path, ttl_cleanup_interval=0.01)
+    cm.put("a", 1, ttl=100)
+    cm.close()
+    assert repr(cm) == "ChronoMap(closed)"
+    time.sleep(0.05)
+    assert caplog.text == ""

@@ -363,3 +363,12 @@ def test_a_context_keeps_what_others_did_to_its_keys(cm, name):
     if name == "put_many":
         assert [value for _, value in found["a"]] == [1, 5]
         assert [value for _, value in found["y"]] == [6]
+
+
+@pytest.mark.better
+def test_a_map_that_is_in_itself_is_copied_once(cm):
+    cm["self"] = cm
+    snap = within(5, cm.snapshot)
+    inner = snap["self"]
+    assert inner is not cm
+    assert inner["self"] is inner

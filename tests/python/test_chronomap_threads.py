@@ -1,6 +1,7 @@
 """Threads share a map: nothing is lost, nothing half, nobody waits for ever."""
 
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -207,3 +208,42 @@ def test_readers_beside_a_writer_go_on():
 
     together(write, *(lambda number=number: read(number) for number in range(4)))
     assert max(longest) < 2
+
+
+@pytest.mark.better
+@pytest.mark.parametrize("flags", [["-b"], ["-bb"]])
+def test_text_and_bytes_of_one_hash_are_two_keys_whatever_python_warns_of(flags):
+    code = (
+        "import sys, warnings\n"
+        "from chronolite import ChronoMap\n"
+        "cm = ChronoMap()\n"
+        "warnings.showwarning = lambda *_: cm.clear()\n"
+        "for key in ('a', b'a', ('a', 1), (b'a', 1)):\n"
+        "    cm[key] = key\n"
+        "print([cm.get(key) for key in ('a', b'a', ('a', 1), (b'a', 1))])\n"
+    )
+    command = [sys.executable, *flags, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "['a', b'a', ('a', 1), (b'a', 1)]\n", done.stderr
+
+
+@pytest.mark.better
+def test_a_sweep_at_exit_ends_well():
+    code = (
+        "import time\n"
+        "from chronolite import ChronoMap\n"
+        "class Value:\n"
+        "    def __del__(self):\n"
+        "        for _ in range(1000):\n"
+        "            pass\n"
+        "cm = ChronoMap(ttl_cleanup_interval=1e-4)\n"
+        "end = time.time() + 0.2\n"
+        "while time.time() < end:\n"
+        "    for number in range(1000):\n"
+        "        cm.put(number, Value(), ttl=1e-4)\n"
+        "print('done')\n"
+    )
+    for _ in range(3):
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -52,7 +52,7 @@ class Calls:
         If it is cancelled, nobody waits for the thread.
         """
         if far is None:
-            far = len(self.map) >= BIG
+            far = self.map._size_hint() >= BIG
         return await in_thread(call, settle=False) if far else call()
 
     async def write(self, call: Callable[[], T], *, far: bool | None = None) -> T:
@@ -61,7 +61,7 @@ class Calls:
         If it is cancelled in its thread, it ends before that is told.
         """
         if far is None:
-            far = len(self.map) >= BIG
+            far = self.map._size_hint() >= BIG
         if far or self.slow_writes:
             result, hooks = await in_thread(lambda: self._recorded(call), settle=True)
         else:

@@ -32,13 +32,11 @@ class SnapshotContext:
         self._entered: list[tuple[ChronoMap, int]] = []
 
     def __enter__(self) -> ChronoMap:
-        place = self.chronomap._begin()
-        try:
-            self.snapshot = self.chronomap.snapshot()
-        except BaseException:
-            self.chronomap._end()
-            raise
-        self._entered.append((self.snapshot, place))
+        snapshot = self.chronomap._like()
+        place = self.chronomap._begin_into(snapshot)
+        snapshot._snapshot_time = self.chronomap._now()
+        self.snapshot = snapshot
+        self._entered.append((snapshot, place))
         return self.chronomap
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -97,8 +97,9 @@ class Hooked(_ChronoMapBase):
             raise ChronoMapTypeError(
                 f"Subscriber callback must be callable, got {type(callback).__name__}"
             )
-        self._subscribers[key] = (*self._subscribers.get(key, ()), callback)
-        self._set_told(True)
+        with self._setting:
+            self._subscribers[key] = (*self._subscribers.get(key, ()), callback)
+            self._set_told(True)
 
     def unsubscribe(self, key: Hashable, callback: Subscriber) -> bool:
         """Removes a subscriber of the key once. False if it is not there.
@@ -109,16 +110,24 @@ class Hooked(_ChronoMapBase):
         (True, False)
         """
         check_key(key)
-        left = list(self._subscribers.get(key, ()))
-        try:
-            left.remove(callback)
-        except ValueError:
+        there = self._subscribers.get(key, ())
+        # Compared while nothing is locked: this may run any code.
+        found = next(
+            (there[place] for place in range(len(there)) if there[place] == callback), None
+        )
+        if found is None:
             return False
-        if left:
-            self._subscribers[key] = tuple(left)
-        else:
-            del self._subscribers[key]
-        self._tell_if_needed()
+        with self._setting:
+            left = list(self._subscribers.get(key, ()))
+            place = next((place for place, one in enumerate(left) if one is found), None)
+            if place is None:
+                return False
+            del left[place]
+            if left:
+                self._subscribers[key] = tuple(left)
+            else:
+                del self._subscribers[key]
+            self._tell_if_needed()
         return True
 
     def _tell_if_needed(self) -> None:

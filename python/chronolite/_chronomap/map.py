@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime
 from os import PathLike
@@ -23,6 +24,7 @@ from chronolite._chronomap.errors import (
 from chronolite._chronomap.hooks import Hooked, check_key, logger
 from chronolite._chronomap.memory import Limit
 from chronolite._chronomap.sweeps import sweep
+from chronolite._errors import ClosedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,6 +167,8 @@ class ChronoMap(Hooked):
         self._clock = clock
         self._max_history = max_history
         self._snapshot_time: float | None = None
+        self._path = path
+        self._end_sweeps: Callable[[], object] = lambda: None
         self._sweeps = bool(enable_ttl_cleanup)
         self._interval = _positive("ttl_cleanup_interval", ttl_cleanup_interval)
         self._limit = None if max_memory_mb is None else Limit(max_memory_mb)
@@ -192,8 +196,24 @@ class ChronoMap(Hooked):
     # --- Ends of keys, memory -------------------------------------------------------------------
 
     def _begin_sweeps(self) -> None:
-        """Called by the kernel when the first key is given an end."""
-        sweep(self, self._interval)
+        """Called by the kernel when the first key is given an end, which it has by then."""
+        if not sys.is_finalizing():
+            self._end_sweeps = sweep(self, self._interval)
+
+    def close(self) -> None:
+        """Closes the file of a durable map, which cannot be used from then on. Twice does nothing.
+
+        A map in memory has nothing to close.
+
+        >>> cm = cl.ChronoMap(path=path)
+        >>> cm.close()
+        >>> cm.put("a", 1)
+        Traceback (most recent call last):
+        chronolite._errors.ClosedError: the map was closed
+        """
+        if self._path is not None:
+            self._end_sweeps()
+        super().close()
 
     def _admit(self, items: list[tuple[Hashable, Any]]) -> None:
         """Called by the kernel before puts, if there is a limit to memory."""
@@ -247,7 +267,10 @@ class ChronoMap(Hooked):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        keys = self._keys()
+        try:
+            keys = self._keys()
+        except ClosedError:
+            return f"{type(self).__name__}(closed)"
         more = "..." if len(keys) > 10 else ""
         return f"{type(self).__name__}(keys={keys[:10]}{more})"
 
@@ -255,7 +278,12 @@ class ChronoMap(Hooked):
         raise ChronoMapTypeError("a ChronoMap is copied by its method snapshot()")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ChronoMap:
-        return self.snapshot()
+        made = self._like()
+        # A map that is in itself is copied once.
+        memo[id(self)] = made
+        self._snapshot_into(made, memo)
+        made._snapshot_time = self._now()
+        return made
 
     def __reduce__(self) -> Any:
         raise ChronoMapTypeError("a ChronoMap is not pickled itself: use save_pickle or to_dict")

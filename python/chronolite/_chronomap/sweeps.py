@@ -12,16 +12,27 @@ if TYPE_CHECKING:
     from chronolite._chronomap.map import ChronoMap
 
 
-def sweep(of: ChronoMap, interval: float) -> None:
-    """Begins a sweep each ``interval`` seconds, in a thread that ends with the map."""
+def sweep(
+    of: ChronoMap, interval: float
+) -> weakref.finalize[[threading.Event, threading.Thread], ChronoMap]:
+    """Begins a sweep each ``interval`` seconds, in a thread that ends with the map, or when what is
+    returned is called."""
     stop = threading.Event()
-    weakref.finalize(of, stop.set).atexit = False
-    threading.Thread(
+    thread = threading.Thread(
         target=_sweeping,
         args=(weakref.ref(of), interval, stop),
         name="chronolite-ttl",
         daemon=True,
-    ).start()
+    )
+    thread.start()
+    return weakref.finalize(of, _end, stop, thread)
+
+
+def _end(stop: threading.Event, thread: threading.Thread) -> None:
+    """At the end of the map, and at exit: a thread in a destructor would be killed there."""
+    stop.set()
+    if thread is not threading.current_thread():
+        thread.join()
 
 
 def _sweeping(ref: weakref.ref[ChronoMap], interval: float, stop: threading.Event) -> None:

@@ -27,15 +27,8 @@ class AsOf(Mapping[Any, Any]):
     """
 
     def __init__(self, of: ChronoMap, timestamp: Time) -> None:
-        now = of._now()
-        made = of._like()
-        of._view_into(made)
-        self._map = made
-        self._now = now
         self._timestamp = timestamp
-        # A time that is none is refused here.
-        self._items = made._items_at(timestamp)
-        self._values = dict(self._items)
+        self._values = dict(of._items_at(timestamp))
 
     def __getitem__(self, key: Hashable) -> Any:
         try:

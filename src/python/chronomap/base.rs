@@ -12,11 +12,11 @@ use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::cells::Coder;
-use super::copies::copied;
+use super::copies::{copied, copied_with};
 use super::durable::{Durable, Loaded, options};
 use super::handle::{Key, Value, is_plain};
 use super::history::{self, History, bytes_of};
-use super::journal::{Journal, What, this_writer};
+use super::journal::{Change, Journal, What, this_writer};
 use super::probe::{self, Probe};
 use super::times;
 use crate::arrow::stream::Stream;
@@ -145,6 +145,13 @@ impl ChronoMapBase {
         self.flags.load(Ordering::Relaxed) & flags != 0
     }
 
+    /// A map in memory that a change is tried on.
+    pub(super) fn scratch(map: Map<Key, Value>) -> Self {
+        let state = Attached::new(State { map, ..State::default() });
+        let (clock, durable) = (OnceLock::new(), OnceLock::new());
+        Self { state, clock, flags: AtomicU8::new(0), durable, most: AtomicU32::new(0) }
+    }
+
     /// What the map's own clock says. None if it is the system's, which anyone may ask.
     #[inline]
     fn told(&self, py: Python<'_>) -> PyResult<Option<f64>> {
@@ -210,7 +217,7 @@ impl ChronoMapBase {
         let py = key.py();
         let now = moment(self.now(py)?);
         let mut probe = Probe::new(key)?;
-        self.touch(py, &probe)?;
+        self.touch_to_read(py, &probe)?;
         self.at(&mut probe, py, |state, probe| {
             state.knows(probe).then(|| {
                 let entry = state.map.find(probe.hash(), |key| probe.is(key));
@@ -264,7 +271,7 @@ impl ChronoMapBase {
         let py = key.py();
         let mut probe = Probe::new(key)?;
         self.check(CLOSED)?;
-        self.touch(py, &probe)?;
+        self.touch_to_read(py, &probe)?;
         let found = match timestamp {
             None => {
                 let told = self.told(py)?;
@@ -505,6 +512,7 @@ impl ChronoMapBase {
         let mut time = 0;
         let mut probe = Probe::new(key)?;
         let fact = this.fact(py, &probe, &item)?;
+        this.wait_for_turn(py);
         // Another thread may have put one meanwhile: that is the value then. It did so before now.
         let there = this.at(&mut probe, py, |state, probe| {
             if !state.knows(probe) {
@@ -574,7 +582,7 @@ impl ChronoMapBase {
         let now = self.now(py)?;
         let mut gone = Gone::default();
         let mut probe = Probe::new(key)?;
-        let receipt = self.write_removal(py, &probe, now)?;
+        let receipt = self.write_removals(py, std::slice::from_ref(&probe), now)?;
         let lived = self.at(&mut probe, py, |state, probe| {
             let lived = state.remove(probe, moment(now), &mut gone)?;
             state.map.counts.deletes += u64::from(lived);
@@ -590,18 +598,17 @@ impl ChronoMapBase {
         self.check(READ_ONLY | CLOSED)?;
         let keys = keys.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         let mut probes = keys.iter().map(Probe::new).collect::<PyResult<Vec<_>>>()?;
-        let now = moment(self.now(py)?);
+        let now = self.now(py)?;
         self.settle(py, &mut probes)?;
         let mut gone = Gone::default();
-        let count = self.recorded(py, || {
-            let mut count = 0;
-            for probe in &mut probes {
-                let lived =
-                    self.at(probe, py, |state, probe| state.remove(probe, now, &mut gone))?;
-                count += usize::from(lived);
-            }
-            Ok(count)
-        })?;
+        let receipt = self.write_removals(py, &probes, now)?;
+        let mut count = 0;
+        for probe in &mut probes {
+            let ended = moment(now);
+            let lived = self.at(probe, py, |state, probe| state.remove(probe, ended, &mut gone))?;
+            count += usize::from(lived);
+        }
+        self.settle_written(py, receipt)?;
         self.with(py, |state| state.map.counts.deletes += count as u64);
         Ok(count)
     }
@@ -610,16 +617,21 @@ impl ChronoMapBase {
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.check(READ_ONLY | CLOSED)?;
         let mut gone = Gone::default();
-        self.recorded(py, || {
-            self.with(py, |state| state.map.clear(&mut gone));
+        self.recorded(py, |on| {
+            on.with(py, |state| state.map.clear(&mut gone));
             Ok(())
         })
     }
 
     /// Takes the keys out that have ended. How many there were.
     fn clean_expired_keys(&self, py: Python<'_>) -> PyResult<usize> {
+        let now = moment(self.now(py)?);
         self.read_all(py)?;
-        self.sweep(py)
+        if self.has(READ_ONLY) || self.with(py, |state| state.map.ended(now)) == 0 {
+            return Ok(0);
+        }
+        let mut gone = Gone::default();
+        self.recorded(py, |on| Ok(on.with(py, |state| state.map.sweep(now, &mut gone))))
     }
 
     /// A sweep's own `clean_expired_keys`, of keys that are in memory, which is counted.
@@ -640,9 +652,11 @@ impl ChronoMapBase {
         let py = key.py();
         self.check(READ_ONLY | CLOSED)?;
         let prune = prune_of(keep_last, older_than)?;
-        let now = moment(self.now(py)?);
+        let seconds = self.now(py)?;
+        let now = moment(seconds);
         let mut probe = Probe::new(key)?;
-        let text = self.touch(py, &probe)?;
+        let text = self.touch_to_read(py, &probe)?;
+        self.wait_for_turn(py);
         let (count, left) = self.at(&mut probe, py, |state, probe| {
             state.knows(probe).then(|| {
                 let entry = state.map.find(probe.hash(), |key| probe.is(key));
@@ -652,9 +666,9 @@ impl ChronoMapBase {
         if count == 0 {
             return Ok(0);
         }
-        let receipt = self.write_pruned(py, text, left)?;
+        let receipt = self.write_pruned(text, left, seconds)?;
         let mut gone = Gone::default();
-        // Between the two no other code has run if there is a file; if there is none, it may be more.
+        // No Python runs in between if there is a file; if there is none, it may be more by now.
         let count = self.noted(py, || {
             self.at(&mut probe, py, |state, probe| {
                 let is = |key: &Key| probe.is(key);
@@ -677,7 +691,7 @@ impl ChronoMapBase {
         let prune = prune_of(keep_last, older_than)?;
         let now = moment(self.now(py)?);
         let mut gone = Gone::default();
-        self.recorded(py, || Ok(self.with(py, |state| state.map.prune_all(prune, now, &mut gone))))
+        self.recorded(py, |on| Ok(on.with(py, |state| state.map.prune_all(prune, now, &mut gone))))
     }
 
     /// All versions of a key, oldest first.
@@ -755,6 +769,16 @@ impl ChronoMapBase {
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 
+    /// About how many keys there are, without looking at them; of a file that was not read, changes.
+    fn _size_hint(&self, py: Python<'_>) -> PyResult<usize> {
+        self.check(CLOSED)?;
+        let (all, size) = self.with(py, |state| (state.loaded.is_all(), state.map.sizes().0));
+        match self.durable() {
+            Some(durable) if !all => Ok(size.max(durable.changes()?)),
+            _ => Ok(size),
+        }
+    }
+
     /// How many versions each key has.
     fn keys_with_history_count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -782,7 +806,8 @@ impl ChronoMapBase {
     /// Takes in what [`_store`] of a map gave, beside the keys that are here.
     fn _load(&self, store: &Bound<'_, PyAny>) -> PyResult<()> {
         self.check(READ_ONLY | CLOSED)?;
-        self.recorded(store.py(), || self.take_in(store))
+        let now = moment(self.now(store.py())?);
+        self.recorded(store.py(), |on| on.take_in(store, now))
     }
 
     /// The history for a frame: keys and how many versions each has (int64), the values as
@@ -810,15 +835,24 @@ impl ChronoMapBase {
     }
 
     /// Makes `other`, which is new, a snapshot of this map.
-    fn _snapshot_into(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
+    #[pyo3(signature = (other, memo=None))]
+    fn _snapshot_into(
+        &self,
+        py: Python<'_>,
+        other: &Self,
+        memo: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
         self.check(CLOSED)?;
         self.read_all(py)?;
         let (map, exotic) = self.with(py, |state| {
             state.map.counts.snapshots += 1;
             (state.map.copy(), state.exotic)
         });
-        let map = copied(py, map)?;
-        other.become_copy(py, map, exotic);
+        let map = match memo {
+            Some(memo) => copied_with(py, map, memo)?,
+            None => copied(py, map)?,
+        };
+        other.become_copy(py, &map, exotic);
         Ok(())
     }
 
@@ -826,7 +860,7 @@ impl ChronoMapBase {
     fn _view_into(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
         self.read_all(py)?;
         let (map, exotic) = self.with(py, |state| (state.map.copy(), state.exotic));
-        other.become_copy(py, map, exotic);
+        other.become_copy(py, &map, exotic);
         Ok(())
     }
 
@@ -858,7 +892,7 @@ impl ChronoMapBase {
         let options = options(mode, durability, sync_interval_ms)?;
         let read_only = options.mode == Mode::Read;
         let durable = Durable::open(py, path, options, Coder { encoder, decoder })?;
-        let unread = durable.unread()?;
+        let unread = durable.unread(0)?;
         let before = self.with(py, |state| std::mem::replace(&mut state.loaded, unread));
         drop(before);
         let _ = self.durable.set(durable);
@@ -890,7 +924,8 @@ impl ChronoMapBase {
         self.check(CLOSED)?;
         let Some(durable) = self.durable().filter(|_| self.has(READ_ONLY)) else { return Ok(()) };
         durable.refresh(py)?;
-        let unread = durable.unread()?;
+        let next = self.with(py, |state| state.loaded.next_moment());
+        let unread = durable.unread(next)?;
         let mut gone = Gone::default();
         let before = self.with(py, |state| {
             state.map.clear(&mut gone);
@@ -907,8 +942,8 @@ impl ChronoMapBase {
         other.read_all(py)?;
         let (map, exotic) = other.with(py, |state| (state.map.copy(), state.exotic));
         let map = copied(py, map)?;
-        self.recorded(py, || {
-            self.become_copy(py, map, exotic);
+        self.recorded(py, |on| {
+            on.become_copy(py, &map, exotic);
             Ok(())
         })
     }
@@ -921,11 +956,11 @@ impl ChronoMapBase {
         let map = copied(py, other.with(py, |state| state.map.copy()))?;
         let now = moment(self.now(py)?);
         let mut gone = Gone::default();
-        self.recorded(py, || {
+        self.recorded(py, |on| {
             for entry in map.sorted(now) {
                 let key = key_of(py, entry.key());
                 let mut probe = Probe::new(&key)?;
-                self.at(&mut probe, py, |state, probe| {
+                on.at(&mut probe, py, |state, probe| {
                     state.take(probe, entry, overwrite, now, &mut gone)
                 })?;
             }
@@ -933,12 +968,26 @@ impl ChronoMapBase {
         })
     }
 
-    /// Notes what is done from now on. The place of the next change.
-    fn _begin(&self, py: Python<'_>) -> usize {
-        self.with(py, |state| state.journal.begin())
+    /// Makes `other`, which is new, a snapshot of this map, and notes what is done from then on. The
+    /// place of the next change.
+    fn _begin_into(&self, py: Python<'_>, other: &Self) -> PyResult<usize> {
+        self.check(CLOSED)?;
+        self.read_all(py)?;
+        let (map, exotic, place) = self.with(py, |state| {
+            state.map.counts.snapshots += 1;
+            (state.map.copy(), state.exotic, state.journal.begin())
+        });
+        match copied(py, map) {
+            Ok(map) => other.become_copy(py, &map, exotic),
+            Err(error) => {
+                self._end(py);
+                return Err(error);
+            }
+        }
+        Ok(place)
     }
 
-    /// Ends what `_begin` began.
+    /// Ends what `_begin_into` began.
     fn _end(&self, py: Python<'_>) {
         let noted = self.with(py, |state| state.journal.end());
         drop(noted);
@@ -949,7 +998,9 @@ impl ChronoMapBase {
     fn _undo(&self, py: Python<'_>, place: usize, snapshot: &Self) -> PyResult<()> {
         self.check(READ_ONLY | CLOSED)?;
         let before = copied(py, snapshot.with(py, |state| state.map.copy()))?;
-        self.recorded(py, || self.undo(py, place, &before))
+        let changes = self.with(py, |state| state.journal.since(place));
+        let now = moment(self.now(py)?);
+        self.recorded(py, |on| on.undo(py, &changes, &before, now))
     }
 
     /// What was done and what is there.
@@ -1038,7 +1089,14 @@ fn pairs_of<'py>(
             format!("Expected a dict of keys and values, got {}", items.get_type().str()?);
         return Err(raise("ChronoMapTypeError", (message,)));
     };
-    call.call0()?.try_iter()?.map(|pair| pair?.extract()).collect()
+    // A dict, so that of a key that comes twice the last value is put.
+    let dict = PyDict::new(py);
+    for pair in call.call0()?.try_iter()? {
+        let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair?.extract()?;
+        probe::hash(&key)?;
+        dict.set_item(key, value)?;
+    }
+    Ok(dict.iter().collect())
 }
 
 impl ChronoMapBase {
@@ -1053,19 +1111,7 @@ impl ChronoMapBase {
         }
         let before = self.with(py, |state| state.map.copy());
         let result = change()?;
-        self.with(py, |state| {
-            let mut changed = vec![];
-            state.map.differ(&before, &mut |side, entry| changed.push((side, entry.clone())));
-            // A key that is on both sides, or was deleted and put again, is what it is here.
-            changed.sort_by_key(|(side, _)| *side == Side::This);
-            for (side, entry) in changed {
-                let what = match side {
-                    Side::Other => What::Removed,
-                    Side::This => What::Became(entry.clone()),
-                };
-                state.journal.note(entry.key().clone(), entry.hash(), what);
-            }
-        });
+        self.with(py, |state| state.note_since(&before));
         Ok(result)
     }
 
@@ -1077,9 +1123,14 @@ impl ChronoMapBase {
         Ok(())
     }
 
-    fn undo(&self, py: Python<'_>, place: usize, before: &Map<Key, Value>) -> PyResult<()> {
-        let changes = self.with(py, |state| state.journal.since(place));
-        let (me, now) = (this_writer(), moment(self.now(py)?));
+    fn undo(
+        &self,
+        py: Python<'_>,
+        changes: &[Change],
+        before: &Map<Key, Value>,
+        now: i64,
+    ) -> PyResult<()> {
+        let me = this_writer();
         let mut gone = Gone::default();
         let mut undone: Vec<(u64, Key)> = vec![];
         for change in changes.iter().filter(|change| change.who == me) {
@@ -1139,7 +1190,7 @@ impl ChronoMapBase {
         Ok(())
     }
 
-    fn take_in(&self, store: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn take_in(&self, store: &Bound<'_, PyAny>, now: i64) -> PyResult<()> {
         let py = store.py();
         let mut gone = Gone::default();
         for item in store.try_iter()? {
@@ -1158,7 +1209,7 @@ impl ChronoMapBase {
             let end = end.map_or(NEVER, moment);
             let entry = Entry::new(probe.key(), probe.hash(), Versions::of(rows), end);
             self.at(&mut probe, py, |state, probe| {
-                state.take(probe, &entry, true, i64::MIN, &mut gone)
+                state.take(probe, &entry, true, now, &mut gone)
             })?;
         }
         Ok(())
@@ -1187,16 +1238,34 @@ impl ChronoMapBase {
         Ok(count)
     }
 
-    fn become_copy(&self, py: Python<'_>, map: Map<Key, Value>, exotic: bool) {
+    fn become_copy(&self, py: Python<'_>, map: &Map<Key, Value>, exotic: bool) {
         let mut gone = Gone::default();
         self.with(py, |state| {
-            state.map.become_copy_of(&map, &mut gone);
+            state.map.become_copy_of(map, &mut gone);
             state.exotic |= exotic;
         });
     }
 }
 
 impl State {
+    /// Notes what the map has become since it was another one, if a context is open.
+    pub(super) fn note_since(&mut self, before: &Map<Key, Value>) {
+        if !self.journal.is_open() {
+            return;
+        }
+        let mut changed = vec![];
+        self.map.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
+        // A key that is on both sides, or was deleted and put again, is what it is here.
+        changed.sort_by_key(|(side, _)| *side == Side::This);
+        for (side, entry) in changed {
+            let what = match side {
+                Side::Other => What::Removed,
+                Side::This => What::Became(entry.clone()),
+            };
+            self.journal.note(entry.key().clone(), entry.hash(), what);
+        }
+    }
+
     /// Takes in what another map has of a key. None, and nothing is done, if keys are to be compared.
     fn take(
         &mut self,

@@ -143,6 +143,14 @@ fn python_cells(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import(intern!(py, "chronolite._chronomap.cells"))
 }
 
+/// True for an error about a key or value that cannot be kept, or not without a function of the user's.
+pub(super) fn is_own(py: Python<'_>, error: &PyErr) -> bool {
+    let kind = py
+        .import("chronolite._chronomap.errors")
+        .and_then(|errors| errors.getattr("ChronoMapTypeError"));
+    kind.is_ok_and(|kind| error.is_instance(py, &kind))
+}
+
 /// A `TypeError` about an object as the map's own.
 fn kept_as(py: Python<'_>, error: &PyErr) -> PyErr {
     match error.is_instance_of::<PyTypeError>(py) {

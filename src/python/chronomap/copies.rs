@@ -11,7 +11,16 @@ use super::handle::{Key, Value};
 use crate::chronomap::{Gone, Item, Map};
 
 /// The map with copies of those values. One object that it has twice is one object in the result.
-pub(super) fn copied(py: Python<'_>, mut map: Map<Key, Value>) -> PyResult<Map<Key, Value>> {
+pub(super) fn copied(py: Python<'_>, map: Map<Key, Value>) -> PyResult<Map<Key, Value>> {
+    copied_with(py, map, &PyDict::new(py))
+}
+
+/// The same within a copy of something larger, which has this memo.
+pub(super) fn copied_with(
+    py: Python<'_>,
+    mut map: Map<Key, Value>,
+    memo: &Bound<'_, PyDict>,
+) -> PyResult<Map<Key, Value>> {
     let mutable = map.mutable();
     if mutable.is_empty() {
         return Ok(map);
@@ -19,11 +28,10 @@ pub(super) fn copied(py: Python<'_>, mut map: Map<Key, Value>) -> PyResult<Map<K
     let rows = mutable.into_iter().flat_map(|entry| entry.versions().iter());
     let values: Vec<Value> = rows.filter(|row| row.1.mutable()).map(|row| row.1.clone()).collect();
     let deepcopy = py.import("copy")?.getattr("deepcopy")?;
-    let memo = PyDict::new(py);
     let mut copies = HashMap::with_capacity(values.len());
     for value in &values {
         if let Vacant(place) = copies.entry(value.place()) {
-            let copy = deepcopy.call1((value.get(py), &memo))?;
+            let copy = deepcopy.call1((value.get(py), memo))?;
             place.insert(Value::new(&copy)?);
         }
     }

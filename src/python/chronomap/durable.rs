@@ -1,24 +1,30 @@
 //! A map that keeps what is done to it in a file.
 //!
 //! Keys are read from the file when they are touched. A put or a delete is written before it is
-//! made; what changes many keys is made first, and then written as what it came to, or taken back.
-//! Keys of such a map run no code of the user's, so that all of this happens while nobody else is
-//! attached: the file has the changes in the order in which the map has them.
+//! made, without any Python in between, so that the file has the changes in the order in which the
+//! map has them: keys of such a map run no code of the user's, and values are told before. What
+//! changes many keys is made on a copy, told, and written if the map is still what was copied.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 
 use pyo3::prelude::*;
 
 use super::base::ChronoMapBase;
 use super::cells::{self, Coder};
 use super::handle::{Key, Value};
+use super::journal::this_writer;
 use super::probe::Probe;
 use crate::chronomap::{
-    Cells, Entry, FRESH, Fact, Facts, Fold, Gone, Map, NEVER, Row, What, moment, rows, seconds,
+    Cells, Entry, FRESH, Fact, Facts, Fold, Gone, Map, NEVER, Row, What, begun_at, moment, rows,
+    seconds,
 };
 use crate::db::{AutoMaintenance, Batches, DbOptions, Receipt};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::index::trie::Side;
 use crate::python::detached::Detached;
 
@@ -26,6 +32,7 @@ use crate::python::detached::Detached;
 pub(super) struct Durable {
     facts: Detached<Facts>,
     pub(super) coder: Coder,
+    queue: Queue,
 }
 
 /// Which keys were read.
@@ -33,17 +40,33 @@ pub(super) struct Durable {
 pub(super) struct Loaded {
     all: bool,
     keys: HashSet<String>,
+    /// Which moment of the file they are of.
+    moment: u64,
 }
 
 impl Default for Loaded {
     fn default() -> Self {
-        Self { all: true, keys: HashSet::new() }
+        Self { all: true, keys: HashSet::new(), moment: 0 }
+    }
+}
+
+impl Loaded {
+    /// True if all were.
+    pub(super) fn is_all(&self) -> bool {
+        self.all
+    }
+
+    /// The number of the moment that comes next.
+    pub(super) fn next_moment(&self) -> u64 {
+        self.moment + 1
     }
 }
 
 /// Keys are read one by one until so much of the file would have been read faster as a whole: to
 /// find one costs as much as to read so many rows.
-const ROWS_A_SEARCH: u64 = 500;
+const ROWS_A_SEARCH: u64 = 4000;
+/// So often a change of many keys is tried before others let it pass.
+const PATIENCE: u32 = 3;
 
 type Kept = Entry<Key, Value>;
 type Folding = Fold<Value>;
@@ -58,7 +81,7 @@ impl Durable {
         coder: Coder,
     ) -> PyResult<Self> {
         let facts = py.detach(|| Facts::open(&path, options))?;
-        Ok(Self { facts: Detached::new(facts), coder })
+        Ok(Self { facts: Detached::new(facts), coder, queue: Queue::default() })
     }
 
     pub(super) fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -70,8 +93,13 @@ impl Durable {
     }
 
     /// What no key was read of.
-    pub(super) fn unread(&self) -> PyResult<Loaded> {
-        Ok(Loaded { all: self.facts.is_empty()?, keys: HashSet::new() })
+    pub(super) fn unread(&self, moment: u64) -> PyResult<Loaded> {
+        Ok(Loaded { all: self.facts.is_empty()?, keys: HashSet::new(), moment })
+    }
+
+    /// How many changes the file has.
+    pub(super) fn changes(&self) -> PyResult<usize> {
+        Ok(usize::try_from(self.facts.len()?).unwrap_or(usize::MAX))
     }
 
     /// Writes changes. What is returned has to be settled when the map has them too.
@@ -94,56 +122,87 @@ impl Durable {
 
     /// What was said of all keys up to a time in seconds.
     pub(super) fn known(&self, py: Python<'_>, time: f64) -> PyResult<Vec<Kept>> {
-        let batches = py.detach(|| self.facts.until(Some(time)))?;
-        entries(py, batches, &HashSet::new(), &self.coder)
+        let batches = py.detach(|| self.facts.all())?;
+        self.entries(py, batches, &HashSet::new(), Some(time))
     }
 }
 
-/// The keys that are there by the changes read, but for those to be left out.
-fn entries(
-    py: Python<'_>,
-    mut batches: Batches,
-    without: &HashSet<String>,
-    coder: &Coder,
-) -> PyResult<Vec<Kept>> {
-    let mut folds: HashMap<String, Folding> = HashMap::new();
-    let mut gone = vec![];
-    while let Some(piece) = py.detach(|| batches.next()) {
-        let piece = piece?;
-        for row in rows(&piece)? {
-            if without.contains(row.key) {
-                continue;
-            }
-            let value = value_of(py, &row, coder)?;
-            match folds.get_mut(row.key) {
-                Some(fold) => fold.apply(&row, value, &mut gone),
-                None => {
-                    let fold = folds.entry(row.key.to_owned()).or_default();
-                    fold.apply(&row, value, &mut gone);
+impl Durable {
+    /// The keys that are there by the changes read, but for those to be left out, and by those before
+    /// the clock said more than a time, if one is given.
+    fn entries(
+        &self,
+        py: Python<'_>,
+        mut batches: Batches,
+        without: &HashSet<String>,
+        known: Option<f64>,
+    ) -> PyResult<Vec<Kept>> {
+        let known = known.map_or(i64::MAX, |known| (known * 1e9) as i64);
+        let mut folds: HashMap<String, Folding> = HashMap::new();
+        let mut gone = vec![];
+        'pieces: while let Some(piece) = py.detach(|| batches.next()) {
+            let piece = piece?;
+            for row in rows(&piece)? {
+                if row.said() > known {
+                    break 'pieces;
+                }
+                if without.contains(row.key) {
+                    continue;
+                }
+                let value = self.value_of(py, &row)?;
+                match folds.get_mut(row.key) {
+                    Some(fold) => fold.apply(&row, value, &mut gone),
+                    None => {
+                        let fold = folds.entry(row.key.to_owned()).or_default();
+                        fold.apply(&row, value, &mut gone);
+                    }
                 }
             }
+            gone.clear();
         }
-        gone.clear();
+        let mut entries = Vec::with_capacity(folds.len());
+        for (text, fold) in folds {
+            entries.extend(self.entry(py, &text, fold)?);
+        }
+        Ok(entries)
     }
-    let mut entries = Vec::with_capacity(folds.len());
-    for (text, fold) in folds {
-        entries.extend(entry(py, &text, fold)?);
-    }
-    Ok(entries)
-}
 
-fn value_of(py: Python<'_>, row: &Row<'_>, coder: &Coder) -> PyResult<Option<Value>> {
-    match row.what {
-        What::Begin | What::Put => Ok(Some(Value::new(&cells::decode(py, row, coder)?)?)),
-        What::Removed | What::Trimmed | What::Ends => Ok(None),
+    fn value_of(&self, py: Python<'_>, row: &Row<'_>) -> PyResult<Option<Value>> {
+        match row.what {
+            What::Begin | What::Put => {
+                let value = cells::decode(py, row, &self.coder);
+                let what = || format!("the value of key {} put at {}", row.key, row.at);
+                // What the user's decoder raises, or the lack of one, is told as it is.
+                let own = |error: &PyErr| self.coder.decoder.is_some() || cells::is_own(py, error);
+                let told = |error: PyErr| match own(&error) {
+                    true => error,
+                    false => self.damaged(py, &what(), &error),
+                };
+                Ok(Some(Value::new(&value.map_err(told)?)?))
+            }
+            What::Removed | What::Trimmed | What::Ends => Ok(None),
+        }
     }
-}
 
-fn entry(py: Python<'_>, text: &str, fold: Folding) -> PyResult<Option<Kept>> {
-    let Some((versions, end, born)) = fold.finish() else { return Ok(None) };
-    let key = cells::key_of(py, text)?;
-    let probe = Probe::new(&key)?;
-    Ok(Some(Entry::new(probe.key(), probe.hash(), versions, end).born_at(born)))
+    fn entry(&self, py: Python<'_>, text: &str, fold: Folding) -> PyResult<Option<Kept>> {
+        let Some((versions, end, born)) = fold.finish() else { return Ok(None) };
+        let read = cells::key_of(py, text).and_then(|key| {
+            let probe = Probe::new(&key)?;
+            Ok(Entry::new(probe.key(), probe.hash(), versions, end).born_at(born))
+        });
+        read.map(Some).map_err(|error| {
+            let most = text.char_indices().nth(100).map_or(text.len(), |(at, _)| at);
+            self.damaged(py, &format!("the key {}", &text[..most]), &error)
+        })
+    }
+
+    /// What is wrong with something that was read, said of the file.
+    fn damaged(&self, py: Python<'_>, what: &str, error: &PyErr) -> PyErr {
+        let told = error.value(py).to_string();
+        Error::corruption(format!("{what} cannot be read: {told}"))
+            .in_file(self.facts.db().path())
+            .into()
+    }
 }
 
 impl ChronoMapBase {
@@ -191,6 +250,7 @@ impl ChronoMapBase {
         if fact.is_none() {
             return Ok(None);
         }
+        self.wait_for_turn(py);
         let lives = self.lives(py, probe, now);
         Ok(self.write_fact(fact, lives, version, now)?)
     }
@@ -216,7 +276,8 @@ impl ChronoMapBase {
         for (place, value) in values.iter().enumerate() {
             facts.extend(self.fact(py, &probe_of(place), value)?);
         }
-        // Nobody else is attached from here on.
+        self.wait_for_turn(py);
+        // No Python from here on.
         let facts = facts.into_iter().enumerate().map(|(place, fact)| {
             let lives = self.lives(py, &probe_of(place), now);
             self.version(fact, lives, time, end)
@@ -224,33 +285,42 @@ impl ChronoMapBase {
         Ok(durable.write(&facts.collect::<Vec<_>>(), now)?)
     }
 
-    /// Writes that a key is gone, if it is there.
-    pub(super) fn write_removal(
+    /// Writes that keys are gone, of those that are there, all or none. Of a key that no file keeps
+    /// there is nothing to write.
+    pub(super) fn write_removals(
         &self,
         py: Python<'_>,
-        probe: &Probe<'_, '_>,
+        probes: &[Probe<'_, '_>],
         now: f64,
     ) -> PyResult<Option<Receipt>> {
-        let (Some(durable), Some(key)) = (self.durable(), self.touch(py, probe)?) else {
-            return Ok(None);
-        };
-        let is_there =
-            self.with(py, |state| state.map.find(probe.hash(), |key| probe.is(key)).is_some());
-        if !is_there {
-            return Ok(None);
+        let Some(durable) = self.durable() else { return Ok(None) };
+        let mut texts = vec![];
+        for probe in probes {
+            texts.push(self.touch_to_read(py, probe)?);
         }
-        Ok(durable.write(&[bare(&key, What::Removed)], now)?)
+        self.wait_for_turn(py);
+        // No Python from here on.
+        let there = |probe: &Probe<'_, '_>| {
+            self.with(py, |state| state.map.find(probe.hash(), |key| probe.is(key)).is_some())
+        };
+        let mut facts: Vec<Fact> = vec![];
+        for (probe, text) in probes.iter().zip(texts) {
+            let told = |text: &String| facts.iter().any(|fact| fact.key == *text);
+            let text = text.filter(|text| there(probe) && (probes.len() == 1 || !told(text)));
+            facts.extend(text.map(|text| bare(&text, What::Removed)));
+        }
+        Ok(durable.write(&facts, now)?)
     }
 
     /// Writes that of a key's versions so many are left.
     pub(super) fn write_pruned(
         &self,
-        py: Python<'_>,
         key: Option<String>,
         left: usize,
+        now: f64,
     ) -> PyResult<Option<Receipt>> {
         let (Some(durable), Some(key)) = (self.durable(), key) else { return Ok(None) };
-        Ok(durable.write(&[trimmed(&key, left)], self.now(py)?)?)
+        Ok(durable.write(&[trimmed(&key, left)], now)?)
     }
 
     /// Waits until what was written is as durable as it is to be.
@@ -266,21 +336,29 @@ impl ChronoMapBase {
     #[inline]
     pub(super) fn touch(&self, py: Python<'_>, probe: &Probe<'_, '_>) -> PyResult<Option<String>> {
         match self.durable() {
-            Some(durable) => self.read_key(py, durable, probe).map(Some),
+            Some(durable) => self.read_key(py, durable, cells::key_text(probe.object())?).map(Some),
             None => Ok(None),
         }
     }
 
-    fn read_key(
+    /// The same for whoever only reads: a key that no file keeps is not there.
+    #[inline]
+    pub(super) fn touch_to_read(
         &self,
         py: Python<'_>,
-        durable: &Durable,
         probe: &Probe<'_, '_>,
-    ) -> PyResult<String> {
-        let text = cells::key_text(probe.object())?;
-        let (is_read, count) = self.with(py, |state| {
+    ) -> PyResult<Option<String>> {
+        let Some(durable) = self.durable() else { return Ok(None) };
+        match cells::key_text(probe.object()) {
+            Err(error) if cells::is_own(py, &error) => Ok(None),
+            text => self.read_key(py, durable, text?).map(Some),
+        }
+    }
+
+    fn read_key(&self, py: Python<'_>, durable: &Durable, text: String) -> PyResult<String> {
+        let (is_read, count, moment) = self.with(py, |state| {
             let loaded = &state.loaded;
-            (loaded.all || loaded.keys.contains(&text), loaded.keys.len())
+            (loaded.all || loaded.keys.contains(&text), loaded.keys.len(), loaded.moment)
         });
         if is_read {
             return Ok(text);
@@ -293,20 +371,23 @@ impl ChronoMapBase {
         let (mut fold, mut gone) = (Folding::default(), vec![]);
         while let Some(piece) = py.detach(|| batches.next()) {
             for row in rows(&piece?)? {
-                fold.apply(&row, value_of(py, &row, &durable.coder)?, &mut gone);
+                fold.apply(&row, durable.value_of(py, &row)?, &mut gone);
             }
         }
-        let entry = entry(py, &text, fold)?;
-        let left = self.with(py, |state| {
+        let entry = durable.entry(py, &text, fold)?;
+        let (left, moved) = self.with(py, |state| {
+            if state.loaded.moment != moment {
+                return (entry, true);
+            }
             // Another thread may have read it meanwhile, and changed it.
             if state.loaded.all || !state.loaded.keys.insert(text.clone()) {
-                return entry;
+                return (entry, false);
             }
             entry.into_iter().for_each(|entry| state.map.restore(entry));
-            None
+            (None, false)
         });
         drop(left);
-        Ok(text)
+        if moved { self.read_key(py, durable, text) } else { Ok(text) }
     }
 
     /// Reads all keys that were not read.
@@ -315,57 +396,88 @@ impl ChronoMapBase {
         if self.with(py, |state| state.loaded.all) {
             return Ok(());
         }
-        let read = self.with(py, |state| state.loaded.keys.clone());
-        let batches = py.detach(|| durable.facts.until(None))?;
-        let entries = entries(py, batches, &read, &durable.coder)?;
+        let (read, moment) =
+            self.with(py, |state| (state.loaded.keys.clone(), state.loaded.moment));
+        let batches = py.detach(|| durable.facts.all())?;
+        let entries = durable.entries(py, batches, &read, None)?;
         let mut read = vec![];
         for entry in entries {
             let key = entry.key().get(py).to_owned();
             read.push((cells::key_text(&key)?, entry));
         }
-        let left = self.with(py, |state| {
+        let (left, moved) = self.with(py, |state| {
             let mut left = vec![];
+            let moved = state.loaded.moment != moment;
             for (text, entry) in read {
                 // A key that was touched meanwhile is newer in the map.
-                match state.loaded.all || state.loaded.keys.contains(&text) {
+                match moved || state.loaded.all || state.loaded.keys.contains(&text) {
                     true => left.push(entry),
                     false => state.map.restore(entry),
                 }
             }
+            if moved {
+                return ((left, HashSet::new()), true);
+            }
             state.loaded.all = true;
-            (left, std::mem::take(&mut state.loaded.keys))
+            ((left, std::mem::take(&mut state.loaded.keys)), false)
         });
         drop(left);
-        Ok(())
+        if moved { self.read_all(py) } else { Ok(()) }
     }
 
-    /// Makes a change of many keys, and writes what it came to. If that fails, the map is what it
-    /// was.
+    /// Makes a change of many keys on the map that it is given, and writes what it came to. If that
+    /// fails, the map is what it was.
     pub(super) fn recorded<R>(
         &self,
         py: Python<'_>,
-        change: impl FnOnce() -> PyResult<R>,
+        mut change: impl FnMut(&Self) -> PyResult<R>,
     ) -> PyResult<R> {
-        let Some(durable) = self.durable() else { return self.noted(py, change) };
-        self.read_all(py)?;
-        let before = self.with(py, |state| state.map.copy());
-        let written = self.noted(py, change).and_then(|result| {
-            let (facts, begun) = self.facts_since(py, &before, &durable.coder)?;
-            let receipt = durable.write(&facts, self.now(py)?)?;
-            self.number(py, facts.len(), begun);
-            Ok((result, receipt))
-        });
-        match written {
-            Ok((result, receipt)) => {
-                drop(before);
-                durable.settle(py, receipt)?;
-                Ok(result)
+        let Some(durable) = self.durable() else { return self.noted(py, || change(self)) };
+        let mut turn = None;
+        for attempt in 0.. {
+            if attempt == PATIENCE {
+                turn = Some(durable.queue.enter(py));
             }
-            Err(error) => {
-                let mut gone = Gone::default();
-                self.with(py, |state| state.map.become_copy_of(&before, &mut gone));
-                Err(error)
+            self.read_all(py)?;
+            let before = self.with(py, |state| state.map.copy());
+            let scratch = Self::scratch(before.copy());
+            let result = change(&scratch)?;
+            let after = scratch.with(py, |state| state.map.copy());
+            let (facts, begun) = facts_between(py, &before, &after, &durable.coder)?;
+            let now = self.now(py)?;
+            let mut gone = Gone::default();
+            // No Python from here on: nobody changes the map meanwhile.
+            let written = self.with(py, |state| {
+                if !state.map.same(&before) {
+                    return None;
+                }
+                let receipt = match durable.write(&facts, now) {
+                    Ok(receipt) => receipt,
+                    Err(error) => return Some(Err(error)),
+                };
+                state.map.become_copy_of(&after, &mut gone);
+                for &(place, hash, born) in &begun {
+                    if let Some(others) = facts.len().checked_sub(place + 1) {
+                        state.map.renumber(hash, born, durable.facts.born(others));
+                    }
+                }
+                state.note_since(&before);
+                Some(Ok(receipt))
+            });
+            if let Some(receipt) = written {
+                drop(turn);
+                durable.settle(py, receipt?)?;
+                return Ok(result);
             }
+        }
+        unreachable!("there are as many attempts as it takes")
+    }
+
+    /// Waits for whoever changes many keys and could not, as others changed some all the time.
+    #[inline]
+    pub(super) fn wait_for_turn(&self, py: Python<'_>) {
+        if let Some(durable) = self.durable() {
+            durable.queue.pass(py);
         }
     }
 
@@ -376,57 +488,95 @@ impl ChronoMapBase {
         }
     }
 
-    /// What the map has become since it was another one, as changes.
-    fn facts_since(
-        &self,
-        py: Python<'_>,
-        before: &Map<Key, Value>,
-        coder: &Coder,
-    ) -> PyResult<(Vec<Fact>, Vec<Begun>)> {
-        let mut changed = vec![];
-        self.with(py, |state| {
-            state.map.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
-        });
-        type Sides = (Option<Kept>, Option<Kept>);
-        let mut keys: HashMap<String, Sides> = HashMap::new();
-        for (side, entry) in changed {
-            let text = cells::key_text(&entry.key().get(py).to_owned())?;
-            let sides = keys.entry(text).or_default();
-            match side {
-                Side::This => sides.1 = Some(entry),
-                Side::Other => sides.0 = Some(entry),
-            }
-        }
-        // In the order in which the keys came: by it they are listed when the file is opened.
-        let mut keys: Vec<_> = keys.into_iter().collect();
-        keys.sort_by_key(|(_, (_, after))| after.as_ref().map(Entry::born));
-        let (mut facts, mut begun) = (vec![], vec![]);
-        for (text, (before, after)) in keys {
-            if let Some(after) = after.as_ref().filter(|after| after.born() & FRESH != 0) {
-                begun.push((facts.len(), after.hash(), after.born()));
-            }
-            change_of(py, text, (before.as_ref(), after.as_ref()), coder, &mut facts)?;
-        }
-        Ok((facts, begun))
-    }
-
-    /// Keys that begin have the times at which that was recorded as their numbers.
-    fn number(&self, py: Python<'_>, facts: usize, begun: Vec<Begun>) {
-        self.with(py, |state| {
-            for (place, hash, born) in begun {
-                let others = facts.checked_sub(place + 1);
-                if let Some(recorded) = others.and_then(|others| self.recorded_at(others)) {
-                    state.map.renumber(hash, born, recorded);
-                }
-            }
-        });
-    }
-
     /// When the change was recorded after which so many others were; none if there is no file.
     #[inline]
     pub(super) fn recorded_at(&self, others: usize) -> Option<u64> {
-        let last = self.durable()?.facts.last();
-        Some((last - others as i64).max(0).cast_unsigned())
+        Some(self.durable()?.facts.born(others))
+    }
+}
+
+/// What one map has become when it is another one, as changes, and the keys that begin by them.
+fn facts_between(
+    py: Python<'_>,
+    before: &Map<Key, Value>,
+    after: &Map<Key, Value>,
+    coder: &Coder,
+) -> PyResult<(Vec<Fact>, Vec<Begun>)> {
+    let mut changed = vec![];
+    after.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
+    type Sides = (Option<Kept>, Option<Kept>);
+    let mut keys: HashMap<String, Sides> = HashMap::new();
+    for (side, entry) in changed {
+        let text = cells::key_text(&entry.key().get(py).to_owned())?;
+        let sides = keys.entry(text).or_default();
+        match side {
+            Side::This => sides.1 = Some(entry),
+            Side::Other => sides.0 = Some(entry),
+        }
+    }
+    // In the order in which the keys came: by it they are listed when the file is opened.
+    let mut keys: Vec<_> = keys.into_iter().collect();
+    keys.sort_by_key(|(_, (_, after))| after.as_ref().map(Entry::born));
+    let (mut facts, mut begun) = (vec![], vec![]);
+    for (text, (before, after)) in keys {
+        if let Some(after) = after.as_ref().filter(|after| after.born() & FRESH != 0) {
+            begun.push((facts.len(), after.hash(), after.born()));
+        }
+        change_of(py, text, (before.as_ref(), after.as_ref()), coder, &mut facts)?;
+    }
+    Ok((facts, begun))
+}
+
+/// Who changes many keys goes first when it had no chance: the others let it pass.
+#[derive(Debug, Default)]
+struct Queue {
+    waits: AtomicBool,
+    turn: Arc<Mutex<()>>,
+    holder: AtomicU64,
+}
+
+/// The turn of one that others let pass.
+struct Turn<'a> {
+    queue: &'a Queue,
+    held: Option<ArcMutexGuard<RawMutex, ()>>,
+}
+
+impl Queue {
+    fn enter(&self, py: Python<'_>) -> Turn<'_> {
+        let held = self.lock(py);
+        self.holder.store(this_writer(), Ordering::Relaxed);
+        self.waits.store(true, Ordering::Relaxed);
+        Turn { queue: self, held }
+    }
+
+    /// None if this thread has it.
+    fn lock(&self, py: Python<'_>) -> Option<ArcMutexGuard<RawMutex, ()>> {
+        if self.turn.is_locked() && self.holder.load(Ordering::Relaxed) == this_writer() {
+            return None;
+        }
+        loop {
+            // Asked for again and again: a guard may not cross from where the thread is detached.
+            if let Some(held) = self.turn.try_lock_arc() {
+                return Some(held);
+            }
+            py.detach(|| drop(self.turn.lock()));
+        }
+    }
+
+    #[inline]
+    fn pass(&self, py: Python<'_>) {
+        if self.waits.load(Ordering::Relaxed) {
+            drop(self.lock(py));
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            self.queue.waits.store(false, Ordering::Relaxed);
+            self.queue.holder.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -487,7 +637,7 @@ fn change_of(
         let end = end_of(after.end()).filter(|_| what == What::Begin);
         // A key that came just now came when this is recorded.
         let recorded = what == What::Begin && after.born() & FRESH == 0;
-        let since = if recorded { after.born().cast_signed() } else { 0 };
+        let since = if recorded { begun_at(after.born()) } else { 0 };
         let (key, at) = (key.clone(), seconds(*time));
         facts.push(Fact { key, what, at, end, most: 0, since, value });
         what = What::Put;

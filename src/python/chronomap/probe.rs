@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
 
 use super::base::raise;
 use super::handle::{Key, is_plain};
@@ -72,11 +73,7 @@ impl<'a, 'py> Probe<'a, 'py> {
             return true;
         }
         if self.plain && stored.plain() {
-            let other = stored.get(self.object.py());
-            // SAFETY: both are alive. Of these types equality runs no other code and cannot fail.
-            return unsafe {
-                ffi::PyObject_RichCompareBool(other.as_ptr(), self.object.as_ptr(), ffi::Py_EQ) == 1
-            };
+            return same(&stored.get(self.object.py()), self.object);
         }
         let same = |known: &&(Key, bool)| known.0.is(&stored.get(self.object.py()));
         if let Some((_, equal)) = self.known.iter().find(same) {
@@ -101,6 +98,29 @@ impl<'a, 'py> Probe<'a, 'py> {
         }
         Ok(())
     }
+}
+
+/// True if plain keys are equal.
+fn same(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
+    match (one.cast_exact::<PyTuple>(), other.cast_exact::<PyTuple>()) {
+        (Ok(one), Ok(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other.iter()).all(|(one, other)| same_atom(&one, &other))
+        }
+        (Err(_), Err(_)) => same_atom(one, other),
+        _ => false,
+    }
+}
+
+fn same_atom(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
+    // To compare bytes with something else may be made to warn, which runs code.
+    let bytes = one.is_exact_instance_of::<PyBytes>() == other.is_exact_instance_of::<PyBytes>();
+    // SAFETY: both are alive. Of these types equality runs no other code and cannot fail.
+    one.is(other)
+        || bytes
+            && unsafe {
+                ffi::PyObject_RichCompareBool(one.as_ptr(), other.as_ptr(), ffi::Py_EQ) == 1
+            }
 }
 
 /// The hash of an object, as the map has it.
