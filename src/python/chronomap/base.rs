@@ -1,4 +1,4 @@
-//! The base of `chronolite.ChronoMap`: all that touches the map itself.
+//! The base of `chronolite.ChronoMap`: its methods that touch the map itself.
 
 #![allow(unsafe_code)] // the interpreter's lock stands for one of the map's own
 
@@ -11,289 +11,33 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::access::{CLOSED, LIMITED, READ_ONLY, SWEEP, TOLD, raise};
+use super::arguments::{pairs_of, prune_of};
 use super::cells::Coder;
 use super::copies::{copied, copied_with};
-use super::durable::{Durable, Loaded, options};
+use super::durable::{Durable, options};
 use super::handle::{Key, Value, is_plain};
-use super::history::{self, History, bytes_of};
-use super::journal::{Change, Journal, What, this_writer};
+use super::history::{self, bytes_of};
+use super::journal::What;
 use super::probe::{self, Probe};
+use super::state::State;
 use super::times;
 use crate::arrow::stream::Stream;
-use crate::chronomap::{Entry, Gone, Map, NEVER, Prune, Write, moment, seconds};
+use crate::chronomap::{Gone, Map, NEVER, Write, moment, seconds};
 use crate::db::Mode;
-use crate::error::{Error, ErrorKind};
-use crate::index::Versions;
-use crate::index::trie::Side;
 use crate::python::attached::Attached;
 use crate::python::capsule;
-
-/// Who is to be told of a put: hooks and subscribers, or a log.
-const TOLD: u8 = 1;
-/// There is a limit to memory.
-const LIMITED: u8 = 2;
-/// The first key with an end is to begin the sweeps.
-const SWEEP: u8 = 4;
-/// It is not to be written to.
-const READ_ONLY: u8 = 8;
-/// Its file was closed.
-const CLOSED: u8 = 16;
-
-/// An exception of `chronolite._chronomap.errors`.
-#[cold]
-pub(super) fn raise<'py>(
-    name: &str,
-    arguments: impl pyo3::call::PyCallArgs<'py> + IntoPyObject<'py, Target = PyTuple>,
-) -> PyErr {
-    let raised = || -> PyResult<PyErr> {
-        // SAFETY: whoever has arguments for a Python object is attached.
-        let py = unsafe { Python::assume_attached() };
-        let kind = py.import("chronolite._chronomap.errors")?.getattr(name)?;
-        Ok(PyErr::from_value(kind.call1(arguments)?))
-    };
-    raised().unwrap_or_else(|error| error)
-}
-
-/// The map, and what belongs to it.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) map: Map<Key, Value>,
-    /// There are keys, or were, which it may run code to compare.
-    exotic: bool,
-    journal: Journal,
-    /// Which keys were read from the file.
-    pub(super) loaded: Loaded,
-}
-
-impl State {
-    /// False if keys have to be compared before anything is done with this one.
-    #[inline]
-    fn knows(&self, probe: &Probe<'_, '_>) -> bool {
-        if self.exotic || !probe.plain() {
-            self.map.find(probe.hash(), |key| probe.is(key));
-        }
-        !probe.is_open()
-    }
-
-    /// Puts a version: what was there before. None, and nothing is done, if keys are to be compared.
-    #[inline]
-    fn put(
-        &mut self,
-        probe: &Probe<'_, '_>,
-        write: &mut Option<Write<Value>>,
-        gone: &mut Gone<Key, Value>,
-    ) -> Option<Option<Value>> {
-        if !self.knows(probe) {
-            return None;
-        }
-        let write = write.take()?;
-        if self.journal.is_open() {
-            let what = What::Put(write.time, write.value.clone(), write.end);
-            self.journal.note(probe.key(), probe.hash(), what);
-        }
-        self.exotic |= !probe.plain();
-        let (is, key) = (|key: &Key| probe.is(key), || probe.key());
-        Some(self.map.put(probe.hash(), is, key, write, gone))
-    }
-
-    /// Takes a key out: whether it was there. None, and nothing is done, if keys are to be compared.
-    fn remove(
-        &mut self,
-        probe: &Probe<'_, '_>,
-        now: i64,
-        gone: &mut Gone<Key, Value>,
-    ) -> Option<bool> {
-        if !self.knows(probe) {
-            return None;
-        }
-        if self.journal.is_open() {
-            self.journal.note(probe.key(), probe.hash(), What::Removed);
-        }
-        Some(self.map.remove(probe.hash(), |key| probe.is(key), now, gone))
-    }
-}
 
 /// A map from keys to every value that they had.
 #[pyclass(subclass, frozen, weakref, name = "_ChronoMapBase", module = "chronolite._core")]
 pub(in super::super) struct ChronoMapBase {
-    state: Attached<State>,
+    pub(super) state: Attached<State>,
     /// A function that gives seconds; the system's clock if there is none.
-    clock: OnceLock<Py<PyAny>>,
-    flags: AtomicU8,
-    durable: OnceLock<Durable>,
+    pub(super) clock: OnceLock<Py<PyAny>>,
+    pub(super) flags: AtomicU8,
+    pub(super) durable: OnceLock<Durable>,
     /// So many versions of a key are kept; zero is all.
-    most: AtomicU32,
-}
-
-impl ChronoMapBase {
-    /// The present time; an error if the map was closed.
-    #[inline]
-    pub(super) fn now(&self, py: Python<'_>) -> PyResult<f64> {
-        self.check(CLOSED)?;
-        match self.clock.get() {
-            None => Ok(times::clock()),
-            Some(clock) => {
-                let now: f64 = clock.call0(py)?.extract(py)?;
-                times::check_finite(now)?;
-                Ok(now)
-            }
-        }
-    }
-
-    #[inline]
-    fn has(&self, flags: u8) -> bool {
-        self.flags.load(Ordering::Relaxed) & flags != 0
-    }
-
-    /// A map in memory that a change is tried on.
-    pub(super) fn scratch(map: Map<Key, Value>) -> Self {
-        let state = Attached::new(State { map, ..State::default() });
-        let (clock, durable) = (OnceLock::new(), OnceLock::new());
-        Self { state, clock, flags: AtomicU8::new(0), durable, most: AtomicU32::new(0) }
-    }
-
-    /// What the map's own clock says. None if it is the system's, which anyone may ask.
-    #[inline]
-    fn told(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        self.clock.get().map(|_| self.now(py)).transpose()
-    }
-
-    /// An error if it has one of these flags.
-    #[inline]
-    fn check(&self, flags: u8) -> PyResult<()> {
-        if self.has(flags) { Err(self.refusal()) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn refusal(&self) -> PyErr {
-        let (kind, what) = match self.has(CLOSED) {
-            true => (ErrorKind::Closed, "the map was closed"),
-            false => (ErrorKind::ReadOnly, "the map was opened to be read"),
-        };
-        Error::new(kind, what).into()
-    }
-
-    /// So many versions of a key are kept, as a file has it.
-    pub(super) fn most(&self) -> u32 {
-        self.most.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    pub(super) fn durable(&self) -> Option<&Durable> {
-        self.durable.get()
-    }
-
-    /// Looks at the state or changes it.
-    #[inline]
-    pub(super) fn with<R>(&self, py: Python<'_>, look: impl FnOnce(&mut State) -> R) -> R {
-        // SAFETY: the closures of this file call the map alone, whose handles are only copied there.
-        // What they take out of it they hand on, to be let go of by their callers. Keys are compared
-        // by `Probe::is`, which runs no code of the user's.
-        unsafe { self.state.with(py, look) }
-    }
-
-    /// Does something with a key, which is compared with others as often as it takes.
-    fn at<R>(
-        &self,
-        probe: &mut Probe<'_, '_>,
-        py: Python<'_>,
-        mut act: impl FnMut(&mut State, &Probe<'_, '_>) -> Option<R>,
-    ) -> PyResult<R> {
-        loop {
-            let probe_now = &*probe;
-            if let Some(done) = self.with(py, |state| act(state, probe_now)) {
-                return Ok(done);
-            }
-            probe.settle()?;
-        }
-    }
-
-    /// Looks at a key that has not ended.
-    fn look<R>(
-        &self,
-        key: &Bound<'_, PyAny>,
-        look: impl Fn(&Entry<Key, Value>, i64) -> R,
-    ) -> PyResult<Option<R>> {
-        let py = key.py();
-        let now = moment(self.now(py)?);
-        let mut probe = Probe::new(key)?;
-        self.touch_to_read(py, &probe)?;
-        self.at(&mut probe, py, |state, probe| {
-            state.knows(probe).then(|| {
-                let entry = state.map.find(probe.hash(), |key| probe.is(key));
-                entry.filter(|entry| entry.lives(now)).map(|entry| look(entry, now))
-            })
-        })
-    }
-
-    /// Something of each key that has not ended, in the order in which they came.
-    fn collect<R>(
-        &self,
-        py: Python<'_>,
-        pick: impl Fn(&Entry<Key, Value>, i64) -> Option<R>,
-    ) -> PyResult<Vec<R>> {
-        let now = moment(self.now(py)?);
-        self.read_all(py)?;
-        Ok(self.with(py, |state| {
-            state.map.sorted(now).into_iter().filter_map(|entry| pick(entry, now)).collect()
-        }))
-    }
-
-    /// What follows from puts that were made.
-    #[cold]
-    fn after<'py>(
-        slf: &Bound<'py, Self>,
-        puts: Vec<(Bound<'py, PyAny>, Option<Value>, Bound<'py, PyAny>)>,
-        time: i64,
-        ttl: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<()> {
-        let py = slf.py();
-        if ttl.is_some() && slf.get().has(SWEEP) {
-            slf.get().flags.fetch_and(!SWEEP, Ordering::Relaxed);
-            slf.call_method0(intern!(py, "_begin_sweeps"))?;
-        }
-        if slf.get().has(TOLD) {
-            let told = PyList::empty(py);
-            for (key, old, new) in puts {
-                let old = old.map_or_else(|| py.None().into_bound(py), |old| old.into_bound(py));
-                told.append((key, old, new, seconds(time)))?;
-            }
-            slf.call_method1(intern!(py, "_tell"), (told, ttl))?;
-        }
-        Ok(())
-    }
-
-    fn value_of<'py>(
-        &self,
-        key: &Bound<'py, PyAny>,
-        timestamp: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = key.py();
-        let mut probe = Probe::new(key)?;
-        self.check(CLOSED)?;
-        self.touch_to_read(py, &probe)?;
-        let found = match timestamp {
-            None => {
-                let told = self.told(py)?;
-                let now = || moment(told.unwrap_or_else(times::clock));
-                self.at(&mut probe, py, |state, probe| {
-                    let is = |key: &Key| probe.is(key);
-                    state.knows(probe).then(|| state.map.get(probe.hash(), is, now).cloned())
-                })?
-            }
-            Some(time) => {
-                let time = times::finite(time)?;
-                let told = self.told(py)?;
-                let now = || moment(told.unwrap_or_else(times::clock));
-                self.at(&mut probe, py, |state, probe| {
-                    state.knows(probe).then(|| {
-                        state.map.get_at(probe.hash(), |key| probe.is(key), time, now).cloned()
-                    })
-                })?
-            }
-        };
-        Ok(found.map(|value| value.into_bound(py)))
-    }
+    pub(super) most: AtomicU32,
 }
 
 fn pair<'py>(py: Python<'py>, row: (i64, Value)) -> PyResult<Bound<'py, PyTuple>> {
@@ -305,29 +49,12 @@ fn rows_of<'py>(py: Python<'py>, rows: Vec<(i64, Value)>) -> PyResult<Bound<'py,
     PyList::new(py, pairs)
 }
 
-fn key_of<'py>(py: Python<'py>, key: &Key) -> Bound<'py, PyAny> {
+pub(super) fn key_of<'py>(py: Python<'py>, key: &Key) -> Bound<'py, PyAny> {
     key.get(py).to_owned()
 }
 
 fn missing(key: &Bound<'_, PyAny>) -> PyErr {
     raise("ChronoMapKeyError", (key,))
-}
-
-/// How many versions are to stay.
-fn keep_last(count: Option<&Bound<'_, PyAny>>) -> PyResult<Option<usize>> {
-    let Some(count) = count else { return Ok(None) };
-    let number: i64 = count.extract()?;
-    usize::try_from(number).map(Some).map_err(|_| {
-        raise("ChronoMapValueError", (format!("keep_last must be 0 or more, got {number}"),))
-    })
-}
-
-fn prune_of(
-    keep: Option<&Bound<'_, PyAny>>,
-    older_than: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Prune> {
-    let older_than = older_than.map(times::bound).transpose()?;
-    Ok(Prune { keep_last: keep_last(keep)?, older_than })
 }
 
 #[pymethods]
@@ -1075,214 +802,3 @@ impl ChronoMapBase {
 
 type Columns<'py> =
     (Bound<'py, PyList>, Bound<'py, PyBytes>, &'static str, Bound<'py, PyAny>, Bound<'py, PyBytes>);
-
-/// Keys and values of a dict, or of what has its `items`.
-fn pairs_of<'py>(
-    items: &Bound<'py, PyAny>,
-) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-    if let Ok(dict) = items.cast_exact::<PyDict>() {
-        return Ok(dict.iter().collect());
-    }
-    let py = items.py();
-    let Ok(call) = items.getattr(intern!(py, "items")) else {
-        let message =
-            format!("Expected a dict of keys and values, got {}", items.get_type().str()?);
-        return Err(raise("ChronoMapTypeError", (message,)));
-    };
-    // A dict, so that of a key that comes twice the last value is put.
-    let dict = PyDict::new(py);
-    for pair in call.call0()?.try_iter()? {
-        let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair?.extract()?;
-        probe::hash(&key)?;
-        dict.set_item(key, value)?;
-    }
-    Ok(dict.iter().collect())
-}
-
-impl ChronoMapBase {
-    /// Makes a change of keys, and notes what it made of them if a context is open.
-    pub(super) fn noted<R>(
-        &self,
-        py: Python<'_>,
-        change: impl FnOnce() -> PyResult<R>,
-    ) -> PyResult<R> {
-        if !self.with(py, |state| state.journal.is_open()) {
-            return change();
-        }
-        let before = self.with(py, |state| state.map.copy());
-        let result = change()?;
-        self.with(py, |state| state.note_since(&before));
-        Ok(result)
-    }
-
-    /// Compares keys with those that are here, so that what follows is done at once.
-    fn settle(&self, py: Python<'_>, probes: &mut [Probe<'_, '_>]) -> PyResult<()> {
-        for probe in probes {
-            self.at(probe, py, |state, probe| state.knows(probe).then_some(()))?;
-        }
-        Ok(())
-    }
-
-    fn undo(
-        &self,
-        py: Python<'_>,
-        changes: &[Change],
-        before: &Map<Key, Value>,
-        now: i64,
-    ) -> PyResult<()> {
-        let me = this_writer();
-        let mut gone = Gone::default();
-        let mut undone: Vec<(u64, Key)> = vec![];
-        for change in changes.iter().filter(|change| change.who == me) {
-            let key = key_of(py, &change.key);
-            let mut probe = Probe::new(&key)?;
-            let mut again = false;
-            for (_, other) in undone.iter().filter(|(hash, _)| *hash == change.hash) {
-                again |= other.get(py).eq(&key)?;
-            }
-            if again {
-                continue;
-            }
-            undone.push((change.hash, change.key.clone()));
-            self.at(&mut probe, py, |state, probe| {
-                // It is known in both, as each has the keys that it may be equal to.
-                before.find(probe.hash(), |key| probe.is(key));
-                state.remove(probe, now, &mut gone)
-            })?;
-            self.at(&mut probe, py, |state, probe| {
-                let entry = before.find(probe.hash(), |key| probe.is(key));
-                if probe.is_open() {
-                    return None;
-                }
-                if let Some(entry) = entry {
-                    state.map.restore(entry.clone());
-                }
-                Some(())
-            })?;
-            for other in changes.iter().filter(|other| other.hash == change.hash) {
-                if other.who == me || !other.key.get(py).eq(&key)? {
-                    continue;
-                }
-                match &other.what {
-                    What::Put(time, value, end) => {
-                        let value = value.clone();
-                        let (time, end) = (*time, *end);
-                        let mut write = Some(Write { time, value, end, now, recorded: None });
-                        self.at(&mut probe, py, |state, probe| {
-                            state.put(probe, &mut write, &mut gone)
-                        })?;
-                    }
-                    What::Removed => {
-                        self.at(&mut probe, py, |state, probe| {
-                            state.remove(probe, now, &mut gone)
-                        })?;
-                    }
-                    What::Became(entry) => {
-                        self.at(&mut probe, py, |state, probe| {
-                            state.remove(probe, now, &mut gone)?;
-                            state.map.restore(entry.clone());
-                            Some(())
-                        })?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take_in(&self, store: &Bound<'_, PyAny>, now: i64) -> PyResult<()> {
-        let py = store.py();
-        let mut gone = Gone::default();
-        for item in store.try_iter()? {
-            type Item<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<f64>);
-            let (key, versions, end): Item<'_> = item?.extract()?;
-            let mut rows = vec![];
-            for row in versions.try_iter()? {
-                let (time, value): (f64, Bound<'_, PyAny>) = row?.extract()?;
-                rows.push((moment(time), Value::new(&value)?));
-            }
-            rows.sort_by_key(|row| row.0);
-            if rows.is_empty() {
-                continue;
-            }
-            let mut probe = Probe::new(&key)?;
-            let end = end.map_or(NEVER, moment);
-            let entry = Entry::new(probe.key(), probe.hash(), Versions::of(rows), end);
-            self.at(&mut probe, py, |state, probe| {
-                state.take(probe, &entry, true, now, &mut gone)
-            })?;
-        }
-        Ok(())
-    }
-
-    /// All versions of the keys that have not ended.
-    fn history_of<'py>(&self, py: Python<'py>) -> PyResult<History<'py>> {
-        let keys =
-            self.collect(py, |entry, _| Some((entry.key().clone(), entry.versions().clone())))?;
-        let mut history = History::default();
-        for (key, versions) in &keys {
-            history.names.push(key_of(py, key));
-            history.counts.push(versions.len() as i64);
-            for (time, value) in versions.iter() {
-                history.values.push(value.get(py).to_owned());
-                history.times.push(seconds(*time));
-            }
-        }
-        Ok(history)
-    }
-
-    fn sweep(&self, py: Python<'_>) -> PyResult<usize> {
-        let now = moment(self.now(py)?);
-        let mut gone = Gone::default();
-        let count = self.with(py, |state| state.map.sweep(now, &mut gone));
-        Ok(count)
-    }
-
-    fn become_copy(&self, py: Python<'_>, map: &Map<Key, Value>, exotic: bool) {
-        let mut gone = Gone::default();
-        self.with(py, |state| {
-            state.map.become_copy_of(map, &mut gone);
-            state.exotic |= exotic;
-        });
-    }
-}
-
-impl State {
-    /// Notes what the map has become since it was another one, if a context is open.
-    pub(super) fn note_since(&mut self, before: &Map<Key, Value>) {
-        if !self.journal.is_open() {
-            return;
-        }
-        let mut changed = vec![];
-        self.map.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
-        // A key that is on both sides, or was deleted and put again, is what it is here.
-        changed.sort_by_key(|(side, _)| *side == Side::This);
-        for (side, entry) in changed {
-            let what = match side {
-                Side::Other => What::Removed,
-                Side::This => What::Became(entry.clone()),
-            };
-            self.journal.note(entry.key().clone(), entry.hash(), what);
-        }
-    }
-
-    /// Takes in what another map has of a key. None, and nothing is done, if keys are to be compared.
-    fn take(
-        &mut self,
-        probe: &Probe<'_, '_>,
-        entry: &Entry<Key, Value>,
-        overwrite: bool,
-        now: i64,
-        gone: &mut Gone<Key, Value>,
-    ) -> Option<()> {
-        if !self.knows(probe) {
-            return None;
-        }
-        let is = |key: &Key| probe.is(key);
-        if !self.map.merge(entry, is, overwrite, now, gone) {
-            self.exotic |= !probe.plain();
-            self.map.merge_new(entry, gone);
-        }
-        Some(())
-    }
-}

@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use super::base::raise;
+use super::access::raise;
 use crate::chronomap::{Cells, Row};
 use crate::python::errors::type_name;
 

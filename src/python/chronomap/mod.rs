@@ -2,7 +2,9 @@
 //!
 //! - `handle`: references to keys and values
 //! - `probe`: which key of a map is the one that is asked for
-//! - `times`: what is a time, and what is a time to live
+//! - `times`: what is a time, and what is a time to live; `arguments`: what else is given
+//! - `state`: the map and what belongs to it
+//! - `access`: the ways to it; `many`: what is asked of many keys, or done to them
 //! - `base`: the class, the base of the one that users see (`chronolite._chronomap`)
 //! - `durable`: a map that keeps what is done to it in a file; `cells`: objects as they stand there
 //! - `copies`: values that may change from outside, copied
@@ -12,6 +14,8 @@
 //! The map is touched by whoever is attached to the interpreter, and by no code of the user's: keys
 //! are compared, values copied and let go of, and hooks called, while nobody is in it.
 
+mod access;
+mod arguments;
 mod base;
 mod cells;
 mod copies;
@@ -19,7 +23,9 @@ mod durable;
 mod handle;
 mod history;
 mod journal;
+mod many;
 mod probe;
+mod state;
 mod times;
 
 pub(super) use base::ChronoMapBase;

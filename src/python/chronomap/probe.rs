@@ -13,7 +13,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
-use super::base::raise;
+use super::access::raise;
 use super::handle::{Key, is_plain};
 use crate::python::errors::type_name;
 

@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 
-use super::base::raise;
+use super::access::raise;
 use crate::chronomap::{NEVER, moment};
 
 /// The seconds of a time: a number, a text in ISO 8601, or a datetime.
