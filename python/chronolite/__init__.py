@@ -9,8 +9,8 @@
 2
 """
 
-from chronolite._chronomap.aio import AsyncChronoMap
-from chronolite._chronomap.context import SnapshotContext
+from typing import TYPE_CHECKING
+
 from chronolite._chronomap.errors import (
     ChronoMapError,
     ChronoMapKeyError,
@@ -18,8 +18,6 @@ from chronolite._chronomap.errors import (
     ChronoMapTypeError,
     ChronoMapValueError,
 )
-from chronolite._chronomap.map import ChronoMap
-from chronolite._chronomap.parts import LRUCache, RWLock
 from chronolite._core import (
     BatchIterator,
     Column,
@@ -65,6 +63,21 @@ from chronolite._timelog import (
 )
 from chronolite._timelog import Record as Record
 from chronolite._timelog import RecordIter as RecordIter
+
+if TYPE_CHECKING:
+    from chronolite._chronomap.aio import AsyncChronoMap
+    from chronolite._chronomap.context import SnapshotContext
+    from chronolite._chronomap.map import ChronoMap
+    from chronolite._chronomap.parts import LRUCache, RWLock
+
+# What is imported when it is asked for: it needs more of Python than the rest, such as logging.
+_LATER = {
+    "AsyncChronoMap": "chronolite._chronomap.aio",
+    "SnapshotContext": "chronolite._chronomap.context",
+    "ChronoMap": "chronolite._chronomap.map",
+    "LRUCache": "chronolite._chronomap.parts",
+    "RWLock": "chronolite._chronomap.parts",
+}
 
 __all__ = [
     "TL_TS_MAX",
@@ -116,3 +129,16 @@ __all__ = [
     "col",
     "salvage",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
