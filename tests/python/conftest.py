@@ -96,3 +96,12 @@ def clock() -> Iterator[Clock]:
 def timed(clock: Clock) -> ChronoMap:
     """A new map that lives in the clock."""
     return ChronoMap(enable_ttl_cleanup=False, **clock.options)
+
+
+@pytest.fixture
+def sensors(cm: ChronoMap) -> ChronoMap:
+    """A map of two keys, of which one has two versions."""
+    cm.put("temp", 20.5, timestamp=100)
+    cm.put("temp", 19.0, timestamp=99.5)
+    cm.put("wind", 3.25, timestamp=50)
+    return cm

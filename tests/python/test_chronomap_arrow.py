@@ -9,14 +9,6 @@ pytestmark = pytest.mark.better
 COLUMNS = ["key", "value", "timestamp", "version"]
 
 
-@pytest.fixture
-def sensors(cm):
-    cm.put("temp", 20.5, timestamp=100)
-    cm.put("temp", 19.0, timestamp=99.5)
-    cm.put("wind", 3.25, timestamp=50)
-    return cm
-
-
 def seconds(column):
     """Times as float seconds, be they floats or timestamps."""
     if pa.types.is_timestamp(column.type):

@@ -9,14 +9,6 @@ pytestmark = pytest.mark.better
 COLUMNS = ["key", "value", "timestamp", "version"]
 
 
-@pytest.fixture
-def sensors(cm):
-    cm.put("temp", 20.5, timestamp=100)
-    cm.put("temp", 19.0, timestamp=99.5)
-    cm.put("wind", 3.25, timestamp=50)
-    return cm
-
-
 def test_parquet_has_a_row_a_version_and_columns_of_types(sensors, tmp_path):
     assert sensors.to_parquet(tmp_path / "a.parquet") is None
     table = pq.read_table(tmp_path / "a.parquet")

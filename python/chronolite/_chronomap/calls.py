@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chronolite import _core
+from chronolite._chronomap.hooks import log_change, log_subscriber
+from chronolite._core import _chronomap_writer
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,14 +20,11 @@ T = TypeVar("T")
 # thread costs a tenth of.
 BIG = 10_000
 
-# A map undoes what one writer wrote, which is a thread unless told otherwise: the kernel takes
-# a number in the place of the thread's (None: one that nobody has), and returns the one before.
-_swap_writer: Callable[[int | None], int] | None = getattr(_core, "_chronomap_writer", None)
+# A map undoes what one writer wrote, which is a thread unless told otherwise: `_chronomap_writer`
+# takes a number in the place of that of the thread (None: one that nobody has), and returns the
+# one before.
 # The number of the task, if it is in a context, and so of the tasks that it starts.
 _writer: ContextVar[int | None] = ContextVar("chronolite_writer", default=None)
-
-CHANGE = "Error in change callback: %s"
-SUBSCRIBER = "Error in key subscriber callback for %r: %s"
 
 
 class Calls:
@@ -110,21 +108,18 @@ class _Hook:
             if isinstance(result, Awaitable):
                 await result
         except Exception as error:  # noqa: BLE001  (one hook does not keep others from being run)
-            import logging
-
-            log = logging.getLogger("chronolite._chronomap")
             if self._keyed:
-                log.error(SUBSCRIBER, self._key, error)
+                log_subscriber(self._key, error)
             else:
-                log.error(CHANGE, error)
+                log_change(error)
 
 
 def begin_writer() -> int | None:
     """Gives the task a number of its own, if it has none; what ``end_writer`` takes."""
     before = _writer.get()
-    if before is None and _swap_writer is not None:
-        of_thread = _swap_writer(None)
-        _writer.set(_swap_writer(of_thread))
+    if before is None:
+        of_thread = _chronomap_writer(None)
+        _writer.set(_chronomap_writer(of_thread))
     return before
 
 
@@ -136,13 +131,13 @@ def end_writer(before: int | None) -> None:
 def as_writer(call: Callable[[], T]) -> T:
     """What a call returns that is made under the number of the task, if it has one."""
     number = _writer.get()
-    if number is None or _swap_writer is None:
+    if number is None:
         return call()
-    of_thread = _swap_writer(number)
+    of_thread = _chronomap_writer(number)
     try:
         return call()
     finally:
-        _swap_writer(of_thread)
+        _chronomap_writer(of_thread)
 
 
 async def in_thread(call: Callable[[], T], *, settle: bool) -> T:

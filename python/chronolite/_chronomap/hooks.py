@@ -26,6 +26,16 @@ def check_key(key: Any) -> None:
         raise ChronoMapTypeError(f"Key must be hashable, got {type(key).__name__}") from None
 
 
+def log_change(error: Exception) -> None:
+    """A hook has failed; the put stands."""
+    logger.error("Error in change callback: %s", error, exc_info=error)
+
+
+def log_subscriber(key: Any, error: Exception) -> None:
+    """The same of a subscriber of a key."""
+    logger.error("Error in key subscriber callback for %r: %s", key, error, exc_info=error)
+
+
 class Hooked(_ChronoMapBase):
     """The part of a map that tells of its puts. Its lists are replaced, never changed: who calls
     what is in one goes on with it."""
@@ -141,12 +151,10 @@ class Hooked(_ChronoMapBase):
             for callback in self._callbacks:
                 try:
                     callback(key, old, new, ts)
-                except Exception as error:
-                    logger.error("Error in change callback: %s", error, exc_info=error)
+                except Exception as error:  # noqa: BLE001  (the put stands)
+                    log_change(error)
             for subscriber in self._subscribers.get(key, ()) if self._subscribers else ():
                 try:
                     subscriber(old, new, ts)
-                except Exception as error:
-                    logger.error(
-                        "Error in key subscriber callback for %r: %s", key, error, exc_info=error
-                    )
+                except Exception as error:  # noqa: BLE001  (the put stands)
+                    log_subscriber(key, error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -55,20 +57,34 @@ def export(
     hexadecimal digits. On standard output arrow is a stream, in a file it is Arrow's file format
     (Feather).
     """
-    form = _format(file, file_format)
-    path = None if file == "-" else Path(file)
-    if path is not None and path.exists() and not force:
-        raise Failure(f"{path} is already there: --force replaces it")
-    try:
+    form, path = form_and_path(file, file_format, force=force)
+    with needs_pyarrow():
         from chronolite.cli import writing
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "pyarrow":
-            raise
-        raise needs("pyarrow", "arrow", "export") from None
     writing.run(
         database, table, path, form, start, end, names(columns), where=where,
         force=force, quiet=quiet,
     )  # fmt: skip
+
+
+def form_and_path(file: str, given: str | None, *, force: bool) -> tuple[str, Path | None]:
+    """The format, and the path; None is standard output. What is there is not replaced unless that
+    is wanted."""
+    form = _format(file, given)
+    path = None if file == "-" else Path(file)
+    if path is not None and path.exists() and not force:
+        raise Failure(f"{path} is already there: --force replaces it")
+    return form, path
+
+
+@contextmanager
+def needs_pyarrow() -> Iterator[None]:
+    """Around an import of what needs it: how to install it, if it is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "pyarrow":
+            raise
+        raise needs("pyarrow", "arrow", "export") from None
 
 
 def _format(file: str, given: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chronolite.cli.exits import Code, Failure, needs
+from chronolite.cli.exits import Code, Failure
 
 if TYPE_CHECKING:
     import chronolite as cl
@@ -179,20 +179,13 @@ def export(
 
     Values of one type are a column of it, others JSON. OUT has its name only once it is whole.
     """
-    from chronolite.cli._export import _format
+    from chronolite.cli._export import form_and_path, needs_pyarrow
 
-    form = _format(out, None)
-    path = None if out == "-" else Path(out)
-    if path is not None and path.exists() and not force:
-        raise Failure(f"{path} is already there: --force replaces it")
-    try:
+    form, path = form_and_path(out, None, force=force)
+    with needs_pyarrow():
         import pyarrow as pa
 
         from chronolite.cli import writing
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "pyarrow":
-            raise
-        raise needs("pyarrow", "arrow", "export") from None
     with _opened(file) as cm, writing._target(path, force=force) as target:
         batches = pa.RecordBatchReader.from_stream(cm)
         schema = writing._schema(batches.schema, form)

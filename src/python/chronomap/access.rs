@@ -65,8 +65,8 @@ impl ChronoMapBase {
         self.flags.load(Ordering::Relaxed) & flags != 0
     }
 
-    /// A map in memory that a change is tried on.
-    pub(super) fn scratch(map: Map<Key, Value>) -> Self {
+    /// A map in memory, as a new one is, or one that a change is tried on.
+    pub(super) fn of(map: Map<Key, Value>) -> Self {
         let state = Attached::new(State { map, ..State::default() });
         let (clock, durable) = (OnceLock::new(), OnceLock::new());
         Self { state, clock, flags: AtomicU8::new(0), durable, most: AtomicU32::new(0) }
@@ -192,26 +192,16 @@ impl ChronoMapBase {
         let mut probe = Probe::new(key)?;
         self.check(CLOSED)?;
         self.touch_to_read(py, &probe)?;
-        let found = match timestamp {
-            None => {
-                let told = self.told(py)?;
-                let now = || moment(told.unwrap_or_else(times::clock));
-                self.at(&mut probe, py, |state, probe| {
-                    let is = |key: &Key| probe.is(key);
-                    state.knows(probe).then(|| state.map.get(probe.hash(), is, now).cloned())
-                })?
-            }
-            Some(time) => {
-                let time = times::finite(time)?;
-                let told = self.told(py)?;
-                let now = || moment(told.unwrap_or_else(times::clock));
-                self.at(&mut probe, py, |state, probe| {
-                    state.knows(probe).then(|| {
-                        state.map.get_at(probe.hash(), |key| probe.is(key), time, now).cloned()
-                    })
-                })?
-            }
-        };
+        let time = timestamp.map(times::finite).transpose()?;
+        let told = self.told(py)?;
+        let now = || moment(told.unwrap_or_else(times::clock));
+        let found = self.at(&mut probe, py, |state, probe| {
+            let (hash, is) = (probe.hash(), |key: &Key| probe.is(key));
+            state.knows(probe).then(|| match time {
+                None => state.map.get(hash, is, now).cloned(),
+                Some(time) => state.map.get_at(hash, is, time, now).cloned(),
+            })
+        })?;
         Ok(found.map(|value| value.into_bound(py)))
     }
 }

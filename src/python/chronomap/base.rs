@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyCapsule, PyDict, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::access::{CLOSED, LIMITED, READ_ONLY, SWEEP, TOLD, raise};
@@ -17,7 +17,7 @@ use super::cells::Coder;
 use super::copies::{copied, copied_with};
 use super::durable::{Durable, options};
 use super::handle::{Key, Value, is_plain};
-use super::history::{self, bytes_of};
+use super::history::{self, Columns, bytes_of};
 use super::journal::What;
 use super::probe::{self, Probe};
 use super::state::State;
@@ -62,9 +62,7 @@ impl ChronoMapBase {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        let state = Attached::new(State::default());
-        let (clock, durable) = (OnceLock::new(), OnceLock::new());
-        Self { state, clock, flags: AtomicU8::new(0), durable, most: AtomicU32::new(0) }
+        Self::of(Map::default())
     }
 
     /// Sets the options, which were checked. The map is empty then.
@@ -363,8 +361,13 @@ impl ChronoMapBase {
 
     /// A sweep's own `clean_expired_keys`, of keys that are in memory, which is counted.
     fn _sweep(&self, py: Python<'_>) -> PyResult<usize> {
-        let count = self.sweep(py)?;
-        self.with(py, |state| state.map.counts.swept += count as u64);
+        let now = moment(self.now(py)?);
+        let mut gone = Gone::default();
+        let count = self.with(py, |state| {
+            let count = state.map.sweep(now, &mut gone);
+            state.map.counts.swept += count as u64;
+            count
+        });
         Ok(count)
     }
 
@@ -799,6 +802,3 @@ impl ChronoMapBase {
         drop(gone);
     }
 }
-
-type Columns<'py> =
-    (Bound<'py, PyList>, Bound<'py, PyBytes>, &'static str, Bound<'py, PyAny>, Bound<'py, PyBytes>);

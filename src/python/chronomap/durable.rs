@@ -440,7 +440,7 @@ impl ChronoMapBase {
             }
             self.read_all(py)?;
             let before = self.with(py, |state| state.map.copy());
-            let scratch = Self::scratch(before.copy());
+            let scratch = Self::of(before.copy());
             let result = change(&scratch)?;
             let after = scratch.with(py, |state| state.map.copy());
             let (facts, begun) = facts_between(py, &before, &after, &durable.coder)?;

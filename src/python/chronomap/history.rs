@@ -20,6 +20,10 @@ pub(super) struct History<'py> {
     pub(super) times: Vec<f64>,
 }
 
+/// Keys and how many versions each has, the values as [`values`] has them, and times in seconds.
+pub(super) type Columns<'py> =
+    (Bound<'py, PyList>, Bound<'py, PyBytes>, &'static str, Bound<'py, PyAny>, Bound<'py, PyBytes>);
+
 impl<'py> History<'py> {
     /// The columns of the result, and its pieces: a row a version.
     pub(super) fn columns(&self) -> PyResult<(Vec<OutColumn>, Vec<Vec<Column>>)> {

@@ -142,13 +142,6 @@ impl ChronoMapBase {
         Ok(history)
     }
 
-    pub(super) fn sweep(&self, py: Python<'_>) -> PyResult<usize> {
-        let now = moment(self.now(py)?);
-        let mut gone = Gone::default();
-        let count = self.with(py, |state| state.map.sweep(now, &mut gone));
-        Ok(count)
-    }
-
     pub(super) fn become_copy(&self, py: Python<'_>, map: &Map<Key, Value>, exotic: bool) {
         let mut gone = Gone::default();
         self.with(py, |state| {
