@@ -194,24 +194,29 @@ impl Texts {
 
     /// # Safety
     /// No other thread may be appending to the same chunk.
+    #[inline]
     unsafe fn push(&self, text: &[u8]) {
-        let mut last = self.blocks.read().last().cloned();
-        if last.as_ref().is_none_or(|block| block.room() < text.len()) {
-            let twice = last.as_ref().map_or(TEXT_BLOCK.0, |block| block.capacity() * 2);
-            let block = Arc::new(AppendVec::with_capacity(twice.min(TEXT_BLOCK.1).max(text.len())));
-            self.blocks.write().push(Arc::clone(&block));
-            last = Some(block);
+        if self.blocks.read().last().is_none_or(|block| block.room() < text.len()) {
+            self.add_block(text.len());
         }
-        let block = self.blocks.read().len() as u32 - 1;
-        if let Some(bytes) = last {
+        let blocks = self.blocks.read();
+        if let Some(bytes) = blocks.last() {
             let at = (bytes.capacity() - bytes.room()) as u32;
-            let place = Place { block, at, len: text.len() as u32 };
+            let place = Place { block: blocks.len() as u32 - 1, at, len: text.len() as u32 };
             // SAFETY: passed on to the caller. The bytes are published before the place is.
             unsafe {
                 bytes.extend(text);
                 self.places.push(place);
             }
         }
+    }
+
+    #[cold]
+    fn add_block(&self, at_least: usize) {
+        let mut blocks = self.blocks.write();
+        let twice = blocks.last().map_or(TEXT_BLOCK.0, |block| block.capacity() * 2);
+        let bytes = twice.min(TEXT_BLOCK.1).max(at_least);
+        blocks.push(Arc::new(AppendVec::with_capacity(bytes)));
     }
 
     fn column(&self, rows: Range<usize>) -> Column {

@@ -20,7 +20,7 @@ pub(crate) fn fit_row<'v, 'a>(
         return Err(wrong_count(spec, values.len()));
     }
     let mut pairs = spec.columns.iter().zip(values);
-    if pairs.all(|(column, value)| is_fit(column.ty, *value)) {
+    if pairs.all(|(column, value)| is_fit(column.ty, *value, max_value)) {
         return Ok(Cow::Borrowed(values));
     }
     let pairs = spec.columns.iter().zip(values);
@@ -29,13 +29,21 @@ pub(crate) fn fit_row<'v, 'a>(
 
 /// True for what goes into a column as it is; most rows have nothing else.
 #[inline]
-fn is_fit(ty: DataType, value: Value<'_>) -> bool {
-    match value {
-        Value::Float(v) => ty == DataType::F64 || (ty == DataType::F32 && fits_f32(v)),
-        Value::Int(_) => ty == DataType::I64,
-        Value::Bool(_) => ty == DataType::Bool,
-        Value::Null => true,
-        Value::UInt(_) | Value::Str(_) | Value::Bytes(_) => false,
+fn is_fit(ty: DataType, value: Value<'_>, max_value: usize) -> bool {
+    use DataType as T;
+    match (value, ty) {
+        (Value::Null, _)
+        | (Value::Float(_), T::F64)
+        | (Value::Int(_), T::I64)
+        | (Value::UInt(_), T::U64)
+        | (Value::Bool(_), T::Bool) => true,
+        (Value::Float(v), T::F32) => fits_f32(v),
+        (Value::UInt(v), T::U8) => u8::try_from(v).is_ok(),
+        (Value::UInt(v), T::U16) => u16::try_from(v).is_ok(),
+        (Value::UInt(v), T::U32) => u32::try_from(v).is_ok(),
+        (Value::Str(v), T::Utf8) => v.len() <= max_value,
+        (Value::Bytes(v), T::Binary) => v.len() <= max_value,
+        _ => false,
     }
 }
 
@@ -222,6 +230,26 @@ mod tests {
         let error = check_batches(&spec, &batches, 14).unwrap_err().to_string();
         assert!(error.starts_with("row 3: a row of 15 bytes; at most 14"), "{error}");
         assert!(check_batches(&spec, &[batch(vec![], ["", ""])], 0).is_err());
+    }
+
+    /// The short way and the long one are of one mind.
+    #[test]
+    fn what_goes_in_as_it_is_is_not_changed() {
+        let whole = [0, 127, 128, 255, 256, 1 << 15, 1 << 16, 1 << 31, 1 << 32, u64::MAX];
+        let mut values: Vec<Value<'_>> = whole.into_iter().map(Value::UInt).collect();
+        values.extend([i64::MIN, -129, -1, 0, 127, 128, 1 << 53].map(Value::Int));
+        values.extend([0.5, f64::NAN, f64::INFINITY, 1e300, -0.0].map(Value::Float));
+        values.extend([Value::Null, Value::Bool(true), Value::Str("1234"), Value::Str("12345")]);
+        values.extend([Value::Bytes(b"1234"), Value::Bytes(b"12345")]);
+        for ty in DataType::ALL {
+            let spec = TableSpec::new([("v", ty)]);
+            for value in values.iter().copied().filter(|value| is_fit(ty, *value, 4)) {
+                let fitted = fit_value(&spec.columns[0], value, 4).unwrap();
+                assert_eq!(format!("{fitted:?}"), format!("{value:?}"), "{ty}");
+            }
+        }
+        assert!(is_fit(DataType::U8, Value::UInt(255), 4));
+        assert!(!is_fit(DataType::Utf8, Value::Str("12345"), 4));
     }
 
     #[test]
