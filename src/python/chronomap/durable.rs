@@ -5,27 +5,19 @@
 //! map has them: keys of such a map run no code of the user's, and values are told before. What
 //! changes many keys is made on a copy, told, and written if the map is still what was copied.
 
+use pyo3::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
-
-use pyo3::prelude::*;
 
 use super::base::ChronoMapBase;
 use super::cells::{self, Coder};
+use super::changes::{bare, end_of, facts_between, trimmed};
 use super::handle::{Key, Value};
-use super::journal::this_writer;
 use super::probe::Probe;
-use crate::chronomap::{
-    Cells, Entry, FRESH, Fact, Facts, Fold, Gone, Map, NEVER, Row, What, begun_at, moment, rows,
-    seconds,
-};
+use super::queue::Queue;
+use crate::chronomap::{Entry, Fact, Facts, Fold, Gone, Row, What, moment, rows, seconds};
 use crate::db::{AutoMaintenance, Batches, DbOptions, Receipt};
 use crate::error::{Error, Result};
-use crate::index::trie::Side;
 use crate::python::detached::Detached;
 
 /// The file of a map.
@@ -70,8 +62,6 @@ const PATIENCE: u32 = 3;
 
 type Kept = Entry<Key, Value>;
 type Folding = Fold<Value>;
-/// Which fact a key begins with, its hash, and the number that it has until then.
-type Begun = (usize, u64, u64);
 
 impl Durable {
     pub(super) fn open(
@@ -495,152 +485,8 @@ impl ChronoMapBase {
     }
 }
 
-/// What one map has become when it is another one, as changes, and the keys that begin by them.
-fn facts_between(
-    py: Python<'_>,
-    before: &Map<Key, Value>,
-    after: &Map<Key, Value>,
-    coder: &Coder,
-) -> PyResult<(Vec<Fact>, Vec<Begun>)> {
-    let mut changed = vec![];
-    after.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
-    type Sides = (Option<Kept>, Option<Kept>);
-    let mut keys: HashMap<String, Sides> = HashMap::new();
-    for (side, entry) in changed {
-        let text = cells::key_text(&entry.key().get(py).to_owned())?;
-        let sides = keys.entry(text).or_default();
-        match side {
-            Side::This => sides.1 = Some(entry),
-            Side::Other => sides.0 = Some(entry),
-        }
-    }
-    // In the order in which the keys came: by it they are listed when the file is opened.
-    let mut keys: Vec<_> = keys.into_iter().collect();
-    keys.sort_by_key(|(_, (_, after))| after.as_ref().map(Entry::born));
-    let (mut facts, mut begun) = (vec![], vec![]);
-    for (text, (before, after)) in keys {
-        if let Some(after) = after.as_ref().filter(|after| after.born() & FRESH != 0) {
-            begun.push((facts.len(), after.hash(), after.born()));
-        }
-        change_of(py, text, (before.as_ref(), after.as_ref()), coder, &mut facts)?;
-    }
-    Ok((facts, begun))
-}
-
-/// Who changes many keys goes first when it had no chance: the others let it pass.
-#[derive(Debug, Default)]
-struct Queue {
-    waits: AtomicBool,
-    turn: Arc<Mutex<()>>,
-    holder: AtomicU64,
-}
-
-/// The turn of one that others let pass.
-struct Turn<'a> {
-    queue: &'a Queue,
-    held: Option<ArcMutexGuard<RawMutex, ()>>,
-}
-
-impl Queue {
-    fn enter(&self, py: Python<'_>) -> Turn<'_> {
-        let held = self.lock(py);
-        self.holder.store(this_writer(), Ordering::Relaxed);
-        self.waits.store(true, Ordering::Relaxed);
-        Turn { queue: self, held }
-    }
-
-    /// None if this thread has it.
-    fn lock(&self, py: Python<'_>) -> Option<ArcMutexGuard<RawMutex, ()>> {
-        if self.turn.is_locked() && self.holder.load(Ordering::Relaxed) == this_writer() {
-            return None;
-        }
-        loop {
-            // Asked for again and again: a guard may not cross from where the thread is detached.
-            if let Some(held) = self.turn.try_lock_arc() {
-                return Some(held);
-            }
-            py.detach(|| drop(self.turn.lock()));
-        }
-    }
-
-    #[inline]
-    fn pass(&self, py: Python<'_>) {
-        if self.waits.load(Ordering::Relaxed) {
-            drop(self.lock(py));
-        }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if self.held.is_some() {
-            self.queue.waits.store(false, Ordering::Relaxed);
-            self.queue.holder.store(0, Ordering::Relaxed);
-        }
-    }
-}
-
 /// How a map's file is opened.
 pub(super) fn options(mode: &str, durability: &str, interval_ms: i64) -> PyResult<DbOptions> {
     let options = crate::python::db::options(mode, durability, interval_ms)?;
     Ok(options.auto_maintenance(Some(AutoMaintenance::default())))
-}
-
-fn bare(key: &str, what: What) -> Fact {
-    Fact { key: key.into(), what, at: 0.0, end: None, most: 0, since: 0, value: Cells::default() }
-}
-
-/// A key of whose versions so many are left.
-fn trimmed(key: &str, left: usize) -> Fact {
-    match u32::try_from(left).unwrap_or(u32::MAX) {
-        0 => bare(key, What::Removed),
-        most => Fact { most, ..bare(key, What::Trimmed) },
-    }
-}
-
-fn end_of(end: i64) -> Option<f64> {
-    (end != NEVER).then(|| seconds(end))
-}
-
-/// Adds the changes that make one state of a key the other.
-fn change_of(
-    py: Python<'_>,
-    key: String,
-    (before, after): (Option<&Kept>, Option<&Kept>),
-    coder: &Coder,
-    facts: &mut Vec<Fact>,
-) -> PyResult<()> {
-    let Some(after) = after else {
-        facts.extend(before.map(|_| bare(&key, What::Removed)));
-        return Ok(());
-    };
-    let same = |one: &(i64, Value), other: &(i64, Value)| {
-        one.0 == other.0 && one.1.place() == other.1.place()
-    };
-    if let Some(before) = before.filter(|before| before.born() == after.born()) {
-        let (were, are) = (before.versions(), after.versions());
-        let skipped = were.len().saturating_sub(are.len());
-        let rest = were.slice(skipped..were.len());
-        if are.len() <= were.len() && rest.zip(are.iter()).all(|(one, other)| same(one, other)) {
-            if skipped > 0 {
-                facts.push(trimmed(&key, are.len()));
-            }
-            if before.end() != after.end() {
-                facts.push(Fact { end: end_of(after.end()), ..bare(&key, What::Ends) });
-            }
-            return Ok(());
-        }
-    }
-    let mut what = What::Begin;
-    for (time, value) in after.versions().iter() {
-        let value = cells::encode(&value.get(py).to_owned(), coder)?;
-        let end = end_of(after.end()).filter(|_| what == What::Begin);
-        // A key that came just now came when this is recorded.
-        let recorded = what == What::Begin && after.born() & FRESH == 0;
-        let since = if recorded { begun_at(after.born()) } else { 0 };
-        let (key, at) = (key.clone(), seconds(*time));
-        facts.push(Fact { key, what, at, end, most: 0, since, value });
-        what = What::Put;
-    }
-    Ok(())
 }

@@ -6,7 +6,8 @@
 //! - `state`: the map and what belongs to it
 //! - `access`: the ways to it; `many`: what is asked of many keys, or done to them
 //! - `base`: the class, the base of the one that users see (`chronolite._chronomap`)
-//! - `durable`: a map that keeps what is done to it in a file; `cells`: objects as they stand there
+//! - `durable`: a map that keeps what is done to it in a file; `changes`: what is written there;
+//!   `cells`: objects as they stand there; `queue`: whose turn it is
 //! - `copies`: values that may change from outside, copied
 //! - `history`: a map as Arrow columns
 //! - `journal`: what was done while a context is open, so that it can be undone
@@ -18,6 +19,7 @@ mod access;
 mod arguments;
 mod base;
 mod cells;
+mod changes;
 mod copies;
 mod durable;
 mod handle;
@@ -25,6 +27,7 @@ mod history;
 mod journal;
 mod many;
 mod probe;
+mod queue;
 mod state;
 mod times;
 
