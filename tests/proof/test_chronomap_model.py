@@ -14,7 +14,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, seed, settings
+from hypothesis import Phase, assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,11 +22,11 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from chronomap_under_test import PEER, TRUSTED, ChronoMap, fake_clock, pairs
 from tests.proof import sizes
+from tests.proof.machines import in_parts, run
 
 RUNS, DURABLE_RUNS = sizes.size(40, 10_000), sizes.size(20, 1000)
 STEPS = sizes.size(30, 200)
@@ -434,33 +434,29 @@ class DurableMachine(Machine):
         super().teardown()
 
 
-def run(machine, runs=RUNS, steps=STEPS, **options):
-    run_state_machine_as_test(
-        seed(sizes.SEED)(machine),
-        settings=settings(
-            max_examples=runs,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            **options,
-        ),
-    )
+def play(part, runs, steps):
+    """What the runs of a part counted."""
+    Machine.steps = 0
+    run(Machine, runs, steps, part)
+    return (Machine.steps,)
+
+
+def play_durable(part, runs, steps):
+    """The same of maps in files."""
+    Machine.steps = DurableMachine.steps = 0
+    run(DurableMachine, runs, steps, part)
+    return (DurableMachine.steps + Machine.steps,)
 
 
 def test_a_map_does_what_lists_do():
-    Machine.steps = 0
-    run(Machine)
-    sizes.figures("chronomap_model", f"{RUNS} runs, {Machine.steps} steps, 0 different")
+    runs, (steps,) = in_parts(play, RUNS, STEPS)
+    sizes.figures("chronomap_model", f"{runs} runs, {steps} steps, 0 different")
 
 
 @pytest.mark.better
 def test_a_durable_map_does_what_lists_do():
-    Machine.steps = DurableMachine.steps = 0
-    run(DurableMachine, DURABLE_RUNS)
-    steps = DurableMachine.steps + Machine.steps
-    sizes.figures("chronomap_durable", f"{DURABLE_RUNS} runs, {steps} steps, 0 different")
+    runs, (steps,) = in_parts(play_durable, DURABLE_RUNS, STEPS)
+    sizes.figures("chronomap_durable", f"{runs} runs, {steps} steps, 0 different")
 
 
 def changed(name, method):

@@ -6,13 +6,11 @@ crashes: it goes on from a copy of the file and its log as they were while it wa
 
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow.lib
 import pytest
-from hypothesis import HealthCheck, Phase, assume, seed, settings
+from hypothesis import Phase, assume
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,11 +18,11 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 import chronolite as cl
 from tests.proof import sizes
+from tests.proof.machines import in_parts, run
 from tests.proof.model import (
     SERIES,
     TABLES,
@@ -391,44 +389,17 @@ class Machine(RuleBasedStateMachine):
             )
 
 
-def run(machine, examples, steps, number=0, **options):
-    run_state_machine_as_test(
-        seed(sizes.SEED + number)(machine),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            **options,
-        ),
-    )
-
-
-def play(number, examples, steps):
-    """Runs from a seed of their own, and what they counted."""
+def play(part, examples, steps):
+    """What the runs of a part counted."""
     Machine.steps = Machine.rows_compared = Machine.crashes = Machine.refused = 0
-    try:
-        run(Machine, examples, steps, number)
-    except Exception as error:
-        error.add_note(f"in part {number}: seed {sizes.SEED + number}")
-        raise
+    run(Machine, examples, steps, part)
     return Machine.steps, Machine.crashes, Machine.refused, Machine.rows_compared
 
 
 def test_a_database_does_what_lists_do():
-    examples, steps = sizes.size(40, 10_000), sizes.size(30, 200)
-    if sizes.SHARE == 0:
-        counted = [play(0, examples, steps)]
-    else:
-        # Each process on its own: what one Python does in three hours, two do in half of it.
-        parts = -(-examples // 250)
-        each = -(-examples // parts)
-        examples = parts * each
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
-            counted = list(processes.map(play, range(parts), [each] * parts, [steps] * parts))
-    made, crashes, refused, compared = map(sum, zip(*counted, strict=True))
+    steps = sizes.size(30, 200)
+    examples, counted = in_parts(play, sizes.size(40, 10_000), steps)
+    made, crashes, refused, compared = counted
     sizes.figures(
         "model",
         f"{examples:,} runs of up to {steps} steps ({made:,} in all, {crashes:,} crashes, "

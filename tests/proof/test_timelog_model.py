@@ -13,7 +13,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,10 +21,10 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from tests.proof import sizes
+from tests.proof.machines import in_parts, run
 from timelog_under_test import (
     MAX,
     MIN,
@@ -374,31 +374,27 @@ class Machine(RuleBasedStateMachine):
         assert self.alive_are(0), "objects were not released"
 
 
-def play(machine, examples, *phases):
+def check(machine, examples, steps=STEPS, part=0, **options):
     gc.collect()
     gc.freeze()  # what other tests left need not be looked at again and again
     try:
-        run_state_machine_as_test(
-            seed(sizes.SEED)(machine),
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=STEPS,
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-                phases=[Phase.generate, *phases],
-            ),
-        )
+        run(machine, examples, steps, part, **options)
     finally:
         gc.unfreeze()
 
 
+def play(part, examples, steps):
+    """What the runs of a part counted."""
+    Machine.rows_compared = 0
+    check(Machine, examples, steps, part)
+    return (Machine.rows_compared,)
+
+
 def test_a_log_is_a_sorted_list_with_tombstones():
-    play(Machine, EXAMPLES, Phase.shrink)
+    examples, (compared,) = in_parts(play, EXAMPLES, STEPS)
     sizes.figures(
         "timelog_model",
-        f"{EXAMPLES} runs of up to {STEPS} steps, {Machine.rows_compared} rows compared, "
-        "0 different",
+        f"{examples} runs of up to {STEPS} steps, {compared} rows compared, 0 different",
     )
 
 
@@ -447,5 +443,5 @@ def test_a_wrong_one_is_found(wrong):
     """The control: a log that is wrong in one point does not pass."""
     machine = type(wrong.__name__, (Machine,), {"kind": wrong})
     with pytest.raises((AssertionError, ExceptionGroup)):
-        play(machine, 200)
+        check(machine, 200, phases=[Phase.generate])
     Keeps.kept = ()
