@@ -2351,6 +2351,21 @@ class _ChronoMapBase:
     ) -> None:
         """Keeps what is done from now on in a file, and has what is in it."""
 
+    def compact(self) -> None:
+        """Makes the file as small as what the map is now: what was known before is forgotten.
+
+        Keys have all their versions still. ``known_at`` of a time before this one is a
+        ``ChronoMapValueError`` then. Writers wait for it; readers show what they showed until they
+        are refreshed. A map in memory has nothing to forget.
+
+        >>> with cl.ChronoMap(path=path, max_history=1) as cm:
+        ...     for number in range(1000):
+        ...         cm.put("a", number)
+        ...     cm.compact()
+        ...     cm.history("a")[0][1]
+        999
+        """
+
     def flush(self) -> None:
         """Writes a durable map out: what was put survives power loss then.
 

@@ -192,6 +192,34 @@ impl TableSpec {
         Ok(self)
     }
 
+    /// How the schema asked for differs from this one; `None` if it does not.
+    pub(crate) fn difference(&self, asked: &Self) -> Option<String> {
+        let columns = |spec: &Self| {
+            // In quotes, as a name may hold what stands between two of them.
+            let each = spec.columns.iter().map(|c| format!("{:?} {}", c.name, c.ty));
+            each.collect::<Vec<_>>().join(", ")
+        };
+        let key = |spec: &Self| {
+            let each = spec.key.iter().map(|&p| format!("{:?}", spec.columns[p].name));
+            each.collect::<Vec<_>>().join(", ")
+        };
+        let codecs = |spec: &Self| {
+            let each = spec.codecs().map(|(column, codec)| format!("{column:?} {codec}"));
+            each.collect::<Vec<_>>().join(", ")
+        };
+        let parts = [
+            ("columns", columns(self), columns(asked)),
+            ("time column", self.time_column.clone(), asked.time_column.clone()),
+            ("time unit", self.unit.to_string(), asked.unit.to_string()),
+            ("key", key(self), key(asked)),
+            ("on_conflict", self.on_conflict.name().into(), asked.on_conflict.name().into()),
+            ("storage", self.storage.name().into(), asked.storage.name().into()),
+            ("codecs", codecs(self), codecs(asked)),
+        ];
+        let differs = parts.iter().find(|(_, is, asked)| is != asked);
+        differs.map(|(what, is, asked)| format!("its {what}: [{is}], asked for: [{asked}]"))
+    }
+
     /// The same, a codec by its name: those of [`Codec::name`], and `auto` for none.
     pub fn codec_named(mut self, column: &str, name: &str) -> Result<Self> {
         let (ty, codec) = self.codec_of(column)?;

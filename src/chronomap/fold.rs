@@ -1,7 +1,7 @@
 //! What a key is, by its changes.
 
 use super::entry::NEVER;
-use super::facts::{Row, What, born_at};
+use super::facts::{Row, What};
 use super::moment::moment;
 use crate::index::Versions;
 
@@ -42,8 +42,7 @@ impl<V: Clone> Fold<V> {
                     }
                     _ => {
                         let versions = Versions::new(time, value);
-                        let since = if row.since != 0 { row.since } else { row.recorded };
-                        let born = born_at(since);
+                        let born = if row.since != 0 { row.since } else { row.number };
                         *kept = Some(Kept { versions, end: end.unwrap_or(NEVER), born });
                     }
                 }
@@ -51,11 +50,11 @@ impl<V: Clone> Fold<V> {
             (What::Removed, kept) => *kept = None,
             (What::Trimmed, Some(kept)) => kept.keep_last(row.most, gone),
             (What::Ends, Some(kept)) => kept.end = end.unwrap_or(NEVER),
-            (What::Trimmed | What::Ends, None) => {}
+            (What::Trimmed | What::Ends, None) | (What::Forgotten, _) => {}
         }
     }
 
-    /// The versions, the end, and when the key was put first; none if it is gone.
+    /// The versions, the end, and the number of the change by which the key came; none if it is gone.
     pub fn finish(self) -> Option<(Versions<V>, i64, u64)> {
         let kept = self.0.filter(|kept| !kept.versions.is_empty())?;
         Some((kept.versions, kept.end, kept.born))
@@ -76,38 +75,38 @@ mod tests {
     #[test]
     fn a_key_is_what_its_changes_come_to() {
         let mut fold = Fold::default();
-        let mut recorded = 0;
+        let mut number = 0;
         let mut apply = |what, at: f64, end, most| {
-            recorded += 1;
+            number += 1;
             let row = Row {
-                recorded,
+                number,
+                recorded: 0,
                 key: "",
                 what,
                 at,
                 end,
                 most,
                 since: 0,
-                lag: 0,
                 kind: 0,
                 whole: 0,
                 real: 0.0,
                 text: "",
                 bytes: &[],
             };
-            fold.apply(&row, Some(recorded), &mut vec![]);
+            fold.apply(&row, Some(number), &mut vec![]);
             fold.0.as_ref().map(|kept| {
                 let rows: Vec<_> = kept.versions.iter().map(|row| row.1).collect();
                 (rows, kept.end != NEVER, kept.born)
             })
         };
         assert_eq!(apply(What::Trimmed, 0.0, None, 1), None);
-        assert_eq!(apply(What::Put, 5.0, Some(9.0), 0), Some((vec![2], true, born_at(2))));
-        assert_eq!(apply(What::Put, 1.0, None, 0), Some((vec![3, 2], true, born_at(2))));
-        assert_eq!(apply(What::Ends, 0.0, None, 0), Some((vec![3, 2], false, born_at(2))));
-        assert_eq!(apply(What::Put, 7.0, None, 2), Some((vec![2, 5], false, born_at(2))));
-        assert_eq!(apply(What::Begin, 7.0, Some(1.0), 0), Some((vec![6], true, born_at(6))));
-        assert_eq!(apply(What::Put, 8.0, None, 0), Some((vec![6, 7], true, born_at(6))));
-        assert_eq!(apply(What::Trimmed, 0.0, None, 1), Some((vec![7], true, born_at(6))));
+        assert_eq!(apply(What::Put, 5.0, Some(9.0), 0), Some((vec![2], true, 2)));
+        assert_eq!(apply(What::Put, 1.0, None, 0), Some((vec![3, 2], true, 2)));
+        assert_eq!(apply(What::Ends, 0.0, None, 0), Some((vec![3, 2], false, 2)));
+        assert_eq!(apply(What::Put, 7.0, None, 2), Some((vec![2, 5], false, 2)));
+        assert_eq!(apply(What::Begin, 7.0, Some(1.0), 0), Some((vec![6], true, 6)));
+        assert_eq!(apply(What::Put, 8.0, None, 0), Some((vec![6, 7], true, 6)));
+        assert_eq!(apply(What::Trimmed, 0.0, None, 1), Some((vec![7], true, 6)));
         assert_eq!(apply(What::Removed, 0.0, None, 0), None);
     }
 }

@@ -18,7 +18,7 @@ mod map;
 mod moment;
 
 pub use entry::{Entry, Item, NEVER, Prune};
-pub use facts::{Cells, Fact, Facts, Row, TABLE, What, begun_at, rows};
+pub use facts::{Cells, Fact, Facts, Row, What, rows};
 pub use fold::Fold;
 pub use map::{Counts, FRESH, Gone, Map, Write};
 pub use moment::{moment, seconds};

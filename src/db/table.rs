@@ -305,7 +305,7 @@ impl Db {
 
     fn existing(&self, name: &str, spec: &TableSpec) -> Result<Option<Table>> {
         let Some(table) = self.find_table(name)? else { return Ok(None) };
-        match describe_difference(&table.def.spec, spec) {
+        match table.def.spec.difference(spec) {
             None => Ok(Some(table)),
             Some(difference) => {
                 let message = format!("table {name:?} exists with another schema: {difference}");
@@ -362,34 +362,6 @@ impl Db {
     pub fn verify_with(&self, progress: Progress<'_>) -> Result<VerifyReport> {
         verify::verify(&self.core, progress)
     }
-}
-
-/// How the schema asked for differs from the one there is; `None` if it does not.
-fn describe_difference(is: &TableSpec, asked: &TableSpec) -> Option<String> {
-    let columns = |spec: &TableSpec| {
-        // In quotes, as a name may hold what stands between two of them.
-        let each = spec.columns.iter().map(|c| format!("{:?} {}", c.name, c.ty));
-        each.collect::<Vec<_>>().join(", ")
-    };
-    let key = |spec: &TableSpec| {
-        let each = spec.key.iter().map(|&p| format!("{:?}", spec.columns[p].name));
-        each.collect::<Vec<_>>().join(", ")
-    };
-    let codecs = |spec: &TableSpec| {
-        let each = spec.codecs().map(|(column, codec)| format!("{column:?} {codec}"));
-        each.collect::<Vec<_>>().join(", ")
-    };
-    let parts = [
-        ("columns", columns(is), columns(asked)),
-        ("time column", is.time_column.clone(), asked.time_column.clone()),
-        ("time unit", is.unit.to_string(), asked.unit.to_string()),
-        ("key", key(is), key(asked)),
-        ("on_conflict", is.on_conflict.name().into(), asked.on_conflict.name().into()),
-        ("storage", is.storage.name().into(), asked.storage.name().into()),
-        ("codecs", codecs(is), codecs(asked)),
-    ];
-    let differs = parts.iter().find(|(_, is, asked)| is != asked);
-    differs.map(|(what, is, asked)| format!("its {what}: [{is}], asked for: [{asked}]"))
 }
 
 impl Core {

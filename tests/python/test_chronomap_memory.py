@@ -91,3 +91,23 @@ def test_a_refused_put_changes_nothing():
     assert seen == []
     cm["b"] = 2
     assert cm["b"] == 2
+
+
+@pytest.mark.better
+@pytest.mark.parametrize("strategy", ["timestamp", "overwrite"])
+def test_a_merge_that_would_be_too_large_changes_nothing(strategy):
+    cm = ChronoMap(max_memory_mb=1, cache_size=0)
+    cm["a"] = "x" * 300_000
+    large = ChronoMap()
+    large["b"] = "x" * 800_000
+    with pytest.raises(lib.ChronoMapMemoryError):
+        cm.merge(large, strategy=strategy)
+    assert list(cm) == ["a"]
+    same = ChronoMap()
+    same["a"] = "y" * 800_000
+    if strategy == "overwrite":
+        cm.merge(same, strategy=strategy)
+        assert cm["a"] == same["a"]
+    else:
+        with pytest.raises(lib.ChronoMapMemoryError):
+            cm.merge(same, strategy=strategy)

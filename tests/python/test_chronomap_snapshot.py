@@ -372,3 +372,41 @@ def test_a_map_that_is_in_itself_is_copied_once(cm):
     inner = snap["self"]
     assert inner is not cm
     assert inner["self"] is inner
+
+
+@pytest.mark.better
+@pytest.mark.parametrize("durable", [False, True])
+def test_what_others_merge_and_prune_is_done_again_on_what_was_there(durable, tmp_path):
+    cm = ChronoMap(**({"path": tmp_path / "map.chl"} if durable else {}))
+    for ts in (1, 2, 3):
+        cm.put("a", ts, timestamp=ts)
+        cm.put("b", ts, timestamp=ts)
+    writes = cm.get_stats()["writes"]
+    other = ChronoMap.from_dict({"store": {"a": [(2.5, "merged")], "new": [(1, "new")]}})
+
+    def theirs():
+        cm.merge(other)
+        cm.prune_history("a", older_than=2)
+        cm.prune_all_history(keep_last=2)
+        cm.put("b", "theirs", timestamp=9)
+
+    def work():
+        with cm.snapshot_context():
+            cm.put("a", "mine", timestamp=2.2)
+            cm.delete("b")
+            cm.put("b", "mine", timestamp=4)
+            cm.put("new", "mine", timestamp=7)
+            thread = threading.Thread(target=theirs)
+            thread.start()
+            thread.join()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert contents(cm) == {
+        "a": [(2.5, "merged"), (3.0, 3)],
+        "b": [(2.0, 2), (3.0, 3), (9.0, "theirs")],
+        "new": [(1.0, "new")],
+    }
+    # What was done again was counted when it was done.
+    assert cm.get_stats()["writes"] == writes + 4

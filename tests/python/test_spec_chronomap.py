@@ -71,7 +71,7 @@ def read(rows: list[dict[str, Any]], now: float) -> dict[Any, tuple[list[Any], A
         match row["what"]:
             case 0 | 1:
                 if key is None or row["what"] == 1:
-                    came = row["since"] or row["recorded"]
+                    came = row["since"] or row["number"]
                     key = keys[row["key"]] = {"versions": [], "end": None, "came": came}
                 key["versions"].append((row["at"], value(row)))
                 key["versions"].sort(key=lambda version: version[0])
@@ -95,7 +95,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     with cl.Db(path, mode="r") as db:
         assert db.tables() == ["chronomap"]
         rows = db["chronomap"].scan().to_arrow()
-    rows = rows.set_column(0, "recorded", rows["recorded"].cast("int64"))
+    rows = rows.set_column(0, "place", rows["place"].cast("int64"))
     return rows.to_pylist()
 
 
@@ -128,8 +128,12 @@ def test_what_a_reader_of_the_document_finds_is_what_the_map_says(path: Path) ->
         cm.put("ends", "begins again")
         wanted = said(cm)
     rows = rows_of(path)
-    recorded = [row["recorded"] for row in rows]
-    assert recorded == sorted(set(recorded))
+    assert sorted(row["number"] for row in rows) == list(range(1, len(rows) + 1))
+    for key in {row["key"] for row in rows}:
+        own = [(row["place"], row["number"]) for row in rows if row["key"] == key]
+        assert own == sorted(own)
+        assert len({place for place, _ in own}) == 1
+    assert {row["recorded"] for row in rows} == {int((NOW + s) * 1e9) for s in (0, -5, 15)}
     assert {row["what"] for row in rows} >= {0, 1, 2, 3}
     found = read(rows, now[0])
     assert found == wanted
@@ -190,6 +194,6 @@ def test_the_columns_are_those_of_the_document(path: Path) -> None:
     with cl.Db(path, mode="r") as db:
         schema = db["chronomap"].schema
         found = [part.split()[:2] for part in str(schema).split("Schema ")[1][:-1].split(", ")]
-    assert found[0] == ["recorded", "timestamp[ns]"]
-    assert documented[0] == ("recorded", "time")
+    assert found[0] == ["place", "timestamp[ns]"]
+    assert documented[0] == ("place", "time")
     assert [tuple(column) for column in found[1:]] == documented[1:]

@@ -720,6 +720,17 @@ class AsyncChronoMap:
         make = getattr(_map_class(), name)
         return cls._of(await in_thread(lambda: make(*arguments, **options), settle=False))
 
+    async def compact(self) -> None:
+        """Make the file as small as what the map is now, and forget what was known before; see
+        ``ChronoMap.compact``.
+
+        >>> from asyncio import run
+        >>> cm = cl.AsyncChronoMap(path=path)
+        >>> run(cm.put("a", 1))
+        >>> run(cm.compact())
+        """
+        await in_thread(self._map.compact, settle=True)
+
     async def flush(self) -> None:
         """Write a durable map out, so that what was put survives power loss at every level of
         durability; a map in memory has nothing to write.

@@ -434,7 +434,7 @@ class ChronoMap(Hooked):
 
         Its present is that time: what was put, corrected, pruned or deleted later is as it was.
         A write to it is a ``ReadOnlyError``. A map without a path is a ``ChronoMapValueError``, as
-        it does not keep what it has forgotten.
+        it does not keep what it has forgotten; so is a time before the last ``compact``.
 
         >>> now = [1000.0]
         >>> with cl.ChronoMap(path=path, clock=lambda: now[0]) as cm:
@@ -534,7 +534,7 @@ class ChronoMap(Hooked):
         to merge the same again doubles them. By ``"overwrite"`` the history of each of its keys
         takes the place of ours. No hook is called, values that may change are copied. Another
         strategy is a ``ChronoMapValueError``, anything but a ``ChronoMap`` a
-        ``ChronoMapTypeError``.
+        ``ChronoMapTypeError``, more than ``max_memory_mb`` a ``ChronoMapMemoryError``.
 
         >>> cm, other = cl.ChronoMap(), cl.ChronoMap()
         >>> cm.put("a", 1, timestamp=10)
@@ -550,7 +550,15 @@ class ChronoMap(Hooked):
             raise ChronoMapTypeError("Expected ChronoMap instance for merge.")
         if strategy not in STRATEGIES:
             raise ChronoMapValueError(f"Invalid merge strategy: {strategy}")
-        self._merge(other, strategy == "overwrite")
+        overwrite = strategy == "overwrite"
+        if self._limit is not None:
+            theirs = other._store()
+            self._limit.admit(
+                [(key, value) for key, versions, _ in theirs for _, value in versions],
+                # What is written over makes room.
+                lambda: [row for row in self._store() if not (overwrite and row[0] in other)],
+            )
+        self._merge(other, overwrite)
         if self._debug:
             logger.debug("MERGE strategy=%s", strategy)
 

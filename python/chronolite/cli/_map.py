@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -192,6 +194,21 @@ def export(
         with writing._writer(target, schema, form, stream=path is None) as write:
             for batch in batches:
                 write(writing._fitted(batch, schema))
+
+
+@map_app.command()
+def compact(file: MapFile) -> None:
+    """Make a durable map's file smaller: what the map was known to be before now is forgotten."""
+    import chronolite as cl
+
+    if not _is_durable(file):
+        raise Failure(f"{file} is no durable map: JSON has nothing to forget", Code.USAGE)
+    if not file.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+    before = file.stat().st_size
+    with cl.ChronoMap(path=file, enable_ttl_cleanup=False) as cm:
+        cm.compact()
+    typer.echo(f"{before} bytes became {file.stat().st_size}")
 
 
 # --- Files --------------------------------------------------------------------------------------

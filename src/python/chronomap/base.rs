@@ -20,7 +20,7 @@ use super::handle::{Key, Value, is_plain};
 use super::history::{self, Columns, bytes_of};
 use super::journal::What;
 use super::probe::{self, Probe};
-use super::state::State;
+use super::state::{Done, State};
 use super::times;
 use crate::arrow::stream::Stream;
 use crate::chronomap::{Gone, Map, NEVER, Write, moment, seconds};
@@ -342,7 +342,7 @@ impl ChronoMapBase {
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.check(READ_ONLY | CLOSED)?;
         let mut gone = Gone::default();
-        self.recorded(py, |on| {
+        self.recorded(py, &Done::Became, |on| {
             on.with(py, |state| state.map.clear(&mut gone));
             Ok(())
         })
@@ -356,7 +356,9 @@ impl ChronoMapBase {
             return Ok(0);
         }
         let mut gone = Gone::default();
-        self.recorded(py, |on| Ok(on.with(py, |state| state.map.sweep(now, &mut gone))))
+        self.recorded(py, &Done::Became, |on| {
+            Ok(on.with(py, |state| state.map.sweep(now, &mut gone)))
+        })
     }
 
     /// A sweep's own `clean_expired_keys`, of keys that are in memory, which is counted.
@@ -399,7 +401,7 @@ impl ChronoMapBase {
         let receipt = self.write_pruned(text, left, seconds)?;
         let mut gone = Gone::default();
         // No Python runs in between if there is a file; if there is none, it may be more by now.
-        let count = self.noted(py, || {
+        let count = self.noted(py, &Done::PrunedOne(prune), || {
             self.at(&mut probe, py, |state, probe| {
                 let is = |key: &Key| probe.is(key);
                 state.knows(probe).then(|| state.map.prune(probe.hash(), is, prune, &mut gone))
@@ -421,7 +423,9 @@ impl ChronoMapBase {
         let prune = prune_of(keep_last, older_than)?;
         let now = moment(self.now(py)?);
         let mut gone = Gone::default();
-        self.recorded(py, |on| Ok(on.with(py, |state| state.map.prune_all(prune, now, &mut gone))))
+        self.recorded(py, &Done::Pruned(prune), |on| {
+            Ok(on.with(py, |state| state.map.prune_all(prune, now, &mut gone)))
+        })
     }
 
     /// All versions of a key, oldest first.
@@ -537,7 +541,7 @@ impl ChronoMapBase {
     fn _load(&self, store: &Bound<'_, PyAny>) -> PyResult<()> {
         self.check(READ_ONLY | CLOSED)?;
         let now = moment(self.now(store.py())?);
-        self.recorded(store.py(), |on| on.take_in(store, now))
+        self.recorded(store.py(), &Done::Became, |on| on.take_in(store, now))
     }
 
     /// The history for a frame: keys and how many versions each has (int64), the values as
@@ -649,6 +653,12 @@ impl ChronoMapBase {
         self.flush(py)
     }
 
+    /// Makes the file as small as what the map is now: what was known before is forgotten.
+    fn compact(&self, py: Python<'_>) -> PyResult<()> {
+        self.check(READ_ONLY | CLOSED)?;
+        self.forget(py)
+    }
+
     /// Moves a map that was opened to be read on to what was written by now.
     fn refresh(&self, py: Python<'_>) -> PyResult<()> {
         self.check(CLOSED)?;
@@ -672,7 +682,7 @@ impl ChronoMapBase {
         other.read_all(py)?;
         let (map, exotic) = other.with(py, |state| (state.map.copy(), state.exotic));
         let map = copied(py, map)?;
-        self.recorded(py, |on| {
+        self.recorded(py, &Done::Became, |on| {
             on.become_copy(py, &map, exotic);
             Ok(())
         })
@@ -686,7 +696,7 @@ impl ChronoMapBase {
         let map = copied(py, other.with(py, |state| state.map.copy()))?;
         let now = moment(self.now(py)?);
         let mut gone = Gone::default();
-        self.recorded(py, |on| {
+        self.recorded(py, &Done::Merged(&map, overwrite, now), |on| {
             for entry in map.sorted(now) {
                 let key = key_of(py, entry.key());
                 let mut probe = Probe::new(&key)?;
@@ -730,7 +740,7 @@ impl ChronoMapBase {
         let before = copied(py, snapshot.with(py, |state| state.map.copy()))?;
         let changes = self.with(py, |state| state.journal.since(place));
         let now = moment(self.now(py)?);
-        self.recorded(py, |on| on.undo(py, &changes, &before, now))
+        self.recorded(py, &Done::Became, |on| on.undo(py, &changes, &before, now))
     }
 
     /// What was done and what is there.
@@ -778,11 +788,13 @@ impl ChronoMapBase {
         unsafe {
             self.state.peek(|state| {
                 for change in state.journal.changes() {
-                    change.key.visit(|key| visit.call(key))?;
+                    if let Some((key, _)) = &change.key {
+                        key.visit(|key| visit.call(key))?;
+                    }
                     match &change.what {
                         What::Put(_, value, _) => value.visit(|value| visit.call(value))?,
-                        What::Removed => {}
-                        What::Became(entry) => {
+                        What::Removed | What::Pruned(_) => {}
+                        What::Became(entry) | What::Merged(entry, _) => {
                             entry.key().visit(|key| visit.call(key))?;
                             let mut each = |value: &Value| value.visit(|value| visit.call(value));
                             entry.versions().visit_own(&mut each)?;

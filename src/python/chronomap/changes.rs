@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::cells::{self, Coder};
 use super::handle::{Key, Value};
-use crate::chronomap::{Cells, Entry, FRESH, Fact, Map, NEVER, What, begun_at, seconds};
+use crate::chronomap::{Entry, FRESH, Fact, Map, NEVER, What, seconds};
 use crate::index::trie::Side;
 
 type Kept = Entry<Key, Value>;
@@ -45,15 +45,11 @@ pub(super) fn facts_between(
     Ok((facts, begun))
 }
 
-pub(super) fn bare(key: &str, what: What) -> Fact {
-    Fact { key: key.into(), what, at: 0.0, end: None, most: 0, since: 0, value: Cells::default() }
-}
-
 /// A key of whose versions so many are left.
 pub(super) fn trimmed(key: &str, left: usize) -> Fact {
     match u32::try_from(left).unwrap_or(u32::MAX) {
-        0 => bare(key, What::Removed),
-        most => Fact { most, ..bare(key, What::Trimmed) },
+        0 => Fact::bare(key, What::Removed),
+        most => Fact { most, ..Fact::bare(key, What::Trimmed) },
     }
 }
 
@@ -70,7 +66,7 @@ fn change_of(
     facts: &mut Vec<Fact>,
 ) -> PyResult<()> {
     let Some(after) = after else {
-        facts.extend(before.map(|_| bare(&key, What::Removed)));
+        facts.extend(before.map(|_| Fact::bare(&key, What::Removed)));
         return Ok(());
     };
     let same = |one: &(i64, Value), other: &(i64, Value)| {
@@ -85,7 +81,7 @@ fn change_of(
                 facts.push(trimmed(&key, are.len()));
             }
             if before.end() != after.end() {
-                facts.push(Fact { end: end_of(after.end()), ..bare(&key, What::Ends) });
+                facts.push(Fact { end: end_of(after.end()), ..Fact::bare(&key, What::Ends) });
             }
             return Ok(());
         }
@@ -96,7 +92,7 @@ fn change_of(
         let end = end_of(after.end()).filter(|_| what == What::Begin);
         // A key that came just now came when this is recorded.
         let recorded = what == What::Begin && after.born() & FRESH == 0;
-        let since = if recorded { begun_at(after.born()) } else { 0 };
+        let since = if recorded { after.born() } else { 0 };
         let (key, at) = (key.clone(), seconds(*time));
         facts.push(Fact { key, what, at, end, most: 0, since, value });
         what = What::Put;

@@ -9,13 +9,15 @@ use pyo3::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use super::access::raise;
 use super::base::ChronoMapBase;
 use super::cells::{self, Coder};
-use super::changes::{bare, end_of, facts_between, trimmed};
+use super::changes::{end_of, facts_between, trimmed};
 use super::handle::{Key, Value};
 use super::probe::Probe;
 use super::queue::Queue;
-use crate::chronomap::{Entry, Fact, Facts, Fold, Gone, Row, What, moment, rows, seconds};
+use super::state::Done;
+use crate::chronomap::{Entry, Fact, Facts, Fold, Gone, Map, Row, What, moment, rows, seconds};
 use crate::db::{AutoMaintenance, Batches, DbOptions, Receipt};
 use crate::error::{Error, Result};
 use crate::python::detached::Detached;
@@ -56,7 +58,7 @@ impl Loaded {
 
 /// Keys are read one by one until so much of the file would have been read faster as a whole: to
 /// find one costs as much as to read so many rows.
-const ROWS_A_SEARCH: u64 = 4000;
+const ROWS_A_SEARCH: u64 = 300;
 /// So often a change of many keys is tried before others let it pass.
 const PATIENCE: u32 = 3;
 
@@ -118,8 +120,8 @@ impl Durable {
 }
 
 impl Durable {
-    /// The keys that are there by the changes read, but for those to be left out, and by those before
-    /// the clock said more than a time, if one is given.
+    /// The keys that are there by the changes read, but for those to be left out, and by those that
+    /// were recorded up to a time, if one is given.
     fn entries(
         &self,
         py: Python<'_>,
@@ -127,16 +129,19 @@ impl Durable {
         without: &HashSet<String>,
         known: Option<f64>,
     ) -> PyResult<Vec<Kept>> {
-        let known = known.map_or(i64::MAX, |known| (known * 1e9) as i64);
+        let until = known.map_or(i64::MAX, |known| (known * 1e9) as i64);
         let mut folds: HashMap<String, Folding> = HashMap::new();
         let mut gone = vec![];
-        'pieces: while let Some(piece) = py.detach(|| batches.next()) {
+        while let Some(piece) = py.detach(|| batches.next()) {
             let piece = piece?;
             for row in rows(&piece)? {
-                if row.said() > known {
-                    break 'pieces;
+                if row.what == What::Forgotten {
+                    if row.recorded > until {
+                        return Err(forgotten(row.recorded));
+                    }
+                    continue;
                 }
-                if without.contains(row.key) {
+                if row.recorded > until || without.contains(row.key) {
                     continue;
                 }
                 let value = self.value_of(py, &row)?;
@@ -170,7 +175,7 @@ impl Durable {
                 };
                 Ok(Some(Value::new(&value.map_err(told)?)?))
             }
-            What::Removed | What::Trimmed | What::Ends => Ok(None),
+            What::Removed | What::Trimmed | What::Ends | What::Forgotten => Ok(None),
         }
     }
 
@@ -207,7 +212,7 @@ impl ChronoMapBase {
             return Ok(None);
         };
         let value = cells::encode(&value.get(py).to_owned(), &durable.coder)?;
-        Ok(Some(Fact { key, what: What::Put, at: 0.0, end: None, most: 0, since: 0, value }))
+        Ok(Some(Fact { value, ..Fact::bare(&key, What::Put) }))
     }
 
     /// Writes a version, which begins its key if that is not there.
@@ -297,7 +302,7 @@ impl ChronoMapBase {
         for (probe, text) in probes.iter().zip(texts) {
             let told = |text: &String| facts.iter().any(|fact| fact.key == *text);
             let text = text.filter(|text| there(probe) && (probes.len() == 1 || !told(text)));
-            facts.extend(text.map(|text| bare(&text, What::Removed)));
+            facts.extend(text.map(|text| Fact::bare(&text, What::Removed)));
         }
         Ok(durable.write(&facts, now)?)
     }
@@ -360,7 +365,7 @@ impl ChronoMapBase {
         let mut batches = py.detach(|| durable.facts.of_key(&text))?;
         let (mut fold, mut gone) = (Folding::default(), vec![]);
         while let Some(piece) = py.detach(|| batches.next()) {
-            for row in rows(&piece?)? {
+            for row in rows(&piece?)?.filter(|row| row.key == text) {
                 fold.apply(&row, durable.value_of(py, &row)?, &mut gone);
             }
         }
@@ -416,13 +421,14 @@ impl ChronoMapBase {
     }
 
     /// Makes a change of many keys on the map that it is given, and writes what it came to. If that
-    /// fails, the map is what it was.
+    /// fails, the map is what it was. `done` is what a context has to know of it.
     pub(super) fn recorded<R>(
         &self,
         py: Python<'_>,
+        done: &Done<'_>,
         mut change: impl FnMut(&Self) -> PyResult<R>,
     ) -> PyResult<R> {
-        let Some(durable) = self.durable() else { return self.noted(py, || change(self)) };
+        let Some(durable) = self.durable() else { return self.noted(py, done, || change(self)) };
         let mut turn = None;
         for attempt in 0.. {
             if attempt == PATIENCE {
@@ -448,10 +454,10 @@ impl ChronoMapBase {
                 state.map.become_copy_of(&after, &mut gone);
                 for &(place, hash, born) in &begun {
                     if let Some(others) = facts.len().checked_sub(place + 1) {
-                        state.map.renumber(hash, born, durable.facts.born(others));
+                        state.map.renumber(hash, born, durable.facts.number(others));
                     }
                 }
-                state.note_since(&before);
+                state.note_since(&before, done);
                 Some(Ok(receipt))
             });
             if let Some(receipt) = written {
@@ -471,6 +477,21 @@ impl ChronoMapBase {
         }
     }
 
+    /// Forgets what the map was known to be before now: the file has what it is, and gets smaller.
+    pub(super) fn forget(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(durable) = self.durable() else { return Ok(()) };
+        let turn = durable.queue.enter(py);
+        self.read_all(py)?;
+        let now = self.now(py)?;
+        let (mut map, mut gone) = (self.with(py, |state| state.map.copy()), Gone::default());
+        map.sweep(moment(now), &mut gone);
+        let (facts, _) = facts_between(py, &Map::default(), &map, &durable.coder)?;
+        // It is this one's turn: nobody writes meanwhile.
+        py.detach(|| durable.facts.forget(facts, now))?;
+        drop(turn);
+        Ok(())
+    }
+
     pub(super) fn flush(&self, py: Python<'_>) -> PyResult<()> {
         match self.durable() {
             Some(durable) => Ok(py.detach(|| durable.facts.db().flush())?),
@@ -478,11 +499,20 @@ impl ChronoMapBase {
         }
     }
 
-    /// When the change was recorded after which so many others were; none if there is no file.
+    /// The number of the change after which so many others were recorded; none if there is no file.
     #[inline]
     pub(super) fn recorded_at(&self, others: usize) -> Option<u64> {
-        Some(self.durable()?.facts.born(others))
+        Some(self.durable()?.facts.number(others))
     }
+}
+
+#[cold]
+fn forgotten(recorded: i64) -> PyErr {
+    let message = format!(
+        "what was known before {} s was forgotten by compact(): ask for a later time",
+        recorded as f64 / 1e9
+    );
+    raise("ChronoMapValueError", (message,))
 }
 
 /// How a map's file is opened.

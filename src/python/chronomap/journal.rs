@@ -7,16 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 use super::handle::{Key, Value};
-use crate::chronomap::Entry;
+use crate::chronomap::{Entry, Prune};
 
 /// A change of a key.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
     /// Who made it.
     pub(super) who: u64,
-    /// The key, of this hash.
-    pub(super) key: Key,
-    pub(super) hash: u64,
+    /// The key with its hash; none if it was done to all keys.
+    pub(super) key: Option<(Key, u64)>,
     pub(super) what: What,
 }
 
@@ -26,7 +25,11 @@ pub(super) enum What {
     Put(i64, Value, Option<i64>),
     /// It is gone.
     Removed,
-    /// It is what a change of many keys made of it.
+    /// What another map had of it was taken in, in the place of what it was or beside it.
+    Merged(Entry<Key, Value>, bool),
+    /// Versions were taken off.
+    Pruned(Prune),
+    /// It is what another change of many keys made of it.
     Became(Entry<Key, Value>),
 }
 
@@ -46,7 +49,12 @@ impl Journal {
 
     /// Notes a change by this writer.
     pub(super) fn note(&mut self, key: Key, hash: u64, what: What) {
-        self.changes.push(Change { who: this_writer(), key, hash, what });
+        self.changes.push(Change { who: this_writer(), key: Some((key, hash)), what });
+    }
+
+    /// Notes that this writer took versions off all keys, beside what that was for each of them.
+    pub(super) fn note_pruned(&mut self, prune: Prune) {
+        self.changes.push(Change { who: this_writer(), key: None, what: What::Pruned(prune) });
     }
 
     /// Opens it once more. The place of the next change.

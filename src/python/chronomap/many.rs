@@ -1,5 +1,7 @@
 //! What is asked of many keys, or done to them.
 
+use std::collections::HashMap;
+
 use pyo3::prelude::*;
 
 use super::base::{ChronoMapBase, key_of};
@@ -7,14 +9,16 @@ use super::handle::{Key, Value};
 use super::history::History;
 use super::journal::{Change, What, this_writer};
 use super::probe::Probe;
+use super::state::Done;
 use crate::chronomap::{Entry, Gone, Map, NEVER, Write, moment, seconds};
 use crate::index::Versions;
 
 impl ChronoMapBase {
-    /// Makes a change of keys, and notes what it made of them if a context is open.
+    /// Makes a change of keys, and notes it if a context is open.
     pub(super) fn noted<R>(
         &self,
         py: Python<'_>,
+        done: &Done<'_>,
         change: impl FnOnce() -> PyResult<R>,
     ) -> PyResult<R> {
         if !self.with(py, |state| state.journal.is_open()) {
@@ -22,7 +26,7 @@ impl ChronoMapBase {
         }
         let before = self.with(py, |state| state.map.copy());
         let result = change()?;
-        self.with(py, |state| state.note_since(&before));
+        self.with(py, |state| state.note_since(&before, done));
         Ok(result)
     }
 
@@ -43,18 +47,28 @@ impl ChronoMapBase {
     ) -> PyResult<()> {
         let me = this_writer();
         let mut gone = Gone::default();
-        let mut undone: Vec<(u64, Key)> = vec![];
-        for change in changes.iter().filter(|change| change.who == me) {
-            let key = key_of(py, &change.key);
+        // Where the changes of keys of a hash are, and those of all keys.
+        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut of_all = vec![];
+        for (place, change) in changes.iter().enumerate() {
+            match &change.key {
+                Some((_, hash)) => places.entry(*hash).or_default().push(place),
+                None => of_all.push(place),
+            }
+        }
+        let mut undone: HashMap<u64, Vec<Key>> = HashMap::new();
+        let mine = changes.iter().filter(|change| change.who == me);
+        for (of, hash) in mine.filter_map(|change| change.key.as_ref()) {
+            let key = key_of(py, of);
             let mut probe = Probe::new(&key)?;
             let mut again = false;
-            for (_, other) in undone.iter().filter(|(hash, _)| *hash == change.hash) {
+            for other in undone.get(hash).into_iter().flatten() {
                 again |= other.get(py).eq(&key)?;
             }
             if again {
                 continue;
             }
-            undone.push((change.hash, change.key.clone()));
+            undone.entry(*hash).or_default().push(of.clone());
             self.at(&mut probe, py, |state, probe| {
                 // It is known in both, as each has the keys that it may be equal to.
                 before.find(probe.hash(), |key| probe.is(key));
@@ -70,8 +84,14 @@ impl ChronoMapBase {
                 }
                 Some(())
             })?;
-            for other in changes.iter().filter(|other| other.hash == change.hash) {
-                if other.who == me || !other.key.get(py).eq(&key)? {
+            let mut others = [places[hash].as_slice(), of_all.as_slice()].concat();
+            others.sort_unstable();
+            for other in others.into_iter().map(|place| &changes[place]) {
+                let its_own = match &other.key {
+                    Some((other, _)) => other.get(py).eq(&key)?,
+                    None => true,
+                };
+                if other.who == me || !its_own {
                     continue;
                 }
                 match &other.what {
@@ -80,7 +100,22 @@ impl ChronoMapBase {
                         let (time, end) = (*time, *end);
                         let mut write = Some(Write { time, value, end, now, recorded: None });
                         self.at(&mut probe, py, |state, probe| {
-                            state.put(probe, &mut write, &mut gone)
+                            state.put(probe, &mut write, &mut gone)?;
+                            // It was counted when it was made.
+                            state.map.counts.writes -= 1;
+                            Some(())
+                        })?;
+                    }
+                    What::Merged(entry, overwrite) => {
+                        self.at(&mut probe, py, |state, probe| {
+                            state.take(probe, entry, *overwrite, now, &mut gone)
+                        })?;
+                    }
+                    What::Pruned(prune) => {
+                        self.at(&mut probe, py, |state, probe| {
+                            let is = |key: &Key| probe.is(key);
+                            let knows = state.knows(probe);
+                            knows.then(|| state.map.prune(probe.hash(), is, *prune, &mut gone))
                         })?;
                     }
                     What::Removed => {

@@ -4,8 +4,20 @@ use super::durable::Loaded;
 use super::handle::{Key, Value};
 use super::journal::{Journal, What};
 use super::probe::Probe;
-use crate::chronomap::{Entry, Gone, Map, Write};
+use crate::chronomap::{Entry, Gone, Map, Prune, Write};
 use crate::index::trie::Side;
+
+/// A change of many keys, as a context has to know of it.
+pub(super) enum Done<'a> {
+    /// What another map had at a time was taken in, in the place of what was there or beside it.
+    Merged(&'a Map<Key, Value>, bool, i64),
+    /// Versions were taken off all keys.
+    Pruned(Prune),
+    /// Versions were taken off one key.
+    PrunedOne(Prune),
+    /// The keys are what they are now.
+    Became,
+}
 
 /// The map, and what belongs to it.
 #[derive(Debug, Default)]
@@ -65,19 +77,32 @@ impl State {
         Some(self.map.remove(probe.hash(), |key| probe.is(key), now, gone))
     }
 
-    /// Notes what the map has become since it was another one, if a context is open.
-    pub(super) fn note_since(&mut self, before: &Map<Key, Value>) {
+    /// Notes what was done to the map since it was another one, if a context is open.
+    pub(super) fn note_since(&mut self, before: &Map<Key, Value>, done: &Done<'_>) {
         if !self.journal.is_open() {
             return;
+        }
+        if let Done::Merged(other, overwrite, now) = done {
+            for entry in other.sorted(*now) {
+                let what = What::Merged(entry.clone(), *overwrite);
+                self.journal.note(entry.key().clone(), entry.hash(), what);
+            }
+            return;
+        }
+        if let Done::Pruned(prune) = done {
+            // Keys that are not there now may be when a context is undone.
+            self.journal.note_pruned(*prune);
         }
         let mut changed = vec![];
         self.map.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
         // A key that is on both sides, or was deleted and put again, is what it is here.
         changed.sort_by_key(|(side, _)| *side == Side::This);
         for (side, entry) in changed {
-            let what = match side {
-                Side::Other => What::Removed,
-                Side::This => What::Became(entry.clone()),
+            let what = match (done, side) {
+                // A key that lost all its versions is on the other side alone.
+                (Done::Pruned(prune) | Done::PrunedOne(prune), _) => What::Pruned(*prune),
+                (_, Side::Other) => What::Removed,
+                (_, Side::This) => What::Became(entry.clone()),
             };
             self.journal.note(entry.key().clone(), entry.hash(), what);
         }
