@@ -1,4 +1,4 @@
-"""`chronolite map show|get|set|history|diff|export FILE`, over JSON files and durable maps.
+"""`chronolite map show|get|set|history|diff|export|compact FILE`, over JSON files and durable maps.
 
 The documents give the commands and FILE; that a key and a value follow it is taken from there.
 """
@@ -42,7 +42,7 @@ def at(tmp_path):
 def test_help_names_the_commands():
     done = run("--help")
     assert done.returncode == 0
-    for command in ("show", "get", "set", "history", "diff", "export"):
+    for command in ("show", "get", "set", "history", "diff", "export", "compact"):
         assert command in done.stdout
 
 
@@ -123,6 +123,37 @@ def test_it_reads_and_writes_a_durable_map(tmp_path):
     with ChronoMap(path=at) as cm:
         assert contents(cm)["a"][0] == (1.0, 1)
         assert cm["a"] == 2
+
+
+def test_a_value_may_be_below_zero(at):
+    assert run("set", at, "temp", "-5").returncode == 0
+    assert run("get", at, "temp").stdout.strip() == "-5"
+    done = run("set", at, "temp", "1", "--wrong", "2")
+    assert done.returncode == 2
+    assert run("get", at, "temp").stdout.strip() == "-5"
+
+
+def test_compact_forgets_what_was_known_before(tmp_path):
+    at = tmp_path / "map.chl"
+    with ChronoMap(path=at) as cm:
+        for number in range(5000):
+            cm.put("a", number * 7919 % 5003, timestamp=number)
+        cm.prune_history("a", keep_last=1)
+        wanted = contents(cm)
+    done = run("compact", at)
+    assert done.returncode == 0
+    before, after = int(done.stdout.split()[0]), int(done.stdout.split()[-1])
+    assert after == at.stat().st_size < before
+    with ChronoMap(path=at) as cm:
+        assert contents(cm) == wanted
+
+
+def test_compact_takes_durable_maps_that_are_there(at, tmp_path):
+    done = run("compact", at)
+    assert done.returncode == 2
+    assert "durable" in done.stderr
+    assert run("compact", tmp_path / "nowhere.chl").returncode == 3
+    assert not (tmp_path / "nowhere.chl").exists()
 
 
 def test_a_pickle_is_never_run(tmp_path):

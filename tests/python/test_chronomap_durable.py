@@ -509,7 +509,15 @@ def test_changes_of_many_keys_beside_puts_lose_nothing(path):
 def test_a_table_that_says_nonsense_is_corrupt_and_named(path, cells, word):
     ChronoMap(path=path).close()
     row = {"place": 1, "key": '"a"', "what": 1, "number": 1, "recorded": 1, "at": 1.0, "end": None}
-    row |= {"most": 0, "since": 0, "kind": 0, "whole": 0, "real": 0.0, "text": "", "bytes": b""} | cells
+    row |= {
+        "most": 0,
+        "since": 0,
+        "kind": 0,
+        "whole": 0,
+        "real": 0.0,
+        "text": "",
+        "bytes": b"",
+    } | cells
     with lib.Db(path) as db:
         db["chronomap"].append([row])
     with ChronoMap(path=path) as cm, pytest.raises(lib.CorruptionError, match=word) as error:
@@ -608,7 +616,7 @@ def test_to_forget_makes_the_file_smaller_and_readers_go_on(path):
 
 def test_writers_wait_while_a_map_forgets(path):
     cm = ChronoMap(path=path, durability="none")
-    cm.put_many({number: 0 for number in range(2000)})
+    cm.put_many(dict.fromkeys(range(2000), 0))
     done = threading.Event()
 
     def write():

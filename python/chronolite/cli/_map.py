@@ -98,7 +98,8 @@ def get(
     typer.echo(value if isinstance(value, str) and not as_json else _json(value))
 
 
-@map_app.command("set")
+# A value may be a number below zero.
+@map_app.command("set", context_settings={"ignore_unknown_options": True})
 def set_(
     file: MapFile,
     key: Key,
