@@ -2355,8 +2355,9 @@ class _ChronoMapBase:
         """Makes the file as small as what the map is now: what was known before is forgotten.
 
         Keys have all their versions still. ``known_at`` of a time before this one is a
-        ``ChronoMapValueError`` then. Writers wait for it; readers show what they showed until they
-        are refreshed. A map in memory has nothing to forget.
+        ``ChronoMapValueError`` then. Others read and write meanwhile; readers in other processes
+        show what they showed until they are refreshed. The file is larger for as long as it takes:
+        by what the map is. A map in memory has nothing to forget.
 
         >>> with cl.ChronoMap(path=path, max_history=1) as cm:
         ...     for number in range(1000):

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_buffer::{NullBuffer, ScalarBuffer};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use twox_hash::XxHash3_64;
 
 use crate::base::{Batch, Column, Data, DataType, TableSpec, TimeUnit, Value};
@@ -108,6 +108,8 @@ impl Fact {
 /// A change as it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
+    /// The place of its key.
+    pub place: i64,
     /// The key as a text.
     pub key: &'a str,
     /// What is said of it.
@@ -142,7 +144,7 @@ const YEARS: std::ops::RangeInclusive<f64> = -9.2e9..=9.2e9;
 /// The places of keys are less.
 const PLACES: u64 = 1 << 40;
 /// The place of what is of no key.
-const NO_KEY: i64 = -1;
+pub(super) const NO_KEY: i64 = -1;
 
 /// Where the changes of a key stand.
 fn place(key: &str) -> i64 {
@@ -150,21 +152,48 @@ fn place(key: &str) -> i64 {
 }
 
 /// How many times the past was forgotten before a table of this name was begun; none if it is not of
-/// a map. A table of a larger one takes the place of others when it has rows.
+/// a map.
 fn generation(name: &str) -> Option<u64> {
     let rest = name.strip_prefix(TABLE)?;
-    if rest.is_empty() { Some(0) } else { rest.strip_prefix('.')?.parse().ok() }
+    if rest.is_empty() {
+        return Some(0);
+    }
+    let number = rest.strip_prefix('.')?.parse().ok()?;
+    (number > 0 && name == name_of(number)).then_some(number)
+}
+
+fn name_of(generation: u64) -> String {
+    if generation == 0 { TABLE.to_owned() } else { format!("{TABLE}.{generation}") }
+}
+
+/// The name of the table that takes the place of one of this name.
+pub(super) fn next_name(name: &str) -> Result<String> {
+    let next = generation(name).and_then(|number| number.checked_add(1));
+    next.map(name_of).ok_or_else(|| Error::invalid(format!("no table follows {name:?}")))
+}
+
+/// What a clock says, in nanoseconds.
+pub(super) fn nanoseconds(now: f64) -> Result<i64> {
+    if !YEARS.contains(&now) {
+        return Err(Error::invalid(format!(
+            "the clock says {now} s: a map is kept in a file from 1678 to 2261"
+        )));
+    }
+    Ok((now * 1e9) as i64)
 }
 
 /// A database with the changes of one map.
 #[derive(Debug)]
 pub struct Facts {
     db: Db,
-    table: RwLock<Table>,
+    pub(super) table: RwLock<Table>,
     /// What a reader shows: one moment, until it moves on. A writer shows what is there.
     moment: RwLock<Option<Table>>,
-    /// The number of the last change.
+    /// The number of the last change. Rows of the database have numbers too, which are as large at
+    /// least: a file that is opened goes on from there.
     last: AtomicU64,
+    /// The past is forgotten by one at a time.
+    pub(super) forgets: Mutex<()>,
 }
 
 impl Facts {
@@ -175,24 +204,22 @@ impl Facts {
     pub fn open(path: &Path, options: DbOptions) -> Result<Self> {
         let writes = options.mode == Mode::ReadWrite;
         let db = Db::open(path, options)?;
-        if writes && !db.tables()?.iter().any(|name| generation(name).is_some()) {
+        if writes && tables(&db.snapshot()?)?.is_empty() {
             db.create_table(TABLE, spec())?;
         }
-        let table = valid(&db.snapshot()?)?;
-        let name = table.name().to_owned();
-        let (table, moment) = match writes {
-            true => (db.table(&name)?, None),
-            false => (table.clone(), Some(table)),
-        };
+        let snapshot = db.snapshot()?;
+        let shown = valid(&snapshot)?;
+        let table = if writes { db.table(shown.name())? } else { shown.clone() };
         if writes {
-            for other in db.tables()? {
-                if generation(&other).is_some() && other != name {
-                    db.drop_table(&other)?;
+            for (_, other) in tables(&snapshot)? {
+                if other.name() != table.name() {
+                    db.drop_table(other.name())?;
                 }
             }
         }
         let last = AtomicU64::new(db.stats()?.next_seq.saturating_sub(1));
-        Ok(Self { db, table: RwLock::new(table), moment: RwLock::new(moment), last })
+        let moment = RwLock::new((!writes).then_some(shown));
+        Ok(Self { db, table: RwLock::new(table), moment, last, forgets: Mutex::default() })
     }
 
     /// The database.
@@ -202,16 +229,27 @@ impl Facts {
 
     /// How many changes there are.
     pub fn len(&self) -> Result<u64> {
-        self.shown().len()
-    }
-
-    fn shown(&self) -> Table {
-        self.moment.read().clone().unwrap_or_else(|| self.table.read().clone())
+        self.of_shown(Table::len)
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> Result<bool> {
-        self.shown().is_empty()
+        self.of_shown(Table::is_empty)
+    }
+
+    /// Something of the table that is the map.
+    fn of_shown<R>(&self, look: impl Fn(&Table) -> Result<R>) -> Result<R> {
+        loop {
+            let moment = self.moment.read().clone();
+            let table = moment.unwrap_or_else(|| self.table.read().clone());
+            match look(&table) {
+                // Another one may have taken its place.
+                Err(error)
+                    if error.kind() == ErrorKind::TableNotFound
+                        && self.table.read().name() != table.name() => {}
+                found => return found,
+            }
+        }
     }
 
     /// Moves a reader on to what is committed by now.
@@ -227,26 +265,10 @@ impl Facts {
         self.last.load(Ordering::Relaxed).saturating_sub(others as u64)
     }
 
-    /// The number of the first of the changes that come next, and what the clock says in nanoseconds.
-    fn next(&self, now: f64) -> Result<(u64, i64)> {
-        if !YEARS.contains(&now) {
-            return Err(Error::invalid(format!(
-                "the clock says {now} s: a map is kept in a file from 1678 to 2261"
-            )));
-        }
-        Ok((self.number(0) + 1, (now * 1e9) as i64))
-    }
-
-    /// Rows of the database are numbered as well: a file that is opened goes on from there.
-    fn told(&self, receipt: Receipt) -> Receipt {
-        self.last.store(receipt.last_seq, Ordering::Relaxed);
-        receipt
-    }
-
     /// Records a change; it has to be settled by [`Db::settle`] to be durable. `now` is in seconds.
     /// Only one thread may write at a time.
     pub fn write(&self, fact: &Fact, now: f64) -> Result<Receipt> {
-        let (number, recorded) = self.next(now)?;
+        let (number, recorded) = (self.number(0) + 1, nanoseconds(now)?);
         let value = &fact.value;
         let row = [
             Value::Str(&fact.key),
@@ -263,113 +285,115 @@ impl Facts {
             Value::Str(&value.text),
             Value::Bytes(&value.bytes),
         ];
-        self.table.read().write_row(place(&fact.key), &row).map(|receipt| self.told(receipt))
+        let receipt = self.table.read().write_row(place(&fact.key), &row)?;
+        self.last.store(number, Ordering::Relaxed);
+        Ok(receipt)
     }
 
     /// Records changes, all or none.
     pub fn write_all(&self, facts: &[Fact], now: f64) -> Result<Receipt> {
-        self.write_to(&self.table.read(), facts, now)
-    }
-
-    fn write_to(&self, table: &Table, facts: &[Fact], now: f64) -> Result<Receipt> {
-        let texts = |of: fn(&Fact) -> &[u8]| {
-            let bytes: usize = facts.iter().map(|fact| of(fact).len()).sum();
-            if i32::try_from(bytes).is_err() {
-                return Err(Error::invalid("more than 2 GiB of values in one change of a map"));
-            }
-            Ok(Column::from_texts(facts.iter().map(of)))
-        };
-        let (first, recorded) = self.next(now)?;
-        let ends: Vec<bool> = facts.iter().map(|fact| fact.end.is_some()).collect();
-        let columns = vec![
-            texts(|fact| fact.key.as_bytes())?,
-            Column::from_vec(facts.iter().map(|fact| fact.what.code() as u8).collect()),
-            Column::from_vec((first..).take(facts.len()).collect()),
-            Column::from_vec(vec![recorded; facts.len()]),
-            Column::from_vec(facts.iter().map(|fact| fact.at).collect()),
-            Column::from_vec(facts.iter().map(|fact| fact.end.unwrap_or_default()).collect())
-                .with_validity(Some(NullBuffer::from(ends))),
-            Column::from_vec(facts.iter().map(|fact| fact.most).collect()),
-            Column::from_vec(facts.iter().map(|fact| fact.since).collect()),
-            Column::from_vec(facts.iter().map(|fact| fact.value.kind).collect()),
-            Column::from_vec(facts.iter().map(|fact| fact.value.whole).collect()),
-            Column::from_vec(facts.iter().map(|fact| fact.value.real).collect()),
-            texts(|fact| fact.value.text.as_bytes())?,
-            texts(|fact| &fact.value.bytes)?,
-        ];
-        let place = |fact: &Fact| match fact.what {
-            What::Forgotten => NO_KEY,
-            _ => place(&fact.key),
-        };
-        let places: Vec<i64> = facts.iter().map(place).collect();
-        let batch = Batch { ts: ScalarBuffer::from(places), columns };
-        table.write(vec![batch]).map(|receipt| self.told(receipt))
-    }
-
-    /// Forgets all that was recorded; `facts` are what the map is now. The first of them, which is
-    /// added here, tells when that was. After a crash the map is the same, with what was recorded or
-    /// without it.
-    pub fn forget(&self, mut facts: Vec<Fact>, now: f64) -> Result<()> {
-        let old = self.table.read().name().to_owned();
-        let next = generation(&old).unwrap_or_default() + 1;
-        let name = format!("{TABLE}.{next}");
-        let table = self.db.create_table(&name, spec())?;
-        facts.insert(0, Fact::bare("", What::Forgotten));
-        match self.write_to(&table, &facts, now).and_then(|receipt| self.db.settle(receipt)) {
-            Ok(()) => *self.table.write() = table,
-            Err(error) => {
-                // What failed is told, whatever becomes of the table: as it has no rows, or those of
-                // the same map, it does no harm.
-                let _ = self.db.drop_table(&name);
-                return Err(error);
-            }
-        }
-        self.db.drop_table(&old)?;
-        self.db.compact()
+        let recorded = nanoseconds(now)?;
+        let first = self.number(0) + 1;
+        let receipt = write_facts(&self.table.read(), facts, first.., recorded)?;
+        self.last.fetch_add(facts.len() as u64, Ordering::Relaxed);
+        Ok(receipt)
     }
 
     /// The changes of a key, in order, and of other keys of its place.
     pub fn of_key(&self, key: &str) -> Result<Batches> {
         let start = place(key);
         let place = ScanSpec { start: Some(start), end: Some(start + 1), ..ScanSpec::default() };
-        self.shown().scan(place)?.batches(READ_ROWS)
+        self.of_shown(|table| table.scan(place.clone())?.batches(READ_ROWS))
     }
 
     /// All changes, those of a key in order.
     pub fn all(&self) -> Result<Batches> {
-        self.shown().scan(ScanSpec::default())?.batches(READ_ROWS)
+        self.of_shown(|table| table.scan(ScanSpec::default())?.batches(READ_ROWS))
     }
 }
 
-const READ_ROWS: usize = 65_536;
+/// Writes changes of these numbers into a table, all or none.
+pub(super) fn write_facts(
+    table: &Table,
+    facts: &[Fact],
+    numbers: impl Iterator<Item = u64>,
+    recorded: i64,
+) -> Result<Receipt> {
+    let texts = |of: fn(&Fact) -> &[u8]| {
+        let bytes: usize = facts.iter().map(|fact| of(fact).len()).sum();
+        if i32::try_from(bytes).is_err() {
+            return Err(Error::invalid("more than 2 GiB of values in one change of a map"));
+        }
+        Ok(Column::from_texts(facts.iter().map(of)))
+    };
+    let ends: Vec<bool> = facts.iter().map(|fact| fact.end.is_some()).collect();
+    let columns = vec![
+        texts(|fact| fact.key.as_bytes())?,
+        Column::from_vec(facts.iter().map(|fact| fact.what.code() as u8).collect()),
+        Column::from_vec(numbers.take(facts.len()).collect::<Vec<u64>>()),
+        Column::from_vec(vec![recorded; facts.len()]),
+        Column::from_vec(facts.iter().map(|fact| fact.at).collect()),
+        Column::from_vec(facts.iter().map(|fact| fact.end.unwrap_or_default()).collect())
+            .with_validity(Some(NullBuffer::from(ends))),
+        Column::from_vec(facts.iter().map(|fact| fact.most).collect()),
+        Column::from_vec(facts.iter().map(|fact| fact.since).collect()),
+        Column::from_vec(facts.iter().map(|fact| fact.value.kind).collect()),
+        Column::from_vec(facts.iter().map(|fact| fact.value.whole).collect()),
+        Column::from_vec(facts.iter().map(|fact| fact.value.real).collect()),
+        texts(|fact| fact.value.text.as_bytes())?,
+        texts(|fact| &fact.value.bytes)?,
+    ];
+    let place = |fact: &Fact| match fact.what {
+        What::Forgotten => NO_KEY,
+        _ => place(&fact.key),
+    };
+    let places: Vec<i64> = facts.iter().map(place).collect();
+    let batch = Batch { ts: ScalarBuffer::from(places), columns };
+    table.write(vec![batch])
+}
 
-fn spec() -> TableSpec {
+pub(super) const READ_ROWS: usize = 65_536;
+
+pub(super) fn spec() -> TableSpec {
     let mut spec = TableSpec::new(COLUMNS).time_column(TIME);
     spec.unit = TimeUnit::Nanosecond;
     spec
 }
 
-/// The table of the map, the last one that has rows.
-fn valid(moment: &Snapshot) -> Result<Table> {
-    let mut found: Vec<_> =
-        moment.tables().into_iter().filter_map(|name| Some((generation(&name)?, name))).collect();
-    found.sort_unstable();
-    let mut valid = None;
-    for (_, name) in found {
+/// The tables of maps, by how often the past was forgotten. What only has such a name is no map's.
+fn tables(moment: &Snapshot) -> Result<Vec<(u64, Table)>> {
+    let mut found = vec![];
+    for name in moment.tables() {
+        let Some(generation) = generation(&name) else { continue };
         let table = moment.table(&name)?;
-        if valid.is_none() || !table.is_empty()? {
-            valid = Some(table);
+        if generation == 0 || table.spec().difference(&spec()).is_none() {
+            found.push((generation, table));
         }
     }
-    let Some(table) = valid else { return moment.table(TABLE) };
-    match table.spec().difference(&spec()) {
-        None => Ok(table),
-        Some(difference) => {
-            let message =
-                format!("its table {:?} is not that of a map: {difference}", table.name());
-            Err(Error::new(ErrorKind::Schema, message).in_file(table.db().path()))
+    found.sort_by_key(|table| table.0);
+    Ok(found)
+}
+
+/// The table that is the map: the last one that was finished.
+fn valid(moment: &Snapshot) -> Result<Table> {
+    let mut found = tables(moment)?;
+    while let Some((generation, table)) = found.pop() {
+        if generation > 0 {
+            let mark = ScanSpec { start: Some(NO_KEY), end: Some(0), ..ScanSpec::default() };
+            if found.is_empty() || table.scan(mark)?.count()? > 0 {
+                return Ok(table);
+            }
+            continue;
         }
+        return match table.spec().difference(&spec()) {
+            None => Ok(table),
+            Some(difference) => {
+                let message = format!("its table {TABLE:?} is not that of a map: {difference}");
+                Err(Error::new(ErrorKind::Schema, message).in_file(table.db().path()))
+            }
+        };
     }
+    moment.table(TABLE)
 }
 
 /// The rows of a piece of what was read.
@@ -377,7 +401,7 @@ fn valid(moment: &Snapshot) -> Result<Table> {
 /// # Errors
 /// `Format` if one says what this version does not know.
 pub fn rows(piece: &[Column]) -> Result<impl Iterator<Item = Row<'_>>> {
-    let [_, key, what, number, recorded, at, end, most, since, kind, whole, real, text, bytes] =
+    let [places, key, what, number, recorded, at, end, most, since, kind, whole, real, text, bytes] =
         piece
     else {
         return Err(Error::new(ErrorKind::Schema, "the table is not that of a map"));
@@ -392,6 +416,7 @@ pub fn rows(piece: &[Column]) -> Result<impl Iterator<Item = Row<'_>>> {
     debug_assert!(texts(key) && texts(text) && texts(bytes));
     let recorded = recorded.values::<i64>();
     Ok(recorded.iter().enumerate().map(move |(row, &recorded)| Row {
+        place: places.values::<i64>()[row],
         key: std::str::from_utf8(key.bytes_at(row)).unwrap_or_default(),
         what: What::ALL[usize::from(what.values::<u8>()[row])],
         number: number.values::<u64>()[row],
@@ -454,38 +479,5 @@ mod tests {
         assert_eq!(read(facts.of_key("a").unwrap()), of_a);
         let _ = facts.write(&fact("c", What::Begin, 1.0), 5.0).unwrap();
         assert_eq!((facts.number(0), facts.len().unwrap()), (6, 6));
-    }
-
-    #[test]
-    fn what_is_forgotten_leaves_what_is_there_now_whenever_it_stops() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("map.chl");
-        let facts = Facts::open(&path, DbOptions::default()).unwrap();
-        for at in 0..10 {
-            let _ = facts.write(&fact("a", What::Put, f64::from(at)), 1.0).unwrap();
-        }
-        let whats = |facts: &Facts| {
-            let all = read(facts.all().unwrap()).into_iter();
-            all.map(|row| (row.0, row.3)).collect::<Vec<_>>()
-        };
-        facts.forget(vec![fact("a", What::Begin, 9.0)], 2.0).unwrap();
-        assert_eq!(whats(&facts), [(11, What::Forgotten), (12, What::Begin)]);
-        let _ = facts.write(&fact("a", What::Put, 10.0), 3.0).unwrap();
-        // It stopped before there was anything in the new table.
-        facts.db.create_table("chronomap.7", spec()).unwrap();
-        drop(facts);
-        let reads = DbOptions { mode: Mode::Read, ..DbOptions::default() };
-        assert_eq!(whats(&Facts::open(&path, reads.clone()).unwrap()).len(), 3);
-        let facts = Facts::open(&path, DbOptions::default()).unwrap();
-        assert_eq!(facts.db.tables().unwrap(), ["chronomap.1"]);
-        // It stopped before the old table was gone.
-        let table = facts.db.create_table("chronomap.2", spec()).unwrap();
-        let now = [Fact::bare("", What::Forgotten), fact("a", What::Begin, 9.0)];
-        let _ = facts.write_to(&table, &now, 4.0).unwrap();
-        drop((table, facts));
-        assert_eq!(whats(&Facts::open(&path, reads).unwrap()).len(), 2);
-        let facts = Facts::open(&path, DbOptions::default()).unwrap();
-        assert_eq!(facts.db.tables().unwrap(), ["chronomap.2"]);
-        assert_eq!(whats(&facts).len(), 2);
     }
 }

@@ -79,6 +79,7 @@ mod tests {
         let mut apply = |what, at: f64, end, most| {
             number += 1;
             let row = Row {
+                place: 0,
                 number,
                 recorded: 0,
                 key: "",

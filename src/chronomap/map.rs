@@ -56,7 +56,7 @@ impl Cache {
 
 /// Numbers of keys that came when nothing was recorded come after those of keys that were, which are
 /// the numbers of changes.
-pub const FRESH: u64 = 1 << 63;
+const FRESH: u64 = 1 << 63;
 
 /// A number for a key that begins: maps share keys, so they are counted together.
 fn birth() -> u64 {

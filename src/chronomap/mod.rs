@@ -5,6 +5,7 @@
 //! - `entry`: a key and its versions
 //! - `facts`: the changes of a map in a file
 //! - `fold`: what a key is by its changes
+//! - `forget`: what the map was is taken out of a file
 //! - `map`: puts, reads, ends of keys, pruning and merging, and what is counted
 //!
 //! What a key and a value are, is their user's: the map is given hashes, and asks which key is the
@@ -14,11 +15,12 @@
 mod entry;
 mod facts;
 mod fold;
+mod forget;
 mod map;
 mod moment;
 
 pub use entry::{Entry, Item, NEVER, Prune};
 pub use facts::{Cells, Fact, Facts, Row, What, rows};
 pub use fold::Fold;
-pub use map::{Counts, FRESH, Gone, Map, Write};
+pub use map::{Counts, Gone, Map, Write};
 pub use moment::{moment, seconds};

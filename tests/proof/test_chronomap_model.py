@@ -429,6 +429,10 @@ class DurableMachine(Machine):
         self.cm.close()
         self.cm = self.make()
 
+    @rule()
+    def compact(self):
+        self.cm.compact()
+
     def teardown(self):
         self.cm.close()
         super().teardown()

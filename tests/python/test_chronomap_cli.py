@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from chronomap_under_test import MODULE, SAMPLES, ChronoMap, contents
+from chronomap_under_test import MODULE, SAMPLES, ChronoMap, contents, lib
 
 pytestmark = pytest.mark.better
 
@@ -154,6 +154,11 @@ def test_compact_takes_durable_maps_that_are_there(at, tmp_path):
     assert "durable" in done.stderr
     assert run("compact", tmp_path / "nowhere.chl").returncode == 3
     assert not (tmp_path / "nowhere.chl").exists()
+    with lib.Db(tmp_path / "other.chl") as db:
+        db.create_table("sensor", {"v": "f64"})
+    assert run("compact", tmp_path / "other.chl").returncode != 0
+    with lib.Db(tmp_path / "other.chl") as db:
+        assert db.tables() == ["sensor"]
 
 
 def test_a_pickle_is_never_run(tmp_path):

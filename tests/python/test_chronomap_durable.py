@@ -614,7 +614,7 @@ def test_to_forget_makes_the_file_smaller_and_readers_go_on(path):
     ChronoMap().compact()
 
 
-def test_writers_wait_while_a_map_forgets(path):
+def test_others_write_while_a_map_forgets(path):
     cm = ChronoMap(path=path, durability="none")
     cm.put_many(dict.fromkeys(range(2000), 0))
     done = threading.Event()
@@ -647,3 +647,85 @@ def test_a_key_is_found_without_the_others(path):
         assert cm[4321] == 19
         assert len(cm.history(17)) == 20
         assert (5000 in cm, -1 in cm) == (False, False)
+
+
+@pytest.mark.parametrize("change", ["merge", "clear", "prune", "put_many", "rollback"])
+def test_a_change_of_many_keys_while_a_map_forgets_is_kept(path, change):
+    cm = ChronoMap(path=path, durability="none")
+    for version in range(10):
+        cm.put_many(dict.fromkeys(range(10_000), version), timestamp=version)
+    other = ChronoMap()
+    other.put_many(dict.fromkeys(range(5), "other"), timestamp=99)
+    changes = {
+        "merge": lambda: cm.merge(other),
+        "clear": cm.clear,
+        "prune": lambda: cm.prune_all_history(keep_last=2),
+        "put_many": lambda: cm.put_many({"new": 1, 3: "new"}),
+        "rollback": lambda: cm.rollback(other),
+    }
+    began = threading.Event()
+
+    def forget():
+        began.set()
+        cm.compact()
+
+    thread = threading.Thread(target=forget)
+    thread.start()
+    began.wait()
+    time.sleep(0.01)
+    changes[change]()
+    thread.join()
+    wanted = contents(cm)
+    cm.close()
+    assert reopened(path) == wanted
+
+
+def test_an_encoder_may_write_while_a_map_changes_many_keys(path):
+    lock = threading.Lock()
+
+    class Own:
+        pass
+
+    def encode(value):
+        if isinstance(value, Own):
+            with lock:
+                return b"own"
+        raise TypeError
+
+    cm = ChronoMap(path=path, encoder=encode, decoder=bytes, durability="none")
+    other = ChronoMap()
+    other.put_many({number: Own() for number in range(200)})
+    stop = threading.Event()
+
+    def write():
+        number = 0
+        while not stop.is_set():
+            with lock:
+                cm.put("b", number)
+            number += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        cm.compact()
+        cm.merge(other)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(cm) == 201
+    cm.close()
+
+
+def test_keys_of_another_map_come_in_their_order(path):
+    with ChronoMap(path=path.with_name("other.chl")) as source, ChronoMap(path=path) as cm:
+        source.put("x", 1)
+        for number in range(500):
+            source.put("x", number)
+        source.put_many({"y": 1, "z": 1})
+        cm.put("first", 1)
+        cm.rollback(source.snapshot())
+        cm.put("new", 1)
+        assert list(cm) == ["x", "y", "z", "new"]
+    with ChronoMap(path=path) as cm:
+        assert list(cm) == ["x", "y", "z", "new"]

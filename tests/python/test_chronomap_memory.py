@@ -111,3 +111,24 @@ def test_a_merge_that_would_be_too_large_changes_nothing(strategy):
     else:
         with pytest.raises(lib.ChronoMapMemoryError):
             cm.merge(same, strategy=strategy)
+
+
+@pytest.mark.better
+def test_a_merge_counts_what_will_be_there():
+    long = ("key" * 3000,)
+    other = ChronoMap()
+    for number in range(200):
+        other.put(long, number, timestamp=number)
+    cm = ChronoMap(max_memory_mb=1, cache_size=0)
+    cm.merge(other)
+    assert len(cm.history(long)) == 200
+    last = ChronoMap(max_memory_mb=1, max_history=1, cache_size=0)
+    heavy = ChronoMap()
+    for number in range(20):
+        heavy.put("a", str(number) * 50_000, timestamp=number)
+    last.merge(heavy)
+    assert len(last.history("a")) == 1
+    with pytest.raises(lib.ChronoMapMemoryError):
+        last.merge(ChronoMap.from_dict({"store": {"a": [(1, "x" * 2_000_000)]}}), "overwrite")
+    with pytest.raises(lib.ChronoMapMemoryError):
+        last.put_many({"b": "x" * 980_000})

@@ -128,7 +128,9 @@ def test_what_a_reader_of_the_document_finds_is_what_the_map_says(path: Path) ->
         cm.put("ends", "begins again")
         wanted = said(cm)
     rows = rows_of(path)
-    assert sorted(row["number"] for row in rows) == list(range(1, len(rows) + 1))
+    numbers = [row["number"] for row in rows]
+    assert len(set(numbers)) == len(numbers)
+    assert min(numbers) >= 1
     for key in {row["key"] for row in rows}:
         own = [(row["place"], row["number"]) for row in rows if row["key"] == key]
         assert own == sorted(own)

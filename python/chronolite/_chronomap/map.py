@@ -22,7 +22,7 @@ from chronolite._chronomap.errors import (
     ChronoMapValueError,
 )
 from chronolite._chronomap.hooks import Hooked, check_key, logger
-from chronolite._chronomap.memory import Limit
+from chronolite._chronomap.memory import Limit, of_store
 from chronolite._chronomap.sweeps import sweep
 from chronolite._errors import ClosedError
 
@@ -219,6 +219,17 @@ class ChronoMap(Hooked):
         """Called by the kernel before puts, if there is a limit to memory."""
         if self._limit is not None:
             self._limit.admit(items, self._store)
+
+    def _admit_merge(self, other: ChronoMap, overwrite: bool) -> None:
+        if self._limit is None:
+            return
+        most = self._max_history
+        theirs = [(key, rows[-most:] if most else rows, end) for key, rows, end in other._store()]
+        # What is written over makes room.
+        self._limit.admit_bytes(
+            of_store(theirs),
+            lambda: of_store(row for row in self._store() if not (overwrite and row[0] in other)),
+        )
 
     # --- The map as a dict ----------------------------------------------------------------------
 
@@ -551,13 +562,7 @@ class ChronoMap(Hooked):
         if strategy not in STRATEGIES:
             raise ChronoMapValueError(f"Invalid merge strategy: {strategy}")
         overwrite = strategy == "overwrite"
-        if self._limit is not None:
-            theirs = other._store()
-            self._limit.admit(
-                [(key, value) for key, versions, _ in theirs for _, value in versions],
-                # What is written over makes room.
-                lambda: [row for row in self._store() if not (overwrite and row[0] in other)],
-            )
+        self._admit_merge(other, overwrite)
         self._merge(other, overwrite)
         if self._debug:
             logger.debug("MERGE strategy=%s", strategy)

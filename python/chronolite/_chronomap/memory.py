@@ -38,9 +38,13 @@ class Limit:
         added = sum(
             size_of(key) + size_of(value) + KEY_BYTES + VERSION_BYTES for key, value in items
         )
-        if self.used + added > self.bytes:
-            self.used = sum(_of_key(key, versions) for key, versions, _ in store())
+        self.admit_bytes(added, lambda: of_store(store()))
+
+    def admit_bytes(self, added: int, used: Callable[[], int]) -> None:
+        """The same of so many bytes beside what ``used`` gives, which is asked if it matters."""
         total = self.used + added
+        if total > self.bytes:
+            total = used() + added
         if total > self.bytes:
             raise ChronoMapMemoryError(
                 f"Memory limit exceeded: {total / MEGABYTE:.2f}MB "
@@ -56,8 +60,12 @@ class Limit:
         self.used = total
 
 
-def _of_key(key: Hashable, versions: list[tuple[float, Any]]) -> int:
-    return size_of(key) + KEY_BYTES + sum(size_of(value) + VERSION_BYTES for _, value in versions)
+def of_store(store: Iterable[tuple[Any, list[tuple[float, Any]], Any]]) -> int:
+    """Bytes of keys with their versions."""
+    return sum(
+        size_of(key) + KEY_BYTES + sum(size_of(value) + VERSION_BYTES for _, value in versions)
+        for key, versions, _ in store
+    )
 
 
 def size_of(value: Any) -> int:

@@ -206,6 +206,8 @@ def compact(file: MapFile) -> None:
         raise Failure(f"{file} is no durable map: JSON has nothing to forget", Code.USAGE)
     if not file.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+    # A database without a map is not made one.
+    cl.ChronoMap(path=file, mode="r").close()
     before = file.stat().st_size
     with cl.ChronoMap(path=file, enable_ttl_cleanup=False) as cm:
         cm.compact()

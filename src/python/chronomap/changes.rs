@@ -6,19 +6,21 @@ use pyo3::prelude::*;
 
 use super::cells::{self, Coder};
 use super::handle::{Key, Value};
-use crate::chronomap::{Entry, FRESH, Fact, Map, NEVER, What, seconds};
+use crate::chronomap::{Entry, Fact, Map, NEVER, What, seconds};
 use crate::index::trie::Side;
 
 type Kept = Entry<Key, Value>;
 /// Which fact a key begins with, its hash, and the number that it has until then.
 pub(super) type Begun = (usize, u64, u64);
 
-/// What one map has become when it is another one, as changes, and the keys that begin by them.
+/// What one map has become when it is another one, as changes, and the keys that begin by them. `last`
+/// is the number of the last change.
 pub(super) fn facts_between(
     py: Python<'_>,
     before: &Map<Key, Value>,
     after: &Map<Key, Value>,
     coder: &Coder,
+    last: u64,
 ) -> PyResult<(Vec<Fact>, Vec<Begun>)> {
     let mut changed = vec![];
     after.differ(before, &mut |side, entry| changed.push((side, entry.clone())));
@@ -37,10 +39,10 @@ pub(super) fn facts_between(
     keys.sort_by_key(|(_, (_, after))| after.as_ref().map(Entry::born));
     let (mut facts, mut begun) = (vec![], vec![]);
     for (text, (before, after)) in keys {
-        if let Some(after) = after.as_ref().filter(|after| after.born() & FRESH != 0) {
+        if let Some(after) = after.as_ref().filter(|after| after.born() > last) {
             begun.push((facts.len(), after.hash(), after.born()));
         }
-        change_of(py, text, (before.as_ref(), after.as_ref()), coder, &mut facts)?;
+        change_of(py, text, (before.as_ref(), after.as_ref()), coder, last, &mut facts)?;
     }
     Ok((facts, begun))
 }
@@ -63,6 +65,7 @@ fn change_of(
     key: String,
     (before, after): (Option<&Kept>, Option<&Kept>),
     coder: &Coder,
+    last: u64,
     facts: &mut Vec<Fact>,
 ) -> PyResult<()> {
     let Some(after) = after else {
@@ -90,8 +93,8 @@ fn change_of(
     for (time, value) in after.versions().iter() {
         let value = cells::encode(&value.get(py).to_owned(), coder)?;
         let end = end_of(after.end()).filter(|_| what == What::Begin);
-        // A key that came just now came when this is recorded.
-        let recorded = what == What::Begin && after.born() & FRESH == 0;
+        // A key that came just now, or to another map, comes when this is recorded.
+        let recorded = what == What::Begin && after.born() <= last;
         let since = if recorded { after.born() } else { 0 };
         let (key, at) = (key.clone(), seconds(*time));
         facts.push(Fact { key, what, at, end, most: 0, since, value });

@@ -17,7 +17,7 @@ use super::handle::{Key, Value};
 use super::probe::Probe;
 use super::queue::Queue;
 use super::state::Done;
-use crate::chronomap::{Entry, Fact, Facts, Fold, Gone, Map, Row, What, moment, rows, seconds};
+use crate::chronomap::{Entry, Fact, Facts, Fold, Gone, Row, What, moment, rows, seconds};
 use crate::db::{AutoMaintenance, Batches, DbOptions, Receipt};
 use crate::error::{Error, Result};
 use crate::python::detached::Detached;
@@ -431,7 +431,9 @@ impl ChronoMapBase {
         let Some(durable) = self.durable() else { return self.noted(py, done, || change(self)) };
         let mut turn = None;
         for attempt in 0.. {
-            if attempt == PATIENCE {
+            let now = self.now(py)?;
+            // An encoder may wait for what others hold, who would wait for the turn.
+            if attempt == PATIENCE && durable.coder.encoder.is_none() {
                 turn = Some(durable.queue.enter(py));
             }
             self.read_all(py)?;
@@ -439,8 +441,8 @@ impl ChronoMapBase {
             let scratch = Self::of(before.copy());
             let result = change(&scratch)?;
             let after = scratch.with(py, |state| state.map.copy());
-            let (facts, begun) = facts_between(py, &before, &after, &durable.coder)?;
-            let now = self.now(py)?;
+            let last = durable.facts.number(0);
+            let (facts, begun) = facts_between(py, &before, &after, &durable.coder, last)?;
             let mut gone = Gone::default();
             // No Python from here on: nobody changes the map meanwhile.
             let written = self.with(py, |state| {
@@ -478,17 +480,14 @@ impl ChronoMapBase {
     }
 
     /// Forgets what the map was known to be before now: the file has what it is, and gets smaller.
+    /// Others read and write meanwhile.
     pub(super) fn forget(&self, py: Python<'_>) -> PyResult<()> {
         let Some(durable) = self.durable() else { return Ok(()) };
-        let turn = durable.queue.enter(py);
-        self.read_all(py)?;
         let now = self.now(py)?;
-        let (mut map, mut gone) = (self.with(py, |state| state.map.copy()), Gone::default());
-        map.sweep(moment(now), &mut gone);
-        let (facts, _) = facts_between(py, &Map::default(), &map, &durable.coder)?;
-        // It is this one's turn: nobody writes meanwhile.
-        py.detach(|| durable.facts.forget(facts, now))?;
-        drop(turn);
+        py.detach(|| durable.facts.forget(now))?;
+        // Keys that have ended are not in the file any more.
+        let mut gone = Gone::default();
+        self.with(py, |state| state.map.sweep(moment(now), &mut gone));
         Ok(())
     }
 
