@@ -50,6 +50,7 @@ pub mod index;
 pub mod nanots;
 #[cfg(feature = "python")]
 mod python;
+pub mod series;
 pub mod store;
 pub mod timelog;
 

@@ -58,7 +58,7 @@ mod new_segments;
 mod open;
 pub mod options;
 mod pack;
-mod parallel;
+pub(crate) mod parallel;
 mod parts;
 mod pick;
 pub mod plan;
