@@ -199,7 +199,7 @@ def durable(module: Any, folder: Path) -> Map:
 
 def kept(module: Any, folder: Path) -> Map:
     """A map in a file of 1,000,000 changes, closed."""
-    at = Path(folder) / "long.chl"
+    at = Path(folder) / f"{module.__name__}.chl"
     if not at.exists():
         with module.ChronoMap(path=at) as cm:
             for version in range(1000):
