@@ -2354,10 +2354,11 @@ class _ChronoMapBase:
     def compact(self) -> None:
         """Makes the file as small as what the map is now: what was known before is forgotten.
 
-        Keys have all their versions still. ``known_at`` of a time before this one is a
-        ``ChronoMapValueError`` then. Others read and write meanwhile; readers in other processes
-        show what they showed until they are refreshed. The file is larger for as long as it takes:
-        by what the map is. A map in memory has nothing to forget.
+        Keys have all their versions still; those that ended more than an hour ago are gone.
+        ``known_at`` of a time before this one is a ``ChronoMapValueError`` then. Others read and
+        write meanwhile; readers in other processes show what they showed until they are refreshed.
+        The file is larger for as long as it takes: by what the map is. An error whose notes do not
+        say otherwise came before anything was changed. A map in memory has nothing to forget.
 
         >>> with cl.ChronoMap(path=path, max_history=1) as cm:
         ...     for number in range(1000):

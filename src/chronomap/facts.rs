@@ -166,10 +166,23 @@ fn name_of(generation: u64) -> String {
     if generation == 0 { TABLE.to_owned() } else { format!("{TABLE}.{generation}") }
 }
 
-/// The name of the table that takes the place of one of this name.
-pub(super) fn next_name(name: &str) -> Result<String> {
-    let next = generation(name).and_then(|number| number.checked_add(1));
-    next.map(name_of).ok_or_else(|| Error::invalid(format!("no table follows {name:?}")))
+/// The name of the table that takes the place of one of this name: the next one that is free.
+pub(super) fn next_name(db: &Db, name: &str) -> Result<String> {
+    let taken = db.tables()?;
+    let mut names = (generation(name).unwrap_or_default()..u64::MAX).map(|last| name_of(last + 1));
+    let free = names.find(|name| !taken.contains(name));
+    free.ok_or_else(|| Error::invalid(format!("no table follows {name:?}")))
+}
+
+/// Drops the tables of maps but for the one that is the map. Of those that only have such a name it
+/// leaves all alone.
+pub(super) fn drop_others(db: &Db, map: &str) -> Result<()> {
+    for (_, other) in tables(&db.snapshot()?)? {
+        if other.name() != map && other.spec().difference(&spec()).is_none() {
+            db.drop_table(other.name())?;
+        }
+    }
+    Ok(())
 }
 
 /// What a clock says, in nanoseconds.
@@ -211,11 +224,7 @@ impl Facts {
         let shown = valid(&snapshot)?;
         let table = if writes { db.table(shown.name())? } else { shown.clone() };
         if writes {
-            for (_, other) in tables(&snapshot)? {
-                if other.name() != table.name() {
-                    db.drop_table(other.name())?;
-                }
-            }
+            drop_others(&db, table.name())?;
         }
         let last = AtomicU64::new(db.stats()?.next_seq.saturating_sub(1));
         let moment = RwLock::new((!writes).then_some(shown));
@@ -285,7 +294,9 @@ impl Facts {
             Value::Str(&value.text),
             Value::Bytes(&value.bytes),
         ];
-        let receipt = self.table.read().write_row(place(&fact.key), &row)?;
+        // Held until the number is told: whoever forgets the past counts on both.
+        let table = self.table.read();
+        let receipt = table.write_row(place(&fact.key), &row)?;
         self.last.store(number, Ordering::Relaxed);
         Ok(receipt)
     }
@@ -294,7 +305,8 @@ impl Facts {
     pub fn write_all(&self, facts: &[Fact], now: f64) -> Result<Receipt> {
         let recorded = nanoseconds(now)?;
         let first = self.number(0) + 1;
-        let receipt = write_facts(&self.table.read(), facts, first.., recorded)?;
+        let table = self.table.read();
+        let receipt = write_facts(&table, facts, first.., recorded)?;
         self.last.fetch_add(facts.len() as u64, Ordering::Relaxed);
         Ok(receipt)
     }

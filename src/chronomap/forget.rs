@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use super::entry::NEVER;
 use super::facts::{Cells, Fact, Facts, NO_KEY, READ_ROWS, Row, What};
-use super::facts::{nanoseconds, next_name, rows, spec, write_facts};
+use super::facts::{drop_others, nanoseconds, next_name, rows, spec, write_facts};
 use super::fold::Fold;
 use super::moment::{moment, seconds};
 use crate::base::{Batch, Compare, Literal, Predicate};
-use crate::db::{Db, ScanSpec, Table};
+use crate::db::{Receipt, ScanSpec, Table};
 use crate::error::Result;
 
 /// So many changes, or bytes of values, are written at once.
@@ -21,8 +21,8 @@ const PIECE: (usize, usize) = (50_000, 32 << 20);
 const ROUNDS: usize = 3;
 
 impl Facts {
-    /// Forgets all that was recorded before now, which the clock says in seconds: keys that are gone
-    /// or ended, versions that were taken off, and when what is left was recorded.
+    /// Forgets all that was recorded before now, which the clock says in seconds: keys that are gone,
+    /// or ended before [`ended_by`], versions that were taken off, and when what is left was recorded.
     ///
     /// # Errors
     /// Nothing was changed then, but if the message says that it was.
@@ -30,38 +30,42 @@ impl Facts {
         let _one = self.forgets.lock();
         let recorded = nanoseconds(now)?;
         let old = self.table.read().name().to_owned();
-        let name = next_name(&old)?;
+        // What an attempt before left behind would be taken for what this one wrote.
+        drop_others(self.db(), &old)?;
+        let name = next_name(self.db(), &old)?;
         let new = self.db().create_table(&name, spec())?;
-        if let Err(error) = self.move_to(&new, moment(now), recorded) {
-            // It is not the map, and the next writer would drop it.
-            let _ = self.db().drop_table(&name);
-            return Err(error);
-        }
-        let freed = self.db().drop_table(&old).and_then(|()| self.db().compact());
-        freed.map_err(|error| {
+        let receipt = match self.move_to(&new, ended_by(now), recorded) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                // It is not the map; if it is not dropped here, the next attempt does it.
+                let _ = self.db().drop_table(&name);
+                return Err(error);
+            }
+        };
+        let settled = self.db().settle(receipt).and_then(|()| self.db().drop_table(&old));
+        settled.and_then(|()| self.db().compact()).map_err(|error| {
             let kind = error.kind();
             error.recast(kind, "what was known is forgotten, but the file is no smaller yet")
         })
     }
 
-    fn move_to(&self, new: &Table, now: i64, recorded: i64) -> Result<()> {
+    fn move_to(&self, new: &Table, ended: i64, recorded: i64) -> Result<Receipt> {
         let (before, mut number) = self.moment_of_numbers()?;
         let mut out = Out { facts: self, table: new, recorded, number, piece: vec![], bytes: 0 };
-        out.write_keys(&before, now)?;
+        out.write_keys(&before, ended)?;
         drop(before);
         for _ in 0..ROUNDS {
             let (before, to) = self.moment_of_numbers()?;
-            add(self.db(), &before, new, number)?;
+            add(&before, new, number, |receipt| self.db().settle(receipt))?;
             number = to;
         }
-        // Nobody writes from here on.
+        // Nobody writes from here on, nor is there any waiting for a disk.
         let mut table = self.table.write();
-        add(self.db(), &table, new, number)?;
+        add(&table, new, number, |_| Ok(()))?;
         let last = [Fact::bare("", What::Forgotten)];
         let receipt = write_facts(new, &last, self.number(0).., recorded)?;
         *table = new.clone();
-        drop(table);
-        self.db().settle(receipt)
+        Ok(receipt)
     }
 
     /// The table as it is, and the number of the last change that it has.
@@ -72,14 +76,27 @@ impl Facts {
     }
 }
 
+/// Keys that ended by this time are forgotten. A writer may have looked at the clock a while ago, and
+/// add to a key that had not ended then.
+pub fn ended_by(now: f64) -> i64 {
+    moment(now - AN_HOUR)
+}
+
+const AN_HOUR: f64 = 3600.0;
+
 /// Adds the changes of larger numbers, as they are.
-fn add(db: &Db, from: &Table, to: &Table, number: u64) -> Result<()> {
+fn add(
+    from: &Table,
+    to: &Table,
+    number: u64,
+    settle: impl Fn(Receipt) -> Result<()>,
+) -> Result<()> {
     let larger = Predicate::compare("number", Compare::Greater, Literal::Int(number.into()));
     let spec = ScanSpec { filter: Some(larger), ..ScanSpec::default() };
     for piece in from.scan(spec)?.batches(READ_ROWS)? {
         let mut columns = piece?;
         let ts = columns.remove(0).values::<i64>().to_vec().into();
-        db.settle(to.write(vec![Batch { ts, columns }])?)?;
+        settle(to.write(vec![Batch { ts, columns }])?)?;
     }
     Ok(())
 }
@@ -95,8 +112,8 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Writes what the keys are by a table's changes, but for those that have ended.
-    fn write_keys(&mut self, from: &Table, now: i64) -> Result<()> {
+    /// Writes what the keys are by a table's changes, but for those that ended by a time.
+    fn write_keys(&mut self, from: &Table, ended: i64) -> Result<()> {
         let mut place = NO_KEY;
         let mut folds: HashMap<String, Fold<Cells>> = HashMap::new();
         let mut gone = vec![];
@@ -104,7 +121,7 @@ impl Out<'_> {
             for row in rows(&piece?)? {
                 // Keys of one place may take turns.
                 if row.place != place {
-                    self.write_folds(&mut folds, now)?;
+                    self.write_folds(&mut folds, ended)?;
                     place = row.place;
                 }
                 let value = matches!(row.what, What::Begin | What::Put).then(|| cells_of(&row));
@@ -117,13 +134,13 @@ impl Out<'_> {
                 gone.clear();
             }
         }
-        self.write_folds(&mut folds, now)?;
+        self.write_folds(&mut folds, ended)?;
         self.write_piece()
     }
 
-    fn write_folds(&mut self, folds: &mut HashMap<String, Fold<Cells>>, now: i64) -> Result<()> {
+    fn write_folds(&mut self, folds: &mut HashMap<String, Fold<Cells>>, ended: i64) -> Result<()> {
         for (key, fold) in folds.drain() {
-            let Some((versions, end, since)) = fold.finish().filter(|kept| kept.1 > now) else {
+            let Some((versions, end, since)) = fold.finish().filter(|kept| kept.1 > ended) else {
                 continue;
             };
             let mut what = What::Begin;
@@ -209,7 +226,7 @@ mod tests {
         let mut wanted = kept(&facts);
         wanted.retain(|kept| kept.0 != "ended");
         for _ in 0..2 {
-            facts.forget(10.0).unwrap();
+            facts.forget(10.0 + AN_HOUR).unwrap();
             assert_eq!(kept(&facts), wanted);
             assert_eq!(facts.len().unwrap(), 6);
         }
@@ -219,6 +236,27 @@ mod tests {
         assert_eq!(facts.db().tables().unwrap(), ["chronomap.2"]);
         assert_eq!(kept(&facts)[..3], wanted);
         assert_eq!(kept(&facts)[3].0, "last");
+    }
+
+    #[test]
+    fn what_a_failed_attempt_left_is_not_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = open(&folder.path().join("map.chl"));
+        let _ = facts.write(&put("a", 1), 1.0).unwrap();
+        let left = facts.db().create_table("chronomap.1", spec()).unwrap();
+        let _ = write_facts(&left, &[put("deleted", 1)], 1.., 1).unwrap();
+        facts.forget(2.0).unwrap();
+        assert_eq!(kept(&facts).len(), 1);
+        // Theirs, as its columns say, whenever it was made.
+        let own = crate::TableSpec::new([("v", crate::DataType::F64)]);
+        facts.db().create_table("chronomap", own.clone()).unwrap();
+        facts.db().create_table("chronomap.2", own).unwrap();
+        facts.forget(3.0).unwrap();
+        let path = facts.db().path().to_owned();
+        drop((facts, left));
+        let facts = open(&path);
+        assert_eq!(facts.db().tables().unwrap(), ["chronomap", "chronomap.2", "chronomap.3"]);
+        assert_eq!(kept(&facts).len(), 1);
     }
 
     #[test]
@@ -281,10 +319,14 @@ mod tests {
             let mut found: Vec<_> = read.iter().map(|kept| kept.0.clone()).collect();
             found.sort_unstable_by_key(|key| key.parse::<u64>().unwrap());
             assert_eq!(found, (0..130).map(|key| key.to_string()).collect::<Vec<_>>());
-            let of_nine = &read.iter().find(|kept| kept.0 == "9").unwrap().1;
-            let mut wanted: Vec<_> = (0..2000).filter(|at| at % 100 == 9).collect();
-            wanted.extend((2000..at).filter(|at| at % 130 == 9));
-            assert_eq!(*of_nine, wanted);
+            for (key, versions, ..) in &read {
+                let number: i64 = key.parse().unwrap();
+                let mut wanted: Vec<_> = (0..2000).filter(|at| at % 100 == number).collect();
+                wanted.extend((2000..at).filter(|at| at % 130 == number));
+                if !["7", "8"].contains(&key.as_str()) {
+                    assert_eq!(*versions, wanted, "{key}");
+                }
+            }
             facts.forget(4.0).unwrap();
             assert_eq!(kept(&facts), read);
         });

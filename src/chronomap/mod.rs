@@ -22,5 +22,6 @@ mod moment;
 pub use entry::{Entry, Item, NEVER, Prune};
 pub use facts::{Cells, Fact, Facts, Row, What, rows};
 pub use fold::Fold;
+pub use forget::ended_by;
 pub use map::{Counts, Gone, Map, Write};
 pub use moment::{moment, seconds};

@@ -17,7 +17,9 @@ use super::handle::{Key, Value};
 use super::probe::Probe;
 use super::queue::Queue;
 use super::state::Done;
-use crate::chronomap::{Entry, Fact, Facts, Fold, Gone, Row, What, moment, rows, seconds};
+use crate::chronomap::{
+    Entry, Fact, Facts, Fold, Gone, Row, What, ended_by, moment, rows, seconds,
+};
 use crate::db::{AutoMaintenance, Batches, DbOptions, Receipt};
 use crate::error::{Error, Result};
 use crate::python::detached::Detached;
@@ -485,9 +487,9 @@ impl ChronoMapBase {
         let Some(durable) = self.durable() else { return Ok(()) };
         let now = self.now(py)?;
         py.detach(|| durable.facts.forget(now))?;
-        // Keys that have ended are not in the file any more.
+        // Keys that ended some time ago are not in the file any more.
         let mut gone = Gone::default();
-        self.with(py, |state| state.map.sweep(moment(now), &mut gone));
+        self.with(py, |state| state.map.sweep(ended_by(now), &mut gone));
         Ok(())
     }
 
