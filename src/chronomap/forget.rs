@@ -178,6 +178,7 @@ fn cells_of(row: &Row<'_>) -> Cells {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{DataType, TableSpec};
     use crate::db::{DbOptions, Mode};
     use std::path::Path;
 
@@ -248,7 +249,7 @@ mod tests {
         facts.forget(2.0).unwrap();
         assert_eq!(kept(&facts).len(), 1);
         // Theirs, as its columns say, whenever it was made.
-        let own = crate::TableSpec::new([("v", crate::DataType::F64)]);
+        let own = TableSpec::new([("v", DataType::F64)]);
         facts.db().create_table("chronomap", own.clone()).unwrap();
         facts.db().create_table("chronomap.2", own).unwrap();
         facts.forget(3.0).unwrap();
@@ -270,7 +271,7 @@ mod tests {
         let _ = write_facts(&new, &[put("b", 1)], 1.., 1).unwrap();
         // What others call their tables is theirs.
         for name in ["chronomap.x", "chronomap.+2", "chronomap.02", "chronomap.7", "chronomaps"] {
-            let own = crate::TableSpec::new([("v", crate::DataType::F64)]);
+            let own = TableSpec::new([("v", DataType::F64)]);
             let own = facts.db().create_table(name, own).unwrap();
             own.append_row(1, &[0.5.into()]).unwrap();
         }
