@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -233,6 +233,14 @@ impl File for RealFile {
         let mut locks = self.locks.lock();
         let file = self.lock_file(&mut locks)?;
         system::try_lock(file, 0..WRITER_LOCK_END, Lock::Exclusive)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let this = self.file.metadata()?;
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.map(|other| (this.dev(), this.ino()) == (other.dev(), other.ino())),
+        }
     }
 
     fn unlock(&self) -> io::Result<()> {

@@ -99,6 +99,9 @@ pub trait File: Send + Sync + fmt::Debug {
         Ok(self.locked_byte(0, WRITER_LOCK_END)?.is_some())
     }
 
+    /// True if this is the file that has this name now.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
+
     /// Gives the lock up before the handle goes. Nothing happens if it is not held.
     fn unlock(&self) -> io::Result<()>;
 

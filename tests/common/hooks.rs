@@ -132,6 +132,10 @@ impl File for HookedFile {
         self.file.try_lock()
     }
 
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
+
     fn unlock(&self) -> io::Result<()> {
         self.file.unlock()
     }

@@ -159,6 +159,10 @@ impl File for SimFile {
         Ok(*holder.get_or_insert(self.handle) == self.handle)
     }
 
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.disk.lock().names.get(path) == Some(&self.inode))
+    }
+
     fn unlock(&self) -> io::Result<()> {
         let holder = &mut self.disk.lock().inodes[self.inode].locked_by;
         *holder = holder.filter(|&handle| handle != self.handle);
