@@ -164,8 +164,8 @@ impl Out<'_> {
         if piece.is_empty() {
             return Ok(());
         }
-        let receipt =
-            write_facts(self.table, &piece, (self.number..=self.number).cycle(), self.recorded)?;
+        let numbers = std::iter::repeat(self.number);
+        let receipt = write_facts(self.table, &piece, numbers, self.recorded)?;
         self.facts.db().settle(receipt)
     }
 }

@@ -175,18 +175,15 @@ impl DayFile {
         if announces {
             self.announce(whole)?;
         }
-        if let Err(error) = write_all_at(file, rows, whole) {
+        let written = write_all_at(file, rows, whole);
+        if written.is_err() {
             // If this fails too, the rows are none: they are announced.
             file.set_len(whole)?;
-            if announces {
-                self.storage.remove(&self.pending_path())?;
-            }
-            return Err(error);
         }
         if announces {
             self.storage.remove(&self.pending_path())?;
         }
-        Ok(len - whole)
+        written.map(|()| len - whole)
     }
 
     fn announce(&self, len: u64) -> io::Result<()> {

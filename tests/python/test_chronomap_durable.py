@@ -614,26 +614,32 @@ def test_to_forget_makes_the_file_smaller_and_readers_go_on(path):
     ChronoMap().compact()
 
 
-def test_others_write_while_a_map_forgets(path):
-    cm = ChronoMap(path=path, durability="none")
-    cm.put_many(dict.fromkeys(range(2000), 0))
+def compacted_beside(cm, times, writes):
+    """Compact so often while threads call each of `writes` with 0, 1, 2 and so on."""
     done = threading.Event()
 
-    def write():
+    def run(write):
         number = 0
         while not done.is_set():
-            cm.put(("more", number % 100), number)
+            write(number)
             number += 1
-            time.sleep(0.0001)
+            if number % 10 == 0:
+                time.sleep(0.001)
 
-    threads = [threading.Thread(target=write) for _ in range(2)]
+    threads = [threading.Thread(target=run, args=[write]) for write in writes]
     for thread in threads:
         thread.start()
-    for _ in range(5):
+    for _ in range(times):
         cm.compact()
     done.set()
     for thread in threads:
         thread.join()
+
+
+def test_others_write_while_a_map_forgets(path):
+    cm = ChronoMap(path=path, durability="none")
+    cm.put_many(dict.fromkeys(range(2000), 0))
+    compacted_beside(cm, 5, [lambda number: cm.put(("more", number % 100), number)] * 2)
     wanted = cm.latest()
     cm.close()
     with ChronoMap(path=path) as cm:
@@ -734,24 +740,8 @@ def test_keys_of_another_map_come_in_their_order(path):
 
 def test_no_version_is_there_twice_when_others_write_while_a_map_forgets(path):
     cm = ChronoMap(path=path, durability="none")
-    done = threading.Event()
-
-    def write(key):
-        number = 0
-        while not done.is_set():
-            cm.put(key, number, timestamp=number)
-            number += 1
-            if number % 10 == 0:
-                time.sleep(0.001)
-
-    threads = [threading.Thread(target=write, args=[key]) for key in "abc"]
-    for thread in threads:
-        thread.start()
-    for _ in range(30):
-        cm.compact()
-    done.set()
-    for thread in threads:
-        thread.join()
+    writes = [lambda number, key=key: cm.put(key, number, timestamp=number) for key in "abc"]
+    compacted_beside(cm, 30, writes)
     wanted = contents(cm)
     cm.close()
     assert reopened(path) == wanted

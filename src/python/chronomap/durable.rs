@@ -214,7 +214,7 @@ impl ChronoMapBase {
             return Ok(None);
         };
         let value = cells::encode(&value.get(py).to_owned(), &durable.coder)?;
-        Ok(Some(Fact { value, ..Fact::bare(&key, What::Put) }))
+        Ok(Some(Fact { key, value, ..Fact::bare("", What::Put) }))
     }
 
     /// Writes a version, which begins its key if that is not there.
