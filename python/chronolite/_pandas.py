@@ -20,14 +20,16 @@ class Column(NamedTuple):
     nan_is_null: bool
 
 
-def columns(frame: pd.DataFrame, time_column: str) -> list[tuple[Any, Any]]:
-    """The columns by name; of the index, the level that is named as the time column."""
+def columns(frame: pd.DataFrame, of_index: list[str]) -> list[tuple[Any, Any]]:
+    """The columns by name; of the index, the levels that are named as columns that it may be."""
     found: list[tuple[Any, Any]] = list(frame.items())
-    levels = list(frame.index.names).count(time_column)
-    if levels > 1:
-        raise SchemaError(f'{levels} levels of the index are named "{time_column}"')
-    if levels == 1:
-        found.insert(0, (time_column, frame.index.get_level_values(time_column)))
+    names = list(frame.index.names)
+    for name in of_index:
+        levels = names.count(name)
+        if levels > 1:
+            raise SchemaError(f'{levels} levels of the index are named "{name}"')
+        if levels == 1:
+            found.insert(0, (name, frame.index.get_level_values(name)))
     return found
 
 

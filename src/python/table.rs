@@ -89,9 +89,9 @@ impl Table {
 
     /// Appends rows, all of them or none, and returns how many.
     fn append(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let spec = &self.table().spec();
+        let spec = self.table().spec();
         // Holds on to the caller's memory until the kernel is done with it.
-        let rows = ingest::read(data, spec)?;
+        let rows = ingest::read(data, &*spec)?;
         append(py, self.table(), &rows)
     }
 

@@ -12,6 +12,7 @@ use super::errors::{invalid, type_name, wrong_type};
 use crate::base::{TimeUnit, iso8601};
 
 const NANOS: i128 = 1_000_000_000;
+const NANOS_A_DAY: i128 = 86_400 * NANOS;
 /// `date.toordinal()` of 1970-01-01.
 const EPOCH_ORDINAL: i64 = 719_163;
 
@@ -22,6 +23,55 @@ pub(super) fn time(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
         Ok(int) => int.extract(),
         Err(_) => other(value, unit),
     }
+}
+
+/// The same; `None` for NumPy's and pandas' NaT.
+pub(super) fn moment(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<Option<i64>> {
+    if is_nat(value)? {
+        return Ok(None);
+    }
+    match value.cast::<PyDate>() {
+        Ok(date) if !value.is_instance_of::<PyDateTime>() => {
+            let nanos = days_of(date)? * NANOS_A_DAY;
+            rescale(nanos, 1, unit).map(Some).map_err(|why| why.error(value, unit))
+        }
+        _ => time(value, unit).map(Some),
+    }
+}
+
+/// The same in days since 1970.
+pub(super) fn day(value: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+    if is_nat(value)? {
+        return Ok(None);
+    }
+    let nanos = match value.cast::<PyString>() {
+        Ok(text) => {
+            let text = text.to_str()?;
+            let parsed = iso8601::parse(text);
+            parsed.map_err(|why| invalid(format!("{text:?} is not an ISO 8601 time: {why}")))?
+        }
+        Err(_) => match nanos(value)? {
+            Some(nanos) => nanos,
+            None => return time(value, TimeUnit::Second).map(Some),
+        },
+    };
+    if nanos % NANOS_A_DAY != 0 {
+        return Err(invalid(format!("{value} is not a whole day")));
+    }
+    Ok(i64::try_from(nanos / NANOS_A_DAY).ok())
+}
+
+fn is_nat(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.is_instance_of::<PyInt>() {
+        return Ok(false);
+    }
+    let name = value.get_type().name()?;
+    Ok(match name.to_str()? {
+        "NaTType" => true,
+        // It is the only one that is not equal to itself.
+        "datetime64" => value.ne(value)?,
+        _ => false,
+    })
 }
 
 /// A bound of a range: `None` is open.
@@ -70,7 +120,7 @@ pub(super) fn nanos(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
         return nanos_of(datetime).map(Some);
     }
     if let Ok(date) = value.cast::<PyDate>() {
-        return Ok(Some(days_of(date)? * 86_400 * NANOS));
+        return Ok(Some(days_of(date)? * NANOS_A_DAY));
     }
     if value.get_type().name()?.to_str()? == "datetime64" {
         return nanos_of_datetime64(value).map(Some);

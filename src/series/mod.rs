@@ -1,13 +1,22 @@
 //! Days of rows: the policy of the face `TimeSeriesEngine`.
 //!
 //! - `layout`: what a row looks like
+//! - `fit`: Arrow arrays as the values of a field
+//! - `values`: those values, as they stand in rows and as columns of the kernel
+//! - `filter`: which rows a predicate keeps
 //! - `rows`: rows made from columns, and columns gathered from rows
 //! - `day_file`: rows in the file of a day
 
 mod day_file;
+mod filter;
+mod fit;
 mod layout;
 mod rows;
+mod values;
 
 pub use day_file::{DayFile, Rows};
+pub use filter::select;
+pub use fit::fit;
 pub use layout::{ColumnFormat, Field, Kind, Layout, Unit};
-pub use rows::{Source, gather, pack, slice};
+pub use rows::{Place, Source, gather, pack, slice};
+pub use values::Values;

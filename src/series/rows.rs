@@ -57,41 +57,130 @@ fn put<'a, const SIZE: usize>(
         .for_each(|(row, element)| row[offset..offset + SIZE].copy_from_slice(element));
 }
 
-/// The bytes from `offset` on of each of some rows, `size` of each: a column. The rows may stand in
-/// several pieces.
-pub fn gather(pieces: &[&[u8]], record_size: usize, offset: usize, size: usize) -> Buffer {
-    let counts = pieces.iter().map(|piece| piece.len() / record_size);
-    let mut column = Pages::new(counts.clone().sum::<usize>() * size);
-    // Parts of pieces, with the place in the column that each of them fills.
-    let mut rest = column.bytes();
-    let mut parts = vec![];
-    for piece in pieces {
-        for rows in piece.chunks(PART * record_size) {
-            let (part, others) = rest.split_at_mut(rows.len() / record_size * size);
-            parts.push(parking_lot::Mutex::new((rows, part)));
-            rest = others;
-        }
-    }
+/// What is gathered of each row: a column.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Where its first byte stands in a row.
+    pub offset: usize,
+    /// Its bytes in a row.
+    pub size: usize,
+}
+
+/// A part of the rows, and of each column the bytes that it fills.
+struct Part<'a> {
+    rows: &'a [u8],
+    /// A byte each, 0 for a row that is left out.
+    keep: Option<&'a [u8]>,
+    columns: Vec<&'a mut [u8]>,
+}
+
+/// Columns of rows, which may stand in several pieces. Of `keep`, which has a byte for each row, 0
+/// leaves the row out.
+pub fn gather(
+    pieces: &[&[u8]],
+    record_size: usize,
+    places: &[Place],
+    keep: Option<&[u8]>,
+) -> Vec<Buffer> {
+    let parts = || pieces.iter().flat_map(|piece| piece.chunks(PART * record_size));
+    let rows_of = |part: &[u8]| part.len() / record_size;
+    // What is left out, part by part.
+    let mut rest = keep;
+    let kept: Vec<Option<&[u8]>> = parts()
+        .map(|part| {
+            let (of_part, others) = rest?.split_at(rows_of(part));
+            rest = Some(others);
+            Some(of_part)
+        })
+        .collect();
+    let counts: Vec<usize> = parallel::map(
+        kept.len(),
+        || parts().collect::<Vec<_>>(),
+        |parts, number| match kept[number] {
+            Some(keep) => keep.iter().map(|keep| usize::from(*keep != 0)).sum(),
+            None => rows_of(parts[number]),
+        },
+    );
+    let total: usize = counts.iter().sum();
+    let mut columns: Vec<_> = places.iter().map(|place| Pages::new(total * place.size)).collect();
+    let mut rests: Vec<&mut [u8]> = columns.iter_mut().map(Pages::bytes).collect();
+    let parts: Vec<_> = parts()
+        .zip(kept)
+        .zip(counts)
+        .map(|((rows, keep), count)| {
+            let mut columns = Vec::with_capacity(places.len());
+            for (rest, place) in rests.iter_mut().zip(places) {
+                let (part, others) = std::mem::take(rest).split_at_mut(count * place.size);
+                columns.push(part);
+                *rest = others;
+            }
+            parking_lot::Mutex::new(Part { rows, keep, columns })
+        })
+        .collect();
     parallel::map(
         parts.len(),
         || (),
-        |(), number| {
-            let (rows, part) = &mut *parts[number].lock();
-            take(rows, record_size, offset, size, part);
-        },
+        |(), number| fill(&mut parts[number].lock(), record_size, places),
     );
     drop(parts);
-    column.into_buffer()
+    columns.into_iter().map(Pages::into_buffer).collect()
 }
 
-fn take(rows: &[u8], record_size: usize, offset: usize, size: usize, part: &mut [u8]) {
+/// A block of rows at a time, so that each is fetched once for all columns.
+fn fill(part: &mut Part<'_>, record_size: usize, places: &[Place]) {
+    let mut done = 0;
+    let mut numbers = vec![];
+    for (block, rows) in part.rows.chunks(BLOCK * record_size).enumerate() {
+        let mut count = rows.len() / record_size;
+        if let Some(keep) = part.keep {
+            chosen(&keep[block * BLOCK..][..count], &mut numbers);
+            count = numbers.len();
+        }
+        for (column, place) in part.columns.iter_mut().zip(places) {
+            let column = &mut column[done * place.size..][..count * place.size];
+            match part.keep {
+                Some(_) => take_some(rows, record_size, *place, &numbers, column),
+                None => take(rows, record_size, *place, column),
+            }
+        }
+        done += count;
+    }
+}
+
+/// The numbers of the rows that are kept.
+fn chosen(keep: &[u8], numbers: &mut Vec<u32>) {
+    numbers.resize(keep.len(), 0);
+    let mut count = 0;
+    for (number, keep) in (0..).zip(keep) {
+        numbers[count] = number;
+        count += usize::from(*keep != 0);
+    }
+    numbers.truncate(count);
+}
+
+fn take(rows: &[u8], record_size: usize, place: Place, column: &mut [u8]) {
+    let Place { offset, size } = place;
     let rows = rows.chunks_exact(record_size);
     match size {
-        1 => rows.zip(part).for_each(|(row, byte)| *byte = row[offset]),
-        2 => get::<2>(rows, offset, part),
-        4 => get::<4>(rows, offset, part),
-        8 => get::<8>(rows, offset, part),
-        _ => rows.zip(part.chunks_exact_mut(size)).for_each(|(row, element)| {
+        1 => rows.zip(column).for_each(|(row, byte)| *byte = row[offset]),
+        2 => get::<2>(rows, offset, column),
+        4 => get::<4>(rows, offset, column),
+        8 => get::<8>(rows, offset, column),
+        _ => rows.zip(column.chunks_exact_mut(size)).for_each(|(row, element)| {
+            element.copy_from_slice(&row[offset..offset + size]);
+        }),
+    }
+}
+
+fn take_some(rows: &[u8], record_size: usize, place: Place, numbers: &[u32], column: &mut [u8]) {
+    let Place { offset, size } = place;
+    let rows = numbers.iter().map(|number| &rows[*number as usize * record_size..][..record_size]);
+    match size {
+        1 => rows.zip(column).for_each(|(row, byte)| *byte = row[offset]),
+        2 => get::<2>(rows, offset, column),
+        4 => get::<4>(rows, offset, column),
+        8 => get::<8>(rows, offset, column),
+        _ => rows.zip(column.chunks_exact_mut(size)).for_each(|(row, element)| {
             element.copy_from_slice(&row[offset..offset + size]);
         }),
     }
@@ -148,9 +237,21 @@ mod tests {
                 prop_assert!(row[..gap].iter().all(|byte| *byte == 0));
             }
             let (first, second) = rows.split_at(cut.min(count) * record);
-            for source in &sources {
-                let found = gather(&[first, second], record, source.offset, source.size);
+            let places: Vec<_> = sources
+                .iter()
+                .map(|source| Place { offset: source.offset, size: source.size })
+                .collect();
+            let found = gather(&[first, second], record, &places, None);
+            for (found, source) in found.iter().zip(&sources) {
                 prop_assert_eq!(found.as_slice(), source.bytes);
+            }
+            let keep: Vec<u8> = (0..count).map(|row| u8::from(row % 3 == cut % 3)).collect();
+            let found = gather(&[first, second], record, &places, Some(&keep));
+            for (found, source) in found.iter().zip(&sources) {
+                let rows = source.bytes.chunks_exact(source.size).zip(&keep);
+                let kept: Vec<u8> =
+                    rows.filter(|(_, keep)| **keep != 0).flat_map(|(row, _)| row.to_vec()).collect();
+                prop_assert_eq!(found.as_slice(), kept);
             }
         }
 

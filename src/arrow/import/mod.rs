@@ -17,7 +17,7 @@ use arrow_schema::DataType as ArrowType;
 
 pub use matching::Matching;
 pub use number::always_widens;
-pub use time::time;
+pub use time::{time, times};
 
 use crate::base::{Batch, Column, Data, DataType, TableSpec};
 use crate::error::{Error, Result};

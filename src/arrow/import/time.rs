@@ -30,7 +30,8 @@ pub fn time(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<Scala
     }
 }
 
-fn times(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<Column> {
+/// The same; times may be null.
+pub fn times(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<Column> {
     let nulls = array.nulls();
     let values = match array.data_type() {
         ArrowType::Null => return Ok(Column::nulls(DataType::I64, array.len())),

@@ -16,7 +16,7 @@ use pyo3::types::PyFloat;
 
 use super::Target;
 use crate::arrow::import::Place;
-use crate::base::{DataType, TimeUnit, Value};
+use crate::base::{DataType, Value};
 use crate::python::errors::{in_data, wrong_type};
 use crate::python::{rows, timestamps};
 
@@ -30,7 +30,10 @@ pub(super) fn read<'py>(
 ) -> PyResult<ArrayRef> {
     let column = Column { items, len, nulls, place };
     match target {
-        Target::Time(unit) => column.times(unit),
+        Target::Time(unit) => column.times(|item| timestamps::time(item, unit).map(Some)),
+        Target::Moment(Some(unit)) => column.times(|item| timestamps::moment(item, unit)),
+        Target::Moment(None) => column.times(timestamps::day),
+        Target::Ascii => column.bytes(true),
         Target::Value(ty) => match ty {
             DataType::I8 => column.ints::<Int8Type>(ty),
             DataType::I16 => column.ints::<Int16Type>(ty),
@@ -44,7 +47,7 @@ pub(super) fn read<'py>(
             DataType::F64 => column.floats::<Float64Type>(f64_of),
             DataType::Bool => column.bools(),
             DataType::Utf8 => column.texts(),
-            DataType::Binary => column.bytes(),
+            DataType::Binary => column.bytes(false),
         },
     }
 }
@@ -80,10 +83,13 @@ impl<'py, I: Iterator<Item = PyResult<Bound<'py, PyAny>>>> Column<'_, I> {
         })
     }
 
-    fn times(self, unit: TimeUnit) -> PyResult<ArrayRef> {
+    fn times(
+        self,
+        time: impl Fn(&Bound<'py, PyAny>) -> PyResult<Option<i64>>,
+    ) -> PyResult<ArrayRef> {
         let mut out = PrimitiveBuilder::<Int64Type>::with_capacity(self.len);
         self.each(|item| {
-            out.append_option(item.map(|item| timestamps::time(item, unit)).transpose()?);
+            out.append_option(item.map(&time).transpose()?.flatten());
             Ok(())
         })?;
         Ok(Arc::new(out.finish()))
@@ -163,12 +169,16 @@ impl<'py, I: Iterator<Item = PyResult<Bound<'py, PyAny>>>> Column<'_, I> {
         Ok(Arc::new(out.finish()))
     }
 
-    fn bytes(self) -> PyResult<ArrayRef> {
+    fn bytes(self, of_text: bool) -> PyResult<ArrayRef> {
         let mut out = LargeBinaryBuilder::with_capacity(self.len, self.len * 8);
         self.values(|value| {
             match value {
                 None => out.append_null(),
                 Some(Value::Bytes(bytes)) => out.append_value(bytes),
+                Some(Value::Str(text)) if of_text => match text.is_ascii() {
+                    true => out.append_value(text),
+                    false => return Err(wrong_type("the text is not ASCII: encode it to bytes")),
+                },
                 Some(other) => return Err(unfit(&other, DataType::Binary)),
             }
             Ok(())

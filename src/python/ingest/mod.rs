@@ -12,6 +12,9 @@ mod pandas;
 mod pieces;
 mod polars;
 mod records;
+mod vectors;
+
+use std::iter::once;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
@@ -23,6 +26,7 @@ use super::capsule;
 use super::errors::schema;
 use crate::arrow::import::{Matching, Place};
 use crate::base::{DataType, TableSpec, TimeUnit};
+use crate::error::Result;
 
 /// Rows by column. The arrays may be views of memory that Python objects own.
 pub(super) struct Rows {
@@ -36,40 +40,74 @@ type Columns<'py> = Vec<(String, Bound<'py, PyAny>)>;
 
 /// What a column of the data will become.
 #[derive(Debug, Clone, Copy)]
-enum Target {
+pub(super) enum Target {
+    /// The times of a table's rows.
     Time(TimeUnit),
     Value(DataType),
+    /// Times, of which some may be missing; days without a unit.
+    Moment(Option<TimeUnit>),
+    /// Bytes, or text of ASCII alone.
+    Ascii,
 }
 
-impl Target {
-    fn of(spec: &TableSpec, name: &str) -> PyResult<Self> {
-        if name == spec.time_column {
-            return Ok(Self::Time(spec.unit));
+/// Who wants data: the columns that it must have, all of them and no others.
+pub(super) trait Wants {
+    /// Their names in order.
+    fn names(&self) -> Vec<String>;
+
+    /// What the column of that name becomes, and how many of it a row has if not just one.
+    fn target(&self, name: &str) -> PyResult<(Target, Option<usize>)>;
+
+    /// For every column, in order, which of these names is its: none is missing, unknown or there
+    /// twice.
+    fn places(&self, names: &[String]) -> Result<Vec<usize>>;
+
+    /// The columns that the index of a DataFrame may be.
+    fn of_index(&self) -> Vec<String>;
+}
+
+impl Wants for TableSpec {
+    fn names(&self) -> Vec<String> {
+        once(&self.time_column).chain(self.columns.iter().map(|def| &def.name)).cloned().collect()
+    }
+
+    fn target(&self, name: &str) -> PyResult<(Target, Option<usize>)> {
+        if name == self.time_column {
+            return Ok((Target::Time(self.unit), None));
         }
-        Ok(Self::Value(spec.columns[spec.position(name)?].ty))
+        Ok((Target::Value(self.columns[self.position(name)?].ty), None))
+    }
+
+    fn places(&self, names: &[String]) -> Result<Vec<usize>> {
+        let matching = Matching::new(self, names)?;
+        Ok(once(matching.time).chain(matching.values).collect())
+    }
+
+    fn of_index(&self) -> Vec<String> {
+        vec![self.time_column.clone()]
     }
 }
 
 /// The rows in `data`. Nothing is written yet.
-pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec) -> PyResult<Rows> {
-    match whole(data, spec, 0)? {
+pub(super) fn read(data: &Bound<'_, PyAny>, wants: &dyn Wants) -> PyResult<Rows> {
+    match whole(data, wants, 0)? {
         Some(rows) => Ok(rows),
-        None => pieces::read(data, spec),
+        None => pieces::read(data, wants),
     }
 }
 
 /// The rows in `data`, the first of which is row `first_row` of all; `None` if it is of no kind
 /// that holds rows itself.
-fn whole(data: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) -> PyResult<Option<Rows>> {
+fn whole(data: &Bound<'_, PyAny>, wants: &dyn Wants, first_row: usize) -> PyResult<Option<Rows>> {
     let py = data.py();
     let rows = if let Ok(dict) = data.cast::<PyDict>() {
-        by_column(named(dict.items())?, spec, first_row)?
+        by_column(named(dict.items())?, wants, first_row)?
     } else if records::is_records(data)? {
-        records::read(data, spec, first_row)?
+        records::read(data, wants, first_row)?
     } else if pandas::is_frame(data)? {
-        by_column(pandas::columns(data, spec)?, spec, first_row)?
+        by_column(pandas::columns(data, wants)?, wants, first_row)?
     } else if let Some(fields) = numpy::fields(data)? {
-        by_column(fields, spec, first_row)?
+        by_column(fields, wants, first_row)?
     } else if data.hasattr(intern!(py, "__arrow_c_stream__"))? {
         polars::check_frame(data)?;
         let (ty, arrays) = capsule::import_stream(data)?;
@@ -78,7 +116,7 @@ fn whole(data: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) -> PyResul
         let array = capsule::import_array(data)?;
         from_arrow(&array.data_type().clone(), &[array])?
     } else if let Ok(mapping) = data.cast::<PyMapping>() {
-        by_column(named(mapping.items()?)?, spec, first_row)?
+        by_column(named(mapping.items()?)?, wants, first_row)?
     } else {
         return Ok(None);
     };
@@ -118,26 +156,30 @@ pub(super) fn from_arrow(ty: &ArrowType, arrays: &[ArrayRef]) -> PyResult<Rows> 
         return Err(schema(format!("the data has no columns: it is an array of {ty}")));
     };
     let names = fields.iter().map(|field| field.name().clone()).collect();
-    let chunks = arrays.iter().map(capsule::columns).collect::<Result<_, _>>()?;
+    let chunks = arrays.iter().map(capsule::columns).collect::<Result<_>>()?;
     Ok(Rows { names, chunks })
 }
 
 /// Rows from columns that are each an object of their own.
-fn by_column(columns: Columns<'_>, spec: &TableSpec, first_row: usize) -> PyResult<Rows> {
+fn by_column(columns: Columns<'_>, wants: &dyn Wants, first_row: usize) -> PyResult<Rows> {
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     // Before the values: a wrong name is worth more to know than a wrong value.
-    let matching = Matching::new(spec, &names)?;
+    let places = wants.places(&names)?;
     let mut arrays = Vec::with_capacity(columns.len());
     for (name, values) in &columns {
         let place = Place { column: name, first_row };
-        arrays.push(column::read(values, Target::of(spec, name)?, &place)?);
+        arrays.push(match wants.target(name)? {
+            (target, None) => column::read(values, target, &place)?,
+            (target, Some(count)) => vectors::read(values, count, target, &place)?,
+        });
     }
     let lens: Vec<usize> =
         arrays.iter().map(|chunks| chunks.iter().map(|array| array.len()).sum()).collect();
-    let rows = lens[matching.time];
+    let Some(&first) = places.first() else { return Ok(Rows { names, chunks: vec![] }) };
+    let rows = lens[first];
     if let Some(position) = lens.iter().position(|&len| len != rows) {
-        let (name, len, time) = (&names[position], lens[position], &spec.time_column);
-        return Err(schema(format!("column {name:?} has {len} rows, {time:?} has {rows}")));
+        let (name, len, first) = (&names[position], lens[position], &names[first]);
+        return Err(schema(format!("column {name:?} has {len} rows, {first:?} has {rows}")));
     }
     Ok(Rows { names, chunks: align(&arrays) })
 }

@@ -10,7 +10,7 @@ use arrow_array::types::{
     Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray};
+use arrow_array::{ArrayRef, BooleanArray, FixedSizeBinaryArray, PrimitiveArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::intern;
@@ -100,6 +100,10 @@ pub(super) fn read(
         ('f', 4) => floats::<Float32Type>(array, &native, nulls, nan_is_null, f32::is_nan)?,
         ('f', 8) => floats::<Float64Type>(array, &native, nulls, nan_is_null, f64::is_nan)?,
         ('M', _) => datetimes(array, nulls, target, place)?,
+        ('S', 1..) if mask.is_none() && matches!(target, Target::Ascii) => {
+            let bytes = contiguous(array, &dtype)?;
+            Arc::new(FixedSizeBinaryArray::new(size as i32, bytes, None))
+        }
         ('O' | 'U' | 'S' | 'T', _) => {
             let nulls = mask.as_ref().map(|mask| mask.as_slice());
             return objects(array, nulls, kind, target, place);
@@ -205,9 +209,13 @@ fn datetimes(
     place: &Place<'_>,
 ) -> PyResult<ArrayRef> {
     let py = array.py();
-    let Target::Time(unit) = target else {
-        let what = "only the time column takes datetime64; convert it first";
-        return Err(place.error(what).into());
+    let unit = match target {
+        Target::Time(unit) | Target::Moment(Some(unit)) => unit,
+        Target::Moment(None) => TimeUnit::Second,
+        Target::Value(_) | Target::Ascii => {
+            let what = "only a column of times takes datetime64; convert it first";
+            return Err(place.error(what).into());
+        }
     };
     let dtype: String =
         array.getattr(intern!(py, "dtype"))?.getattr(intern!(py, "str"))?.extract()?;
@@ -235,7 +243,15 @@ fn datetimes(
         Step::Nanos(1_000_000_000) => {
             Arc::new(PrimitiveArray::<TimestampSecondType>::new(counts, nulls))
         }
-        _ => Arc::new(PrimitiveArray::<Int64Type>::new(scaled(&counts, step, unit, place)?, nulls)),
+        _ => {
+            let counts = scaled(&counts, step, unit, place)?;
+            match target {
+                Target::Moment(None) => {
+                    Arc::new(PrimitiveArray::<TimestampSecondType>::new(counts, nulls))
+                }
+                _ => Arc::new(PrimitiveArray::<Int64Type>::new(counts, nulls)),
+            }
+        }
     })
 }
 

@@ -5,9 +5,8 @@ use arrow_array::ArrayRef;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::{Columns, Target, column, column_name, is_of, numpy};
+use super::{Columns, Target, Wants, column, column_name, is_of, numpy};
 use crate::arrow::import::Place;
-use crate::base::TableSpec;
 
 /// True for a `DataFrame`.
 pub(super) fn is_frame(data: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -19,10 +18,10 @@ pub(super) fn is_column(values: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(is_of(values, "pandas")? && values.hasattr(intern!(values.py(), "isna"))?)
 }
 
-/// The columns of a `DataFrame`; its index is one if it is named as the time column.
-pub(super) fn columns<'py>(frame: &Bound<'py, PyAny>, spec: &TableSpec) -> PyResult<Columns<'py>> {
+/// The columns of a `DataFrame`; its index is one if it is named as one that it may be.
+pub(super) fn columns<'py>(frame: &Bound<'py, PyAny>, wants: &dyn Wants) -> PyResult<Columns<'py>> {
     let glue = frame.py().import("chronolite._pandas")?;
-    let columns = glue.call_method1("columns", (frame, &spec.time_column))?;
+    let columns = glue.call_method1("columns", (frame, wants.of_index()))?;
     let columns = columns.try_iter()?.map(|item| {
         let (name, values): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item?.extract()?;
         Ok((column_name(&name)?, values))

@@ -2,19 +2,15 @@
 //! themselves (record batches, DataFrames, dicts of arrays). All of it is one append, so all of it
 //! is read before anything is written.
 
-use std::iter::once;
-
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
-use super::{Rows, whole};
-use crate::arrow::import::Matching;
-use crate::base::TableSpec;
+use super::{Rows, Wants, whole};
 use crate::python::errors::{type_name, wrong_type};
 
 /// The rows of all pieces. What the iterator itself raises is raised as it is.
-pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec) -> PyResult<Rows> {
+pub(super) fn read(data: &Bound<'_, PyAny>, wants: &dyn Wants) -> PyResult<Rows> {
     let text = data.is_instance_of::<PyString>()
         || data.is_instance_of::<PyBytes>()
         || data.is_instance_of::<PyByteArray>();
@@ -23,11 +19,10 @@ pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec) -> PyResult<Rows> 
         return Err(no_data(data, "rows come"));
     }
     let pieces = data.try_iter()?;
-    let names = once(&spec.time_column).chain(spec.columns.iter().map(|def| &def.name));
-    let mut all = Rows { names: names.cloned().collect(), chunks: vec![] };
+    let mut all = Rows { names: wants.names(), chunks: vec![] };
     let mut rows = 0;
     for (index, piece) in pieces.enumerate() {
-        let read = one(&piece?, spec, rows);
+        let read = one(&piece?, wants, rows);
         let chunks = read.map_err(|error| noted(data.py(), error, index))?.chunks;
         rows +=
             chunks.iter().map(|chunk| chunk.first().map_or(0, |array| array.len())).sum::<usize>();
@@ -36,13 +31,12 @@ pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec) -> PyResult<Rows> 
     Ok(all)
 }
 
-/// The rows of one piece, with the columns in the table's order.
-fn one(piece: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) -> PyResult<Rows> {
-    let Some(rows) = whole(piece, spec, first_row)? else {
+/// The rows of one piece, with the columns in the wanted order.
+fn one(piece: &Bound<'_, PyAny>, wants: &dyn Wants, first_row: usize) -> PyResult<Rows> {
+    let Some(rows) = whole(piece, wants, first_row)? else {
         return Err(no_data(piece, "a piece of the data comes"));
     };
-    let matching = Matching::new(spec, &rows.names)?;
-    let order: Vec<usize> = once(matching.time).chain(matching.values).collect();
+    let order = wants.places(&rows.names)?;
     let chunks =
         rows.chunks.iter().map(|chunk| order.iter().map(|&at| chunk[at].clone()).collect());
     Ok(Rows { names: vec![], chunks: chunks.collect() })

@@ -3,9 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping, PyTuple};
 
-use super::{Rows, Target, elements};
+use super::{Rows, Wants, elements, vectors};
 use crate::arrow::import::Place;
-use crate::base::TableSpec;
 use crate::python::errors::{schema, type_name};
 
 /// True for a list or tuple of them: its first item tells.
@@ -17,12 +16,9 @@ pub(super) fn is_records(data: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// The rows of a list of mappings, each with a value for every column of the table.
-pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) -> PyResult<Rows> {
+pub(super) fn read(data: &Bound<'_, PyAny>, wants: &dyn Wants, first_row: usize) -> PyResult<Rows> {
     let rows = data.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-    let names: Vec<String> = std::iter::once(&spec.time_column)
-        .chain(spec.columns.iter().map(|def| &def.name))
-        .cloned()
-        .collect();
+    let names = wants.names();
     for (row, item) in rows.iter().enumerate() {
         check(first_row + row, item, &names)?;
     }
@@ -30,7 +26,10 @@ pub(super) fn read(data: &Bound<'_, PyAny>, spec: &TableSpec, first_row: usize) 
     for name in &names {
         let place = Place { column: name, first_row };
         let items = rows.iter().enumerate().map(|(row, item)| value(row, item, &place));
-        arrays.push(elements::read(items, rows.len(), None, Target::of(spec, name)?, &place)?);
+        arrays.push(match wants.target(name)? {
+            (target, None) => elements::read(items, rows.len(), None, target, &place)?,
+            (target, Some(count)) => vectors::of_rows(items, rows.len(), count, target, &place)?,
+        });
     }
     Ok(Rows { names, chunks: vec![arrays] })
 }
