@@ -115,6 +115,10 @@ fn whole(by: Compare, nanos: i128, unit: Unit) -> (Compare, Literal) {
 /// `Schema` or `InvalidInput` of a predicate that says nothing of such rows.
 pub fn select(layout: &Layout, pieces: &[&[u8]], predicate: &Predicate) -> Result<Vec<u8>> {
     let filter = Filter::new(&layout.in_kernels_terms(predicate)?, &layout.table())?;
+    if filter.inputs().contains(&Input::Time) {
+        let name = layout.table().time_column;
+        return Err(Error::schema(format!("where: there is no column {name:?}")));
+    }
     let record = layout.record_size();
     let rows = PART.min(PART_BYTES / record).max(1);
     let parts: Vec<_> = pieces.iter().flat_map(|piece| piece.chunks(rows * record)).collect();
