@@ -40,6 +40,7 @@ type Columns<'py> = Vec<(String, Bound<'py, PyAny>)>;
 
 /// What a column of the data will become.
 #[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "the rows of a TimeSeriesEngine want the last two")]
 pub(super) enum Target {
     /// The times of a table's rows.
     Time(TimeUnit),
