@@ -45,11 +45,7 @@ pub(super) fn day(value: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
         return Ok(None);
     }
     let nanos = match value.cast::<PyString>() {
-        Ok(text) => {
-            let text = text.to_str()?;
-            let parsed = iso8601::parse(text);
-            parsed.map_err(|why| invalid(format!("{text:?} is not an ISO 8601 time: {why}")))?
-        }
+        Ok(text) => nanos_of_text(text)?,
         Err(_) => match nanos(value)? {
             Some(nanos) => nanos,
             None => return time(value, TimeUnit::Second).map(Some),
@@ -58,7 +54,9 @@ pub(super) fn day(value: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
     if nanos % NANOS_A_DAY != 0 {
         return Err(invalid(format!("{value} is not a whole day")));
     }
-    Ok(i64::try_from(nanos / NANOS_A_DAY).ok())
+    let days = i64::try_from(nanos / NANOS_A_DAY);
+    days.map(Some)
+        .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit int64 in days")))
 }
 
 fn is_nat(value: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -87,10 +85,7 @@ fn other(value: &Bound<'_, PyAny>, unit: TimeUnit) -> PyResult<i64> {
         return value.extract();
     }
     if let Ok(text) = value.cast::<PyString>() {
-        let text = text.to_str()?;
-        let nanos = iso8601::parse(text)
-            .map_err(|why| invalid(format!("{text:?} is not an ISO 8601 time: {why}")))?;
-        return rescale(nanos, 1, unit).map_err(|why| why.error(value, unit));
+        return rescale(nanos_of_text(text)?, 1, unit).map_err(|why| why.error(value, unit));
     }
     // A pandas.Timestamp is a datetime, but counts nanoseconds; its NaT is one too.
     let py = value.py();
@@ -126,6 +121,12 @@ pub(super) fn nanos(value: &Bound<'_, PyAny>) -> PyResult<Option<i128>> {
         return nanos_of_datetime64(value).map(Some);
     }
     Ok(None)
+}
+
+fn nanos_of_text(text: &Bound<'_, PyString>) -> PyResult<i128> {
+    let text = text.to_str()?;
+    let nanos = iso8601::parse(text);
+    nanos.map_err(|why| invalid(format!("{text:?} is not an ISO 8601 time: {why}")))
 }
 
 /// Days from 1970-01-01 to that of a date or datetime.
@@ -189,7 +190,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) const DAY: Self = Self::Nanos(86_400 * NANOS);
+    pub(super) const DAY: Self = Self::Nanos(NANOS_A_DAY);
 
     /// From a dtype's text, such as `<M8[ms]` or `<M8[25s]`.
     pub(super) fn parse(dtype: &str) -> PyResult<Self> {
@@ -201,8 +202,8 @@ impl Step {
         let count: i128 = if count.is_empty() { 1 } else { count.parse().unwrap_or(1) };
         Ok(match letters {
             "Y" | "M" => Self::Calendar,
-            "W" => Self::Nanos(7 * 86_400 * NANOS * count),
-            "D" => Self::Nanos(86_400 * NANOS * count),
+            "W" => Self::Nanos(7 * NANOS_A_DAY * count),
+            "D" => Self::Nanos(NANOS_A_DAY * count),
             "h" => Self::Nanos(3600 * NANOS * count),
             "m" => Self::Nanos(60 * NANOS * count),
             "s" => Self::Nanos(NANOS * count),

@@ -6,7 +6,7 @@ use crate::base::predicate::{Compare, Filter, Input, Literal, Name, Operand, Pre
 use crate::base::{Column, TableSpec, iso8601};
 use crate::db::parallel;
 use crate::error::{Error, Result};
-use crate::series::rows::{Place, gather};
+use crate::series::rows::gather;
 use crate::series::{Kind, Layout, Unit, Values};
 
 /// So many rows are looked at at once.
@@ -90,12 +90,9 @@ impl Layout {
 
 /// A comparison with a time that may lie between two counts of a unit.
 fn whole(by: Compare, nanos: i128, unit: Unit) -> (Compare, Literal) {
-    let step = match unit {
-        Unit::Day => 86_400 * NANOS_A_SECOND,
-        Unit::Second => NANOS_A_SECOND,
-        Unit::Millisecond => 1_000_000,
-        Unit::Microsecond => 1_000,
-        Unit::Nanosecond => 1,
+    let step = match unit.of_kernel() {
+        Some(unit) => NANOS_A_SECOND / i128::from(unit.per_second()),
+        None => 86_400 * NANOS_A_SECOND,
     };
     let count = nanos.div_euclid(step);
     if nanos.rem_euclid(step) == 0 {
@@ -114,9 +111,10 @@ fn whole(by: Compare, nanos: i128, unit: Unit) -> (Compare, Literal) {
 /// # Errors
 /// `Schema` or `InvalidInput` of a predicate that says nothing of such rows.
 pub fn select(layout: &Layout, pieces: &[&[u8]], predicate: &Predicate) -> Result<Vec<u8>> {
-    let filter = Filter::new(&layout.in_kernels_terms(predicate)?, &layout.table())?;
+    let table = layout.table();
+    let filter = Filter::new(&layout.in_kernels_terms(predicate)?, &table)?;
     if filter.inputs().contains(&Input::Time) {
-        let name = layout.table().time_column;
+        let name = &table.time_column;
         return Err(Error::schema(format!("where: there is no column {name:?}")));
     }
     let record = layout.record_size();
@@ -148,8 +146,7 @@ fn column(layout: &Layout, filter: &Filter, input: usize, rows: &[u8]) -> Column
         // Its name is that of none of the columns.
         Input::Time => return Column::from_vec(vec![0i64; rows.len() / layout.record_size()]),
     };
-    let place = Place { offset: field.offset, size: field.size() };
-    let mut gathered = gather(&[rows], layout.record_size(), &[place], None);
+    let mut gathered = gather(&[rows], layout.record_size(), &[field.span()], None);
     let bytes = gathered.pop().unwrap_or_default();
     field.to_column(&Values { bytes, validity: None })
 }

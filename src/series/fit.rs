@@ -2,15 +2,13 @@
 //! number does, a float is rounded to a narrower one, and what would change otherwise is refused.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Int8Type, Int16Type, Int32Type, UInt8Type,
-    UInt16Type, UInt32Type,
-};
+use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{ArrowNativeType, Buffer, MutableBuffer, NullBuffer};
-use arrow_schema::{DataType as ArrowType, TimeUnit as ArrowUnit};
+use arrow_schema::DataType as ArrowType;
 
 use crate::arrow::import::{self, Place};
+use crate::arrow::types::time_unit;
 use crate::base::{Column, Data, DataType, TimeUnit};
 use crate::error::Result;
 use crate::series::values::{NOT_A_TIME, Values, without_zeros};
@@ -33,16 +31,12 @@ pub fn fit(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Values>
     };
     let stands_in = matches!(field.kind, Kind::Float | Kind::Time(_)) && field.count.is_none();
     if !field.nullable && !stands_in {
-        let row = first_null(nulls);
+        let row = import::first_null(nulls);
         return Err(place.at(row, format!("there is no value, and {} is not null", field.dtype())));
     }
     let bytes = blanked(values.bytes, nulls, &field.blank());
     let validity = values.validity.filter(|_| field.nullable);
     Ok(Values { bytes, validity })
-}
-
-fn first_null(nulls: &NullBuffer) -> usize {
-    (0..nulls.len()).find(|row| nulls.is_null(*row)).unwrap_or(0)
 }
 
 /// The same bytes, with `blank` where there is no value.
@@ -82,7 +76,9 @@ fn scalars(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Values>
     let column = match field.kind {
         Kind::Int | Kind::UInt => integers(array, field, place)?,
         Kind::Float => floats(array, field, place)?,
-        Kind::Bool => bools(&import::column(array, DataType::Bool, place)?, array.len()),
+        Kind::Bool => {
+            return Ok(field.to_values(&import::column(array, DataType::Bool, place)?));
+        }
         Kind::Time(unit) => times(array, unit, place)?,
         Kind::Bytes | Kind::Pascal => texts(array, field, place)?,
     };
@@ -95,9 +91,9 @@ fn scalars(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Values>
 
 fn integers(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column> {
     let to = field.data_type();
-    // As it is, where it is of that type already.
-    if let Some(same) = same_width(array, to) {
-        return Ok(Column::from_buffer(same).with_validity(array.nulls().cloned()));
+    // As the kernel takes it, mostly as it is.
+    if let Ok(column) = import::column(array, to, place) {
+        return Ok(column);
     }
     let signed = import::column(array, DataType::I64, place);
     let (wide, from) = match signed {
@@ -107,9 +103,6 @@ fn integers(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column
             Err(_) => return Err(error),
         },
     };
-    if from == to {
-        return Ok(wide);
-    }
     Ok(match to {
         DataType::I8 => narrow::<i8>(&wide, from, field, place)?,
         DataType::I16 => narrow::<i16>(&wide, from, field, place)?,
@@ -120,23 +113,6 @@ fn integers(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column
         DataType::U32 => narrow::<u32>(&wide, from, field, place)?,
         _ => narrow::<u64>(&wide, from, field, place)?,
     })
-}
-
-fn same_width(array: &ArrayRef, to: DataType) -> Option<Buffer> {
-    macro_rules! share {
-        ($($arrow:ident $ours:ident $ty:ident;)*) => {
-            match (array.data_type(), to) {
-                $((ArrowType::$arrow, DataType::$ours) => {
-                    Some(array.as_primitive::<$ty>().values().inner().clone())
-                })*
-                _ => None,
-            }
-        };
-    }
-    share!(
-        Int8 I8 Int8Type; Int16 I16 Int16Type; Int32 I32 Int32Type;
-        UInt8 U8 UInt8Type; UInt16 U16 UInt16Type; UInt32 U32 UInt32Type;
-    )
 }
 
 fn narrow<T>(wide: &Column, from: DataType, field: &Field, place: &Place<'_>) -> Result<Column>
@@ -172,17 +148,14 @@ fn all<S: ArrowNativeType, T: Default>(
 }
 
 fn floats(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column> {
-    let nulls = || array.nulls().cloned();
-    match (field.width, array.data_type()) {
-        (4, ArrowType::Float32) => {
-            let values = array.as_primitive::<Float32Type>().values().inner().clone();
-            return Ok(Column::from_buffer(values).with_validity(nulls()));
-        }
-        (2, ArrowType::Float16) => {
-            let values = array.as_primitive::<Float16Type>().values().inner().clone();
-            return Ok(Column::from_buffer(values).with_validity(nulls()));
-        }
-        _ => {}
+    if field.width == 4
+        && let Ok(column) = import::column(array, DataType::F32, place)
+    {
+        return Ok(column);
+    }
+    if field.width == 2 && *array.data_type() == ArrowType::Float16 {
+        let values = array.as_primitive::<Float16Type>().values().inner().clone();
+        return Ok(Column::from_buffer(values).with_validity(array.nulls().cloned()));
     }
     let wide = import::column(array, DataType::F64, place)?;
     let rounded = match field.width {
@@ -205,23 +178,11 @@ fn floats(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column> 
     Ok(rounded.with_validity(wide.validity))
 }
 
-fn bools(column: &Column, rows: usize) -> Column {
-    let bytes = match &column.data {
-        Data::Bool(bits) => bits.iter().map(u8::from).collect(),
-        Data::Fixed(_) | Data::Bytes { .. } => vec![0; rows],
-    };
-    Column::from_vec(bytes).with_validity(column.validity.clone())
-}
-
 fn times(array: &ArrayRef, unit: Unit, place: &Place<'_>) -> Result<Column> {
-    let unit = match unit {
-        Unit::Second => TimeUnit::Second,
-        Unit::Millisecond => TimeUnit::Millisecond,
-        Unit::Microsecond => TimeUnit::Microsecond,
-        Unit::Nanosecond => TimeUnit::Nanosecond,
-        Unit::Day => return days(array, place),
-    };
-    import::times(array, unit, place)
+    match unit.of_kernel() {
+        Some(unit) => import::times(array, unit, place),
+        None => days(array, place),
+    }
 }
 
 fn days(array: &ArrayRef, place: &Place<'_>) -> Result<Column> {
@@ -230,11 +191,8 @@ fn days(array: &ArrayRef, place: &Place<'_>) -> Result<Column> {
         return import::times(array, TimeUnit::Second, place);
     }
     let fine = match array.data_type() {
-        ArrowType::Timestamp(ArrowUnit::Nanosecond, _) => TimeUnit::Nanosecond,
-        ArrowType::Timestamp(ArrowUnit::Microsecond, _) => TimeUnit::Microsecond,
-        ArrowType::Timestamp(ArrowUnit::Millisecond, _) | ArrowType::Date64 => {
-            TimeUnit::Millisecond
-        }
+        ArrowType::Timestamp(unit, _) => time_unit(*unit),
+        ArrowType::Date64 => TimeUnit::Millisecond,
         _ => TimeUnit::Second,
     };
     let times = import::times(array, fine, place)?;
@@ -249,14 +207,13 @@ fn days(array: &ArrayRef, place: &Place<'_>) -> Result<Column> {
 
 /// Bytes, or text of ASCII alone, filled with zeros to the width of the field.
 fn texts(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column> {
-    let column = match import::column(array, DataType::Binary, place) {
-        Ok(column) => column,
+    let (column, is_text) = match import::column(array, DataType::Binary, place) {
+        Ok(column) => (column, false),
         Err(error) => match import::column(array, DataType::Utf8, place) {
-            Ok(column) => column,
+            Ok(column) => (column, true),
             Err(_) => return Err(error),
         },
     };
-    let is_text = holds_text(array.data_type());
     let most = field.data().1;
     let mut bytes = MutableBuffer::from_len_zeroed(array.len() * field.width);
     let rows = bytes.as_slice_mut().chunks_exact_mut(field.width);
@@ -265,22 +222,14 @@ fn texts(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column> {
         if is_text && !text.is_ascii() {
             return Err(place.at(row, "the text is not ASCII: encode it to bytes"));
         }
-        let len = if field.kind == Kind::Pascal { text.len() } else { without_zeros(text) };
-        if len > most {
-            let what = format!("{len} bytes do not fit {}", field.dtype());
+        let text = if field.kind == Kind::Pascal { text } else { without_zeros(text) };
+        if text.len() > most {
+            let what = format!("{} bytes do not fit {}", text.len(), field.dtype());
             return Err(place.at(row, what));
         }
-        field.put_bytes(to, &text[..len]);
+        field.put_bytes(to, text);
     }
     Ok(Column::from_buffer(bytes.into()).with_validity(column.validity))
-}
-
-fn holds_text(ty: &ArrowType) -> bool {
-    match ty {
-        ArrowType::Dictionary(_, entries) => holds_text(entries),
-        ArrowType::RunEndEncoded(_, entries) => holds_text(entries.data_type()),
-        _ => ty.is_string(),
-    }
 }
 
 /// Lists, of `count` values each.

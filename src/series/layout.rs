@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
+use crate::base::TimeUnit;
 use crate::error::{Error, Result};
+use crate::series::Span;
 
 /// What the elements of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,17 @@ impl Unit {
         ("us", Self::Microsecond),
         ("ns", Self::Nanosecond),
     ];
+
+    /// The kernel's name for it, which has none for days.
+    pub fn of_kernel(self) -> Option<TimeUnit> {
+        match self {
+            Self::Day => None,
+            Self::Second => Some(TimeUnit::Second),
+            Self::Millisecond => Some(TimeUnit::Millisecond),
+            Self::Microsecond => Some(TimeUnit::Microsecond),
+            Self::Nanosecond => Some(TimeUnit::Nanosecond),
+        }
+    }
 
     /// As NumPy writes it.
     pub fn name(self) -> &'static str {
@@ -201,6 +214,11 @@ impl Field {
     /// The bytes that a row has of it.
     pub fn size(&self) -> usize {
         self.width * self.count.unwrap_or(1)
+    }
+
+    /// The bytes of a row that are its.
+    pub fn span(&self) -> Span {
+        Span { offset: self.offset, size: self.size() }
     }
 
     /// Where its data begins in the row, and how many bytes each element has of it: a Pascal string

@@ -13,14 +13,21 @@ const BLOCK: usize = 1024;
 /// So many rows are worth a thread.
 const PART: usize = 1 << 16;
 
-/// A column of rows that are to be made: elements without gaps, and where they go.
+/// The bytes of a row that are a column.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Where the first of them stands in the row.
+    pub offset: usize,
+    /// How many there are.
+    pub size: usize,
+}
+
+/// A column of rows that are to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Where the first byte of an element stands in a row.
-    pub offset: usize,
-    /// The bytes of an element.
-    pub size: usize,
-    /// The elements.
+    /// Where its elements go.
+    pub span: Span,
+    /// The elements, without gaps.
     pub bytes: &'a [u8],
 }
 
@@ -28,7 +35,7 @@ pub struct Source<'a> {
 pub fn pack(columns: &[Source<'_>], record_size: usize, rows: &mut [u8]) {
     for (block, rows) in rows.chunks_mut(BLOCK * record_size).enumerate() {
         for column in columns {
-            let Source { offset, size, bytes } = *column;
+            let Source { span: Span { offset, size }, bytes } = *column;
             let bytes = &bytes[block * BLOCK * size..];
             let rows = rows.chunks_exact_mut(record_size);
             match size {
@@ -57,15 +64,6 @@ fn put<'a, const SIZE: usize>(
         .for_each(|(row, element)| row[offset..offset + SIZE].copy_from_slice(element));
 }
 
-/// What is gathered of each row: a column.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// Where its first byte stands in a row.
-    pub offset: usize,
-    /// Its bytes in a row.
-    pub size: usize,
-}
-
 /// A part of the rows, and of each column the bytes that it fills.
 struct Part<'a> {
     rows: &'a [u8],
@@ -79,38 +77,36 @@ struct Part<'a> {
 pub fn gather(
     pieces: &[&[u8]],
     record_size: usize,
-    places: &[Place],
+    spans: &[Span],
     keep: Option<&[u8]>,
 ) -> Vec<Buffer> {
-    let parts = || pieces.iter().flat_map(|piece| piece.chunks(PART * record_size));
-    let rows_of = |part: &[u8]| part.len() / record_size;
-    // What is left out, part by part.
     let mut rest = keep;
-    let kept: Vec<Option<&[u8]>> = parts()
-        .map(|part| {
-            let (of_part, others) = rest?.split_at(rows_of(part));
-            rest = Some(others);
-            Some(of_part)
+    let parts = pieces.iter().flat_map(|piece| piece.chunks(PART * record_size));
+    let parts: Vec<(&[u8], Option<&[u8]>)> = parts
+        .map(|rows| {
+            let split = rest.map(|keep| keep.split_at(rows.len() / record_size));
+            rest = split.map(|(_, others)| others);
+            (rows, split.map(|(keep, _)| keep))
         })
         .collect();
     let counts: Vec<usize> = parallel::map(
-        kept.len(),
-        || parts().collect::<Vec<_>>(),
-        |parts, number| match kept[number] {
-            Some(keep) => keep.iter().map(|keep| usize::from(*keep != 0)).sum(),
-            None => rows_of(parts[number]),
+        parts.len(),
+        || (),
+        |(), number| match parts[number] {
+            (_, Some(keep)) => keep.iter().map(|keep| usize::from(*keep != 0)).sum(),
+            (rows, None) => rows.len() / record_size,
         },
     );
     let total: usize = counts.iter().sum();
-    let mut columns: Vec<_> = places.iter().map(|place| Pages::new(total * place.size)).collect();
+    let mut columns: Vec<_> = spans.iter().map(|span| Pages::new(total * span.size)).collect();
     let mut rests: Vec<&mut [u8]> = columns.iter_mut().map(Pages::bytes).collect();
-    let parts: Vec<_> = parts()
-        .zip(kept)
+    let parts: Vec<_> = parts
+        .into_iter()
         .zip(counts)
         .map(|((rows, keep), count)| {
-            let mut columns = Vec::with_capacity(places.len());
-            for (rest, place) in rests.iter_mut().zip(places) {
-                let (part, others) = std::mem::take(rest).split_at_mut(count * place.size);
+            let mut columns = Vec::with_capacity(spans.len());
+            for (rest, span) in rests.iter_mut().zip(spans) {
+                let (part, others) = std::mem::take(rest).split_at_mut(count * span.size);
                 columns.push(part);
                 *rest = others;
             }
@@ -120,14 +116,14 @@ pub fn gather(
     parallel::map(
         parts.len(),
         || (),
-        |(), number| fill(&mut parts[number].lock(), record_size, places),
+        |(), number| fill(&mut parts[number].lock(), record_size, spans),
     );
     drop(parts);
     columns.into_iter().map(Pages::into_buffer).collect()
 }
 
 /// A block of rows at a time, so that each is fetched once for all columns.
-fn fill(part: &mut Part<'_>, record_size: usize, places: &[Place]) {
+fn fill(part: &mut Part<'_>, record_size: usize, spans: &[Span]) {
     let mut done = 0;
     let mut numbers = vec![];
     for (block, rows) in part.rows.chunks(BLOCK * record_size).enumerate() {
@@ -136,11 +132,14 @@ fn fill(part: &mut Part<'_>, record_size: usize, places: &[Place]) {
             chosen(&keep[block * BLOCK..][..count], &mut numbers);
             count = numbers.len();
         }
-        for (column, place) in part.columns.iter_mut().zip(places) {
-            let column = &mut column[done * place.size..][..count * place.size];
+        for (column, span) in part.columns.iter_mut().zip(spans) {
+            let column = &mut column[done * span.size..][..count * span.size];
             match part.keep {
-                Some(_) => take_some(rows, record_size, *place, &numbers, column),
-                None => take(rows, record_size, *place, column),
+                Some(_) => {
+                    let at = |number: &u32| &rows[*number as usize * record_size..][..record_size];
+                    take(numbers.iter().map(at), *span, column);
+                }
+                None => take(rows.chunks_exact(record_size), *span, column),
             }
         }
         done += count;
@@ -158,23 +157,8 @@ fn chosen(keep: &[u8], numbers: &mut Vec<u32>) {
     numbers.truncate(count);
 }
 
-fn take(rows: &[u8], record_size: usize, place: Place, column: &mut [u8]) {
-    let Place { offset, size } = place;
-    let rows = rows.chunks_exact(record_size);
-    match size {
-        1 => rows.zip(column).for_each(|(row, byte)| *byte = row[offset]),
-        2 => get::<2>(rows, offset, column),
-        4 => get::<4>(rows, offset, column),
-        8 => get::<8>(rows, offset, column),
-        _ => rows.zip(column.chunks_exact_mut(size)).for_each(|(row, element)| {
-            element.copy_from_slice(&row[offset..offset + size]);
-        }),
-    }
-}
-
-fn take_some(rows: &[u8], record_size: usize, place: Place, numbers: &[u32], column: &mut [u8]) {
-    let Place { offset, size } = place;
-    let rows = numbers.iter().map(|number| &rows[*number as usize * record_size..][..record_size]);
+fn take<'a>(rows: impl Iterator<Item = &'a [u8]>, span: Span, column: &mut [u8]) {
+    let Span { offset, size } = span;
     match size {
         1 => rows.zip(column).for_each(|(row, byte)| *byte = row[offset]),
         2 => get::<2>(rows, offset, column),
@@ -227,7 +211,7 @@ mod tests {
             let mut offset = gap;
             let mut sources = vec![];
             for (size, bytes) in sizes.iter().zip(&columns) {
-                sources.push(Source { offset, size: *size, bytes });
+                sources.push(Source { span: Span { offset, size: *size }, bytes });
                 offset += size + gap;
             }
             let record = offset;
@@ -237,18 +221,15 @@ mod tests {
                 prop_assert!(row[..gap].iter().all(|byte| *byte == 0));
             }
             let (first, second) = rows.split_at(cut.min(count) * record);
-            let places: Vec<_> = sources
-                .iter()
-                .map(|source| Place { offset: source.offset, size: source.size })
-                .collect();
-            let found = gather(&[first, second], record, &places, None);
+            let spans: Vec<_> = sources.iter().map(|source| source.span).collect();
+            let found = gather(&[first, second], record, &spans, None);
             for (found, source) in found.iter().zip(&sources) {
                 prop_assert_eq!(found.as_slice(), source.bytes);
             }
             let keep: Vec<u8> = (0..count).map(|row| u8::from(row % 3 == cut % 3)).collect();
-            let found = gather(&[first, second], record, &places, Some(&keep));
+            let found = gather(&[first, second], record, &spans, Some(&keep));
             for (found, source) in found.iter().zip(&sources) {
-                let rows = source.bytes.chunks_exact(source.size).zip(&keep);
+                let rows = source.bytes.chunks_exact(source.span.size).zip(&keep);
                 let kept: Vec<u8> =
                     rows.filter(|(_, keep)| **keep != 0).flat_map(|(row, _)| row.to_vec()).collect();
                 prop_assert_eq!(found.as_slice(), kept);

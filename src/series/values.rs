@@ -1,7 +1,7 @@
 //! The values of a column as they stand in rows, one after the other without gaps; as columns of the
 //! kernel, and back.
 
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 
 use crate::base::{Column, Data, DataType};
 use crate::series::fit::F16;
@@ -45,13 +45,15 @@ impl Field {
     pub fn to_column(&self, values: &Values) -> Column {
         let Values { bytes, validity } = values;
         let data = match (self.kind, self.count) {
-            (_, Some(_)) => cut(bytes.chunks_exact(self.size()), <[u8]>::len),
-            (Kind::Bytes, None) => cut(bytes.chunks_exact(self.width), without_zeros),
+            (_, Some(_)) => Column::from_texts(bytes.chunks_exact(self.size())).data,
+            (Kind::Bytes, None) => {
+                Column::from_texts(bytes.chunks_exact(self.width).map(without_zeros)).data
+            }
             (Kind::Pascal, None) => {
                 let texts = bytes.chunks_exact(self.width).map(|text| &text[1..]);
                 let lens = bytes.chunks_exact(self.width).map(|text| usize::from(text[0]));
                 let texts = texts.zip(lens).map(|(text, len)| &text[..len.min(text.len())]);
-                cut(texts, <[u8]>::len)
+                Column::from_texts(texts).data
             }
             (Kind::Bool, None) => {
                 Data::Bool(BooleanBuffer::collect_bool(bytes.len(), |row| bytes[row] != 0))
@@ -121,20 +123,10 @@ impl Field {
     }
 }
 
-/// Texts that a function says the length of, one after the other.
-fn cut<'a>(texts: impl Iterator<Item = &'a [u8]>, len: impl Fn(&[u8]) -> usize) -> Data {
-    let (mut offsets, mut values) = (vec![0i32], vec![]);
-    for text in texts {
-        values.extend_from_slice(&text[..len(text)]);
-        offsets.push(i32::try_from(values.len()).unwrap_or(i32::MAX));
-    }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Data::Bytes { offsets, values: values.into() }
-}
-
-/// The length of a text without the zeros at its end.
-pub(super) fn without_zeros(text: &[u8]) -> usize {
-    text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+/// A text without the zeros at its end.
+pub(super) fn without_zeros(text: &[u8]) -> &[u8] {
+    let len = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    &text[..len]
 }
 
 /// Nulls for what is not a time.

@@ -13,6 +13,7 @@ mod time;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBuffer;
 use arrow_schema::DataType as ArrowType;
 
 pub use matching::Matching;
@@ -47,6 +48,11 @@ impl Place<'_> {
     pub fn error(&self, what: impl std::fmt::Display) -> Error {
         Error::schema(format!("column {:?}: {what}", self.column))
     }
+}
+
+/// The first row that is null.
+pub fn first_null(nulls: &NullBuffer) -> usize {
+    (0..nulls.len()).find(|&row| nulls.is_null(row)).unwrap_or(0)
 }
 
 /// The rows of `chunks` (arrays in the order of `names`, of one length within a chunk) as batches

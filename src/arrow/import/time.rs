@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType as ArrowType, TimeUnit as ArrowUnit};
 
-use super::{Place, indexed};
+use super::{Place, first_null, indexed};
 use crate::arrow::types::time_unit;
 use crate::base::{Column, Data, DataType, TimeUnit};
 use crate::error::{Error, Result};
@@ -21,8 +21,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 pub fn time(array: &ArrayRef, unit: TimeUnit, place: &Place<'_>) -> Result<ScalarBuffer<i64>> {
     let column = times(array, unit, place)?;
     if let Some(nulls) = column.validity.filter(|nulls| nulls.null_count() > 0) {
-        let row = (0..nulls.len()).find(|&row| nulls.is_null(row)).unwrap_or(0);
-        return Err(place.at(row, "a time cannot be null"));
+        return Err(place.at(first_null(&nulls), "a time cannot be null"));
     }
     match column.data {
         Data::Fixed(buffer) => Ok(buffer.into()),

@@ -27,12 +27,8 @@ pub(super) fn read(
     if pandas::is_column(values)? {
         return pandas::read(values, target, place);
     }
-    if values.hasattr(intern!(py, "__arrow_c_stream__"))? {
-        polars::check_series(values, place)?;
-        return Ok(capsule::import_stream(values)?.1);
-    }
-    if values.hasattr(intern!(py, "__arrow_c_array__"))? {
-        return Ok(vec![capsule::import_array(values)?]);
+    if let Some(arrays) = by_arrow(values, place)? {
+        return Ok(arrays);
     }
     if values.hasattr(intern!(py, "__array__"))? {
         let array = py.import("numpy")?.call_method1(intern!(py, "asarray"), (values,))?;
@@ -57,4 +53,20 @@ pub(super) fn read(
             Err(place.error(format!("{what}, not {}", type_name(values))).into())
         }
     }
+}
+
+/// The arrays of what hands itself over as Arrow's; `None` if it does not.
+pub(super) fn by_arrow(
+    values: &Bound<'_, PyAny>,
+    place: &Place<'_>,
+) -> PyResult<Option<Vec<ArrayRef>>> {
+    let py = values.py();
+    if values.hasattr(intern!(py, "__arrow_c_stream__"))? {
+        polars::check_series(values, place)?;
+        return Ok(Some(capsule::import_stream(values)?.1));
+    }
+    if values.hasattr(intern!(py, "__arrow_c_array__"))? {
+        return Ok(Some(vec![capsule::import_array(values)?]));
+    }
+    Ok(None)
 }

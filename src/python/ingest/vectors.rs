@@ -10,9 +10,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::{Target, column, elements, numpy, pandas, polars};
+use super::{Target, column, elements, numpy, pandas};
 use crate::arrow::import::Place;
-use crate::python::capsule;
 use crate::python::errors::type_name;
 
 /// The values of a column, `count` a row, as lists.
@@ -32,13 +31,12 @@ pub(super) fn read(
         let flat = values.call_method1(intern!(py, "reshape"), (-1,))?;
         return lists(column::read(&flat, target, place)?, count, place);
     }
-    let by_arrow = !is_array && !pandas::is_column(values)?;
-    if by_arrow && values.hasattr(intern!(py, "__arrow_c_stream__"))? {
-        polars::check_series(values, place)?;
-        return Ok(capsule::import_stream(values)?.1);
-    }
-    if by_arrow && values.hasattr(intern!(py, "__arrow_c_array__"))? {
-        return Ok(vec![capsule::import_array(values)?]);
+    // A Series of pandas may hand itself over as well, but its lists are objects.
+    if !is_array
+        && !pandas::is_column(values)?
+        && let Some(arrays) = column::by_arrow(values, place)?
+    {
+        return Ok(arrays);
     }
     let rows = values.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     let len = rows.len();
