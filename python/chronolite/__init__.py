@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from chronolite._chronomap.context import SnapshotContext
     from chronolite._chronomap.map import ChronoMap
     from chronolite._chronomap.parts import LRUCache, RWLock
+    from chronolite.backend._engine import TimeSeriesEngine
+    from chronolite.backend._schema import ColumnSchema, TableSchema
 
 # What is imported when it is asked for: it needs more of Python than the rest, such as logging.
 _LATER = {
@@ -77,6 +79,9 @@ _LATER = {
     "ChronoMap": "chronolite._chronomap.map",
     "LRUCache": "chronolite._chronomap.parts",
     "RWLock": "chronolite._chronomap.parts",
+    "TimeSeriesEngine": "chronolite.backend._engine",
+    "ColumnSchema": "chronolite.backend._schema",
+    "TableSchema": "chronolite.backend._schema",
 }
 
 __all__ = [
@@ -93,6 +98,7 @@ __all__ = [
     "ChronoliteError",
     "ClosedError",
     "Column",
+    "ColumnSchema",
     "ConflictError",
     "CorruptionError",
     "DatabaseLockedError",
@@ -119,7 +125,9 @@ __all__ = [
     "StorageError",
     "Table",
     "TableNotFoundError",
+    "TableSchema",
     "Tail",
+    "TimeSeriesEngine",
     "Timelog",
     "TimelogBusyError",
     "TimelogError",

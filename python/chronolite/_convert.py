@@ -50,7 +50,7 @@ def to_polars(scan: _Rows) -> polars.DataFrame:
 def to_numpy(scan: _Rows) -> dict[str, Any]:
     """Every column as one array; nulls as the documentation of ``Scan.to_numpy`` says."""
     return {
-        name: _with_nulls(_join([_values(part, kind) for part, _, _ in parts], kind), _nulls(parts))
+        name: with_nulls(_join([_values(part, kind) for part, _, _ in parts], kind), _nulls(parts))
         for name, kind, parts in _columns(scan)
     }
 
@@ -68,10 +68,10 @@ def _series(pandas: Any, parts: list[Any], kind: str) -> Any:
         return _text_series(pandas, [part for part, _, _ in parts])
     values, nulls = _join([_values(part, kind) for part, _, _ in parts], kind), _nulls(parts)
     if nulls is None or kind in ("f32", "f64", "binary") or values.dtype.kind == "M":
-        return _with_nulls(values, nulls)
+        return with_nulls(values, nulls)
     # Integers and bools have no NaN: pandas' nullable dtypes keep them exact.
     array = pandas.arrays.BooleanArray if kind == "bool" else pandas.arrays.IntegerArray
-    return array(_writable(values), nulls)
+    return array(writable(values), nulls)
 
 
 def _text_series(pandas: Any, parts: list[Any]) -> Any:
@@ -137,19 +137,19 @@ def _join(parts: list[Any], kind: str) -> Any:
     return np.concatenate(parts) if parts else np.empty(0, dtype=_dtype(kind))
 
 
-def _writable(values: Any) -> Any:
+def writable(values: Any) -> Any:
     return values if values.flags.writeable else values.copy()
 
 
-def _with_nulls(values: Any, nulls: Any) -> Any:
+def with_nulls(values: Any, nulls: Any) -> Any:
     if nulls is None or values.dtype.kind == "O":
         return values
     if values.dtype.kind == "f":
-        values = _writable(values)
+        values = writable(values)
         values[nulls] = np.nan
         return values
     if values.dtype.kind == "M":
-        values = _writable(values)
+        values = writable(values)
         values[nulls] = np.datetime64("NaT")
         return values
     return np.ma.MaskedArray(values, mask=nulls)

@@ -50,6 +50,10 @@ __all__ = [
     "Tail",
     "TimelogIter",
     "_ChronoMapBase",
+    "_DayFile",
+    "_RowBatch",
+    "_RowLayout",
+    "_Rows",
     "_TimelogBase",
     "__version__",
     "_chronomap_writer",
@@ -2454,3 +2458,97 @@ class _ChronoMapBase:
 def _chronomap_writer(number: int | None = None) -> int:
     """Makes this thread write as the writer of a number, or as a new one. The number that it
     had."""
+
+# The values of a column as memory, one after the other, and a byte for each row, 1 for a null.
+_Read: TypeAlias = tuple[Any, Any | None]
+
+@final
+class _RowLayout:
+    """The rows of a schema. For ``chronolite.backend``."""
+
+    def __new__(cls, columns: Sequence[tuple[str, str, bool]]) -> Self: ...
+    @property
+    def record_size(self) -> int:
+        """The bytes of a row."""
+
+    @property
+    def struct_format(self) -> str:
+        """A row as ``struct`` has it."""
+
+    @property
+    def columns(self) -> list[tuple[str, str, int | None, int]]:
+        """The columns: name, type, values a row, place in the row."""
+
+    @property
+    def nullable(self) -> list[str]:
+        """The columns whose nulls have no place in a row."""
+
+    def describe(self) -> str:
+        """All that matters to the bytes of a row, as text."""
+
+    def batch(self, data: object) -> _RowBatch:
+        """The rows in data of any kind."""
+
+    def predicate(self, given: _Where) -> Predicate:
+        """What a ``where`` says, in terms of the table that holds such rows."""
+
+    def table(self, db: Db, name: str, storage: str) -> Table:
+        """The table of a database that holds such rows, made where it is missing."""
+
+    def of_scan(self, scan: Scan, names: Sequence[str]) -> list[_Read]:
+        """The columns of those names of a scan of such a table, as they stand in rows."""
+
+@final
+class _RowBatch:
+    """Rows of a schema that fit it, column by column."""
+
+    def __len__(self) -> int: ...
+    def pack(self) -> bytes:
+        """The rows, packed as they stand in a file."""
+
+    def append_to(self, table: Table, first: int) -> int:
+        """Appends the rows to a table that holds such rows, at this time and those that follow."""
+
+@final
+class _Rows:
+    """Rows one after the other, in pieces of memory."""
+
+    @staticmethod
+    def copied(layout: _RowLayout, pieces: Sequence[Any]) -> _Rows:
+        """Rows of these bytes, which are copied."""
+
+    @staticmethod
+    def joined(layout: _RowLayout, parts: Sequence[_Rows]) -> _Rows:
+        """The rows of several, one after the other."""
+
+    def __len__(self) -> int: ...
+    def slice(self, start: int, end: int) -> _Rows:
+        """The rows from ``start`` to before ``end``."""
+
+    def view(self) -> Any | None:
+        """The memory of all rows if they stand in one piece, for views of them."""
+
+    def columns(self, names: Sequence[str], keep: Any | None = None) -> list[_Read]:
+        """The values of columns, gathered; ``keep`` has a byte for each row, 0 for one that is left
+        out."""
+
+    def select(self, where: _Where) -> Any:
+        """A byte for each row, 1 if it is one that a ``where`` is true of."""
+
+@final
+class _DayFile:
+    """Rows in a file, appended a batch at once."""
+
+    def __new__(cls, path: str | PathLike[str], layout: _RowLayout) -> Self: ...
+    def read(self) -> tuple[_Rows | None, int]:
+        """The rows of all batches that are whole, or None; and how many bytes behind them are no
+        rows."""
+
+    def append(self, batch: _RowBatch) -> int:
+        """Appends rows, all or none. How many bytes were cut before, which were no rows."""
+
+    def sync(self) -> None:
+        """Makes what was appended survive power loss."""
+
+    def delete(self) -> bool:
+        """Takes the file away. True if it was there."""

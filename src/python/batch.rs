@@ -140,11 +140,8 @@ impl RecordBatch {
 type Raw<'py> = (Bound<'py, PyAny>, Option<Py<Memory>>, usize);
 
 fn raw<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Raw<'py>> {
-    let nulls = array.nulls().map(|nulls| {
-        let bytes: Vec<u8> = nulls.iter().map(|valid| u8::from(!valid)).collect();
-        Py::new(py, Memory::new(bytes.into()))
-    });
-    let (nulls, rows) = (nulls.transpose()?, array.len());
+    let nulls = array.nulls().map(|nulls| memory::nulls_of(py, nulls)).transpose()?;
+    let rows = array.len();
     let bytes = if let Some(bools) = array.as_boolean_opt() {
         bools.values().iter().map(u8::from).collect::<Vec<_>>().into()
     } else if let Some(width) = array.data_type().primitive_width() {

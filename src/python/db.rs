@@ -14,6 +14,7 @@ use super::interrupt::{interruptible, with_progress};
 use super::snapshot::Snapshot;
 use super::table::Table;
 use super::{describe, nanots, report};
+use crate::base::TableSpec;
 use crate::db::{self, DbOptions, Durability, Mode, PACKED_ROWS, Stop};
 
 /// A database: one file of typed tables, open for writing in one process at a time.
@@ -34,6 +35,19 @@ pub(super) fn options(mode: &str, durability: &str, sync_interval_ms: i64) -> Py
         .mode(create::one_of("mode", mode, &[Mode::ReadWrite, Mode::Read], mode_name)?)
         .durability(create::one_of("durability", durability, &levels, durability_name)?)
         .sync_interval(sync_interval))
+}
+
+impl Db {
+    /// The table of that name and schema, made if it is not there.
+    pub(super) fn make_table(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        spec: TableSpec,
+    ) -> PyResult<Table> {
+        let table = py.detach(|| self.db.create_table(name, spec))?;
+        Ok(Table::new(self.db.clone(), table))
+    }
 }
 
 #[pymethods]
@@ -143,9 +157,7 @@ impl Db {
         let key = key.map(key_names).transpose()?.unwrap_or_default();
         let codecs = codecs.map(create::codecs).transpose()?.unwrap_or_default();
         let rules = Rules { time_unit, time_column, key, on_conflict, storage, codecs };
-        let spec = create::spec(columns, &rules)?;
-        let table = py.detach(|| self.db.create_table(name, spec))?;
-        Ok(Table::new(self.db.clone(), table))
+        self.make_table(py, name, create::spec(columns, &rules)?)
     }
 
     /// Drops a table with all its rows. Its name is free at once.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
-use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_buffer::{Buffer, MutableBuffer, NullBuffer};
 use arrow_schema::DataType as ArrowType;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
@@ -45,13 +45,15 @@ pub(super) fn columns<'py>(
 
 type Raw<'py> = (Bound<'py, PyAny>, Option<Py<Memory>>, usize);
 
+/// A byte for each value, 1 for a null.
+pub(super) fn nulls_of(py: Python<'_>, validity: &NullBuffer) -> PyResult<Py<Memory>> {
+    let bytes: Vec<u8> = validity.iter().map(|valid| u8::from(!valid)).collect();
+    Py::new(py, Memory::new(bytes.into()))
+}
+
 fn raw<'py>(py: Python<'py>, column: Column, def: &OutColumn) -> PyResult<Raw<'py>> {
     let rows = column.len(def.ty.stored());
-    let nulls = column.validity.as_ref().map(|validity| {
-        let bytes: Vec<u8> = validity.iter().map(|valid| u8::from(!valid)).collect();
-        Py::new(py, Memory::new(bytes.into()))
-    });
-    let nulls = nulls.transpose()?;
+    let nulls = column.validity.as_ref().map(|validity| nulls_of(py, validity)).transpose()?;
     let values = match &column.data {
         Data::Bool(bits) => {
             let bytes: Vec<u8> = bits.iter().map(u8::from).collect();

@@ -33,6 +33,7 @@ mod rows;
 mod salvage;
 mod scan;
 mod schema;
+mod series;
 mod snapshot;
 mod table;
 mod tail;
@@ -58,6 +59,8 @@ mod _core {
     use super::scan::Scan;
     #[pymodule_export]
     use super::schema::Schema;
+    #[pymodule_export]
+    use super::series::{DayFile, RowBatch, RowLayout, Rows};
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]

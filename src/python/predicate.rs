@@ -68,6 +68,12 @@ fn other_part(given: &Bound<'_, PyAny>) -> PyResult<Base> {
     })
 }
 
+impl Predicate {
+    pub(super) fn new(base: Base) -> Self {
+        Self { base }
+    }
+}
+
 fn checked(base: Base) -> PyResult<Predicate> {
     base.check_size()?;
     Ok(Predicate { base })

@@ -161,6 +161,10 @@ fn foreign<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
             return Ok(py.None().into_bound(py));
         }
         ("numpy.ma" | "numpy.ma.core", "MaskedConstant") => return Ok(py.None().into_bound(py)),
+        // NaT is the only one that is not equal to itself.
+        ("numpy", "datetime64" | "timedelta64") if item.ne(item)? => {
+            return Ok(py.None().into_bound(py));
+        }
         ("numpy", "datetime64" | "timedelta64") => {}
         ("numpy", _) => {
             let plain = item.call_method0(intern!(py, "item"))?;

@@ -10,8 +10,8 @@ use super::detached::Detached;
 use super::errors::invalid;
 use super::schema::Schema;
 use super::{capsule, describe, memory};
-use crate::arrow::export;
 use crate::arrow::stream::Stream;
+use crate::arrow::{OutColumn, export};
 use crate::base::Column;
 use crate::db::{self, AggregateSpec};
 
@@ -30,6 +30,11 @@ impl Scan {
     pub(super) fn new(scan: db::Scan) -> Self {
         let schema = Schema::of_scan(scan.columns());
         Self { scan: Detached::new(scan), schema }
+    }
+
+    /// The columns of the result.
+    pub(super) fn columns(&self) -> &[OutColumn] {
+        self.schema.columns()
     }
 
     /// The rest of the chunks, pulled one by one so that a signal can end it.

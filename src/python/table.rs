@@ -35,7 +35,7 @@ impl Table {
         Self { handles: Detached::new(Handles { db, table }), unit }
     }
 
-    fn table(&self) -> &db::Table {
+    pub(super) fn table(&self) -> &db::Table {
         &self.handles.table
     }
 

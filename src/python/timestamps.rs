@@ -65,7 +65,7 @@ fn is_nat(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
     let name = value.get_type().name()?;
     Ok(match name.to_str()? {
-        "NaTType" => true,
+        "NaTType" | "NAType" => true,
         // It is the only one that is not equal to itself.
         "datetime64" => value.ne(value)?,
         _ => false,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
+use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::storage::read_up_to;
@@ -18,6 +19,8 @@ use crate::store::{File, OpenMode, Storage, make_folder_of, write_all_at};
 
 /// What announces a batch has this after the name of the day's file.
 const PENDING: &str = ".pending";
+/// The file, its day, its table and the folder of all tables: the names that a batch may have made.
+const FOLDERS: usize = 4;
 /// So long others are waited for that append to the same day.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// So often a reader looks again when the file changes while it looks.
@@ -29,13 +32,15 @@ pub struct DayFile {
     storage: Arc<dyn Storage>,
     path: PathBuf,
     record_size: usize,
+    /// What was last appended to.
+    opened: Mutex<Option<Arc<dyn File>>>,
 }
 
 /// The rows that are there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rows {
-    /// The rows, mapped.
-    pub bytes: Buffer,
+    /// The rows, mapped; none if there is no row.
+    pub bytes: Option<Buffer>,
     /// Bytes behind them that are no rows: of a row, or of a batch, that is not whole.
     pub unfinished: u64,
 }
@@ -43,31 +48,31 @@ pub struct Rows {
 impl DayFile {
     /// The file of this path, whose rows have so many bytes.
     pub fn new(storage: Arc<dyn Storage>, path: PathBuf, record_size: usize) -> Self {
-        Self { storage, path, record_size }
+        Self { storage, path, record_size, opened: Mutex::default() }
     }
 
-    /// The rows of all batches that are whole; none if there is no row.
+    /// The rows of all batches that are whole.
     ///
     /// # Errors
     /// `Io` with the system's error.
-    pub fn read(&self) -> Result<Option<Rows>> {
+    pub fn read(&self) -> Result<Rows> {
         let read = self.open(OpenMode::Read).and_then(|file| match file {
             Some(file) => self.rows_of(&*file),
-            None => Ok(None),
+            None => Ok(Rows::default()),
         });
         read.map_err(|error| self.failed("read", error))
     }
 
-    fn rows_of(&self, file: &dyn File) -> io::Result<Option<Rows>> {
+    fn rows_of(&self, file: &dyn File) -> io::Result<Rows> {
         for _ in 0..LOOKS {
             let (whole, len) = self.whole(file)?;
             if whole == 0 {
-                return Ok(None);
+                return Ok(Rows { bytes: None, unfinished: len });
             }
             match file.map(0, whole as usize) {
                 // It was cut meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-                mapped => return Ok(Some(Rows { bytes: mapped?, unfinished: len - whole })),
+                mapped => return Ok(Rows { bytes: Some(mapped?), unfinished: len - whole }),
             }
         }
         Err(io::ErrorKind::UnexpectedEof.into())
@@ -122,10 +127,17 @@ impl DayFile {
     pub fn append(&self, rows: &[u8]) -> Result<u64> {
         debug_assert!(rows.len().is_multiple_of(self.record_size));
         let waits = Instant::now();
+        // Whoever comes next in this process waits here.
+        let mut opened = self.opened.lock();
         loop {
-            let file = self.open_or_make().map_err(|error| self.failed("open", error))?;
+            let file = match opened.take() {
+                Some(file) => file,
+                None => self.open_or_make().map_err(|error| self.failed("open", error))?,
+            };
             let Some(_held) = self.lock(&file, waits)? else { continue };
-            return self.put(&*file, rows).map_err(|error| self.failed("append to", error));
+            let put = self.put(&*file, rows).map_err(|error| self.failed("append to", error))?;
+            *opened = Some(Arc::clone(&file));
+            return Ok(put);
         }
     }
 
@@ -202,7 +214,10 @@ impl DayFile {
         let sync = || match self.open(OpenMode::Read)? {
             Some(file) => {
                 file.sync()?;
-                self.storage.sync_dir_of(&self.path)
+                // The folders of the day, the table and all tables may be new as well.
+                let folders = self.path.ancestors().take(FOLDERS);
+                let mut named = folders.filter(|path| path.parent().is_some());
+                named.try_for_each(|path| self.storage.sync_dir_of(path))
             }
             None => Ok(()),
         };
@@ -247,9 +262,14 @@ impl Drop for Held {
 /// The file, if it is there.
 fn open(storage: &dyn Storage, path: &Path, mode: OpenMode) -> io::Result<Option<Arc<dyn File>>> {
     match storage.open(path, mode) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_missing(&error) => Ok(None),
         opened => opened.map(Some),
     }
+}
+
+/// True if there is no such file, or no folder that could have it.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]
@@ -263,22 +283,22 @@ mod tests {
 
     fn read(day: &DayFile) -> (Vec<u8>, u64) {
         let rows = day.read().unwrap();
-        rows.map_or((vec![], 0), |rows| (rows.bytes.to_vec(), rows.unfinished))
+        (rows.bytes.map_or(vec![], |bytes| bytes.to_vec()), rows.unfinished)
     }
 
     #[test]
     fn batches_follow_one_another_and_leave_one_file() {
         let folder = tempfile::tempdir().unwrap();
         let day = day(folder.path());
-        assert!(day.read().unwrap().is_none() && !day.delete().unwrap());
+        assert!(day.read().unwrap().bytes.is_none() && !day.delete().unwrap());
         assert_eq!(day.append(b"aaaa").unwrap(), 0);
-        let before = day.read().unwrap().unwrap();
+        let before = day.read().unwrap().bytes.unwrap();
         assert_eq!(day.append(b"bbbbcccc").unwrap(), 0);
         assert_eq!(read(&day), (b"aaaabbbbcccc".to_vec(), 0));
         assert!(!day.pending_path().exists());
         day.sync().unwrap();
-        assert!(day.delete().unwrap() && day.read().unwrap().is_none());
-        assert_eq!(before.bytes.as_slice(), b"aaaa");
+        assert!(day.delete().unwrap() && day.read().unwrap().bytes.is_none());
+        assert_eq!(before.as_slice(), b"aaaa");
         day.append(b"dddd").unwrap();
         assert_eq!(read(&day), (b"dddd".to_vec(), 0));
     }
@@ -308,7 +328,7 @@ mod tests {
         assert_eq!(day.append(b"ffffgggg").unwrap(), 0);
         assert_eq!(read(&day), (b"aaaaeeeeffffgggg".to_vec(), 0));
         file(b"aa");
-        assert!(day.read().unwrap().is_none());
+        assert_eq!(read(&day), (vec![], 2));
         assert_eq!(day.append(b"hhhh").unwrap(), 2);
         assert_eq!(read(&day), (b"hhhh".to_vec(), 0));
     }

@@ -30,11 +30,17 @@ impl Layout {
     /// A predicate in terms of what the kernel keeps: times as numbers, text as bytes.
     ///
     /// # Errors
-    /// `InvalidInput` if what a column of times is compared with is none; `Schema` of a column of
-    /// several values a row.
+    /// `InvalidInput` if what a column of times is compared with is none; `Schema` of a column that
+    /// is not there, cannot be compared so, or has several values a row.
     pub fn in_kernels_terms(&self, predicate: &Predicate) -> Result<Predicate> {
         predicate.check_size()?;
-        self.translated(predicate)
+        let translated = self.translated(predicate)?;
+        let table = self.table();
+        if Filter::new(&translated, &table)?.inputs().contains(&Input::Time) {
+            let name = &table.time_column;
+            return Err(Error::schema(format!("where: there is no column {name:?}")));
+        }
+        Ok(translated)
     }
 
     fn translated(&self, predicate: &Predicate) -> Result<Predicate> {
@@ -111,12 +117,7 @@ fn whole(by: Compare, nanos: i128, unit: Unit) -> (Compare, Literal) {
 /// # Errors
 /// `Schema` or `InvalidInput` of a predicate that says nothing of such rows.
 pub fn select(layout: &Layout, pieces: &[&[u8]], predicate: &Predicate) -> Result<Vec<u8>> {
-    let table = layout.table();
-    let filter = Filter::new(&layout.in_kernels_terms(predicate)?, &table)?;
-    if filter.inputs().contains(&Input::Time) {
-        let name = &table.time_column;
-        return Err(Error::schema(format!("where: there is no column {name:?}")));
-    }
+    let filter = Filter::new(&layout.in_kernels_terms(predicate)?, &layout.table())?;
     let record = layout.record_size();
     let rows = PART.min(PART_BYTES / record).max(1);
     let parts: Vec<_> = pieces.iter().flat_map(|piece| piece.chunks(rows * record)).collect();

@@ -18,5 +18,5 @@ pub use day_file::{DayFile, Rows};
 pub use filter::select;
 pub use fit::fit;
 pub use layout::{ColumnFormat, Field, Kind, Layout, Unit};
-pub use rows::{Source, Span, gather, pack, slice};
+pub use rows::{Source, Span, gather, pack};
 pub use values::Values;

@@ -1,7 +1,5 @@
 //! Rows one after the other made from columns, and columns gathered from them.
 
-use std::ops::Range;
-
 use arrow_buffer::Buffer;
 
 use crate::db::parallel;
@@ -180,17 +178,6 @@ fn get<'a, const SIZE: usize>(
         .for_each(|(row, element)| element.copy_from_slice(&row[offset..offset + SIZE]));
 }
 
-/// The range of rows that a slice of Python's has: negative places are from the end, and those past
-/// an end are the end.
-pub fn slice(start: Option<i64>, end: Option<i64>, count: usize) -> Range<usize> {
-    let place = |place: i64| {
-        let size = place.unsigned_abs() as usize;
-        if place < 0 { count.saturating_sub(size) } else { size.min(count) }
-    };
-    let start = start.map_or(0, place);
-    start..end.map_or(count, place).max(start)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,26 +222,5 @@ mod tests {
                 prop_assert_eq!(found.as_slice(), kept);
             }
         }
-
-        #[test]
-        fn a_slice_is_pythons(start in -9i64..9, end in -9i64..9, count in 0usize..7) {
-            let items: Vec<usize> = (0..count).collect();
-            let found = &items[slice(Some(start), Some(end), count)];
-            let at = |place: i64| if place < 0 { place + count as i64 } else { place };
-            let wanted: Vec<_> = items
-                .iter()
-                .filter(|item| (at(start).max(0)..at(end)).contains(&(**item as i64)))
-                .copied()
-                .collect();
-            prop_assert_eq!(found, wanted);
-        }
-    }
-
-    #[test]
-    fn ends_are_open_and_far() {
-        assert_eq!(slice(None, None, 5), 0..5);
-        assert_eq!(slice(Some(-3), None, 5), 2..5);
-        assert_eq!(slice(Some(i64::MIN), Some(i64::MAX), 5), 0..5);
-        assert_eq!(slice(Some(4), Some(2), 5), 4..4);
     }
 }

@@ -1,11 +1,12 @@
 //! The values of a column as they stand in rows, one after the other without gaps; as columns of the
 //! kernel, and back.
 
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer};
 
 use crate::base::{Column, Data, DataType};
 use crate::series::fit::F16;
 use crate::series::{Field, Kind};
+use crate::store::pages::Pages;
 
 /// The values of a column.
 #[derive(Debug, Clone)]
@@ -14,6 +15,28 @@ pub struct Values {
     pub bytes: Buffer,
     /// Which rows have a value, if some have none.
     pub validity: Option<NullBuffer>,
+}
+
+impl Values {
+    /// Those of several pieces, one after the other.
+    pub fn concat(pieces: &[Self], size: usize) -> Self {
+        let len = pieces.iter().map(|piece| piece.bytes.len()).sum();
+        let (mut bytes, mut at) = (Pages::new(len), 0);
+        for piece in pieces {
+            bytes.bytes()[at..at + piece.bytes.len()].copy_from_slice(&piece.bytes);
+            at += piece.bytes.len();
+        }
+        let mut valid = BooleanBufferBuilder::new(len / size);
+        for piece in pieces {
+            match &piece.validity {
+                Some(nulls) => valid.append_buffer(nulls.inner()),
+                None => valid.append_n(piece.bytes.len() / size, true),
+            }
+        }
+        let nulls = NullBuffer::new(valid.finish());
+        let validity = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+        Self { bytes: bytes.into_buffer(), validity }
+    }
 }
 
 /// What stands for a time that is none, as in NumPy.

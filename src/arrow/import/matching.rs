@@ -1,5 +1,7 @@
 //! Which array of the data belongs to which column of the table.
 
+use std::iter::once;
+
 use crate::base::TableSpec;
 use crate::error::{Error, Result};
 
@@ -15,42 +17,39 @@ pub struct Matching {
 impl Matching {
     /// Matches by name. A name that is missing, unknown or given twice is an error.
     pub fn new(spec: &TableSpec, names: &[impl AsRef<str>]) -> Result<Self> {
-        let mut time = None;
-        let mut values = vec![None; spec.columns.len()];
-        // The data mostly comes in the table's order: look there first.
-        let mut next = 0;
-        for (position, name) in names.iter().enumerate() {
-            let name = name.as_ref();
-            let slot = if name == spec.time_column {
-                &mut time
-            } else {
-                let at_next = spec.columns.get(next).is_some_and(|def| def.name == name);
-                let index = if at_next { next } else { position_of(spec, name)? };
-                next = index + 1;
-                &mut values[index]
-            };
-            if slot.replace(position).is_some() {
-                return Err(Error::schema(format!("column {name:?} is in the data twice")));
-            }
-        }
-        let time = time.ok_or_else(|| missing("the time column", &spec.time_column))?;
-        let values = values.into_iter().zip(&spec.columns);
-        let values = values.map(|(found, def)| found.ok_or_else(|| missing("column", &def.name)));
-        Ok(Self { time, values: values.collect::<Result<_>>()? })
+        let values = spec.columns.iter().map(|def| def.name.as_str());
+        let columns: Vec<_> = once(spec.time_column.as_str()).chain(values).collect();
+        let mut values = places(&columns, names)?;
+        Ok(Self { time: values.remove(0), values })
     }
 }
 
-fn position_of(spec: &TableSpec, name: &str) -> Result<usize> {
-    spec.columns.iter().position(|def| def.name == name).ok_or_else(|| {
-        let has: Vec<_> = spec.columns.iter().map(|def| def.name.as_str()).collect();
-        let (time, has) = (&spec.time_column, has.join(", "));
-        Error::schema(format!(
-            "column {name:?} is not in the table, which has {time} (time) and {has}"
-        ))
-    })
+/// For each of the columns the position of its name among those of the data.
+///
+/// # Errors
+/// `Schema` of a name that is missing, unknown or there twice.
+pub fn places(columns: &[&str], names: &[impl AsRef<str>]) -> Result<Vec<usize>> {
+    let mut places = vec![None; columns.len()];
+    // The data mostly comes in the table's order: look there first.
+    let mut next = 0;
+    for (position, name) in names.iter().enumerate() {
+        let name = name.as_ref();
+        let at_next = columns.get(next).is_some_and(|column| *column == name);
+        let index = if at_next { next } else { position_of(columns, name)? };
+        next = index + 1;
+        if places[index].replace(position).is_some() {
+            return Err(Error::schema(format!("column {name:?} is in the data twice")));
+        }
+    }
+    let places = places.into_iter().zip(columns).map(|(found, name)| {
+        found.ok_or_else(|| Error::schema(format!("column {name:?} is missing from the data")))
+    });
+    places.collect()
 }
 
-#[cold]
-fn missing(what: &str, name: &str) -> Error {
-    Error::schema(format!("{what} {name:?} is missing from the data"))
+fn position_of(columns: &[&str], name: &str) -> Result<usize> {
+    columns.iter().position(|column| *column == name).ok_or_else(|| {
+        let has = columns.join(", ");
+        Error::schema(format!("column {name:?} is not in the table, which has {has}"))
+    })
 }

@@ -16,7 +16,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType as ArrowType;
 
-pub use matching::Matching;
+pub use matching::{Matching, places};
 pub use number::always_widens;
 pub use time::{time, times};
 

@@ -40,7 +40,6 @@ type Columns<'py> = Vec<(String, Bound<'py, PyAny>)>;
 
 /// What a column of the data will become.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "the rows of a TimeSeriesEngine want the last two")]
 pub(super) enum Target {
     /// The times of a table's rows.
     Time(TimeUnit),
@@ -87,6 +86,22 @@ impl Wants for TableSpec {
     fn of_index(&self) -> Vec<String> {
         vec![self.time_column.clone()]
     }
+}
+
+/// True for values without names: an array or a Series that is no table.
+pub(super) fn is_values(data: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = data.py();
+    if numpy::is_array(data)? {
+        return data
+            .getattr(intern!(py, "dtype"))?
+            .getattr(intern!(py, "names"))
+            .map(|names| names.is_none());
+    }
+    if pandas::is_column(data)? {
+        return Ok(!pandas::is_frame(data)?);
+    }
+    let is_series = data.hasattr(intern!(py, "dtype"))? && is_of(data, "polars")?;
+    Ok(is_series || data.hasattr(intern!(py, "null_count"))? && is_of(data, "pyarrow")?)
 }
 
 /// The rows in `data`. Nothing is written yet.

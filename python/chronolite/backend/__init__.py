@@ -1,0 +1,21 @@
+"""Where the rows of a ``TimeSeriesEngine`` are kept: the days of tables, in one of three ways.
+
+- ``FlatFileBackend``: a file a day of packed rows, as Chronostore writes them
+- ``LmdbBackend``: the same rows as the values of an LMDB database; ``pip install chronolite[lmdb]``
+- ``PackedBackend``: chronolite's own file, compressed and checked, with nulls and statistics
+
+All of them are a ``Backend``. ``migrate`` copies what one of them has into another.
+
+The rooms: ``_schema`` is what a row looks like, ``_names`` what tables and days are called,
+``_base`` what all backends share, ``_source`` rows that are about to be read, ``_results`` what is
+made of them, ``_told`` the schema that a table was written with; ``_flat``, ``_lmdb`` and
+``_packed`` are the three ways to keep rows.
+"""
+
+from chronolite.backend._base import Backend
+from chronolite.backend._flat import FlatFileBackend
+from chronolite.backend._lmdb import LmdbBackend
+from chronolite.backend._migrate import migrate
+from chronolite.backend._packed import PackedBackend
+
+__all__ = ["Backend", "FlatFileBackend", "LmdbBackend", "PackedBackend", "migrate"]

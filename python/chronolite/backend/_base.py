@@ -1,0 +1,237 @@
+"""What all backends share: names are checked, data is made into rows, rows are read in any form."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from chronolite._errors import ClosedError
+from chronolite.backend import _results
+from chronolite.backend._names import check_table, day_of, range_of
+from chronolite.backend._schema import TableSchema
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+    from chronolite._core import _RowBatch
+    from chronolite.backend._names import Day, Days
+    from chronolite.backend._source import Source
+
+
+class Backend(ABC):
+    """Tables of rows, a day at a time. ``TimeSeriesEngine`` does what its backend does.
+
+    Subclasses say where rows are kept; names have been checked when they are asked.
+    """
+
+    schema: TableSchema
+
+    def __init__(self, schema: TableSchema) -> None:
+        if not isinstance(schema, TableSchema):
+            raise TypeError(f"a schema is a TableSchema, not {type(schema).__name__}")
+        self.schema = schema
+        self._names = [name for name, _ in schema.numpy_dtype]
+        self._is_open = True
+        # Held by whatever changes what a backend knows of its files.
+        self._lock = threading.RLock()
+
+    # What a way to keep rows has to do.
+
+    @abstractmethod
+    def _append(self, table: str, day: str, batch: _RowBatch) -> None:
+        """Appends rows, of which there is one at least: all or none."""
+
+    @abstractmethod
+    def _source(self, table: str, first: str, last: str) -> Source | None:
+        """The rows of the days from ``first`` to ``last``; None if there are none."""
+
+    @abstractmethod
+    def _tables(self) -> list[str]: ...
+
+    @abstractmethod
+    def _days(self, table: str) -> list[str]: ...
+
+    @abstractmethod
+    def _delete_day(self, table: str, day: str) -> bool: ...
+
+    @abstractmethod
+    def _flush(self) -> None: ...
+
+    @abstractmethod
+    def _close(self) -> None: ...
+
+    # What users call.
+
+    def append(self, table: str, day: Day, data: Any) -> None:
+        """Appends rows to a day of a table: all of them or none.
+
+        Args:
+            table: Its name: text of at most 200 bytes without slashes and control characters, that
+                does not begin with a dot.
+            day: ``YYYY-MM-DD``, a date, a datetime (its date) or a ``datetime64``.
+            data: A dict of values (one row) or of columns, a list of dicts, a DataFrame of pandas
+                or polars, anything with ``__arrow_c_stream__``, a NumPy structured array; an array
+                or a Series where the schema has one column. Columns are matched by name, and each
+                value has to fit: integers by their number, floats are rounded to their width.
+
+        Raises:
+            SchemaError: What does not fit is named; nothing was written.
+        """
+        check_table(table)
+        day = day_of(day)
+        self._check_open()
+        batch = self.schema._layout.batch(data)
+        if len(batch) > 0:
+            self._append(table, day, batch)
+
+    def flush(self) -> None:
+        """Makes what was appended survive power loss. It is readable before."""
+        self._check_open()
+        self._flush()
+
+    def read(
+        self,
+        table: str,
+        day: Days,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        where: Any = None,
+    ) -> dict[str, Any]:
+        """The rows of a day, or of all days of a range, as a dict of arrays.
+
+        Args:
+            table: The table's name.
+            day: A day, or the first and the last of several as a tuple or list; None is open.
+            start: The first row, counted over all days; a negative one counts from the end.
+            end: The row behind the last one, counted alike.
+            where: Which of these rows are wanted: a function that gets the dict of arrays and
+                returns an array of bools, text such as ``"value > 3 and ok"``,
+                ``col("value") > 3``, or an expression of ``pyarrow.compute``.
+
+        Returns:
+            Arrays of one length in the order in which rows were appended, of shape (rows,), or
+            (rows, n) where a row has n values; ``{}`` if there is no such table or day.
+            Nulls are NaN in floats, NaT in times, and masked elsewhere. A single day of flat files
+            is read without a copy: its arrays are views that cannot be written to.
+        """
+        source = self._reading(table, day, start, end, where)
+        if source is None:
+            return {}
+        views = None if isinstance(day, tuple | list) else source.views()
+        return views if views is not None else _results.to_dict(self._names, source)
+
+    def read_dataframe(
+        self,
+        table: str,
+        day: Days,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        where: Any = None,
+    ) -> pandas.DataFrame:
+        """The same as a pandas DataFrame; an empty one if there is no such table or day."""
+        source = self._reading(table, day, start, end, where)
+        if source is None:
+            import pandas
+
+            return pandas.DataFrame()
+        return _results.to_pandas(self._names, source)
+
+    def read_arrow(
+        self,
+        table: str,
+        day: Days,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        where: Any = None,
+    ) -> pyarrow.Table:
+        """The same as a pyarrow Table, which has its columns even if there is no such day."""
+        return _results.to_arrow(self.schema, self._reading(table, day, start, end, where))
+
+    def tables(self) -> list[str]:
+        """The names of the tables that have rows, sorted."""
+        self._check_open()
+        return sorted(self._tables())
+
+    def days(self, table: str) -> list[str]:
+        """The days of a table that have rows, as ``YYYY-MM-DD``, sorted."""
+        check_table(table)
+        self._check_open()
+        return self._days(table)
+
+    def delete_day(self, table: str, day: Day) -> bool:
+        """Deletes the rows of a day. True if there were any. Arrays that were read stay."""
+        check_table(table)
+        day = day_of(day)
+        self._check_open()
+        return self._delete_day(table, day)
+
+    def close(self) -> None:
+        """Writes out what is left to be written. Closing twice does nothing."""
+        with self._lock:
+            if not self._is_open:
+                return
+            self._is_open = False
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def pack(self, data: Any) -> bytes:
+        """Rows of any data that ``append`` takes, as they stand in a flat file."""
+        return self.schema._layout.batch(data).pack()
+
+    def pack_row(self, row: dict[str, Any]) -> bytes:
+        """A row, packed."""
+        return Backend.pack(self, [row])
+
+    def pack_rows(self, rows: list[dict[str, Any]]) -> bytes:
+        """Several rows, packed."""
+        return Backend.pack(self, rows)
+
+    def pack_dataframe(self, df: pandas.DataFrame) -> bytes:
+        """The rows of a DataFrame, packed."""
+        return Backend.pack(self, df)
+
+    def pack_series(self, series: pandas.Series) -> bytes:
+        """The values of the only column, packed."""
+        return Backend.pack(self, series)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ClosedError(f"the {type(self).__name__} was closed; make another one")
+
+    def _reading(
+        self, table: str, day: Days, start: int | None, end: int | None, where: Any
+    ) -> Source | None:
+        check_table(table)
+        first, last = range_of(day)
+        part = slice(_place(start), _place(end))
+        if not (where is None or callable(where)):
+            # What cannot be said of any row is refused whether there are rows or not.
+            where = self.schema._layout.predicate(where)
+        self._check_open()
+        source = self._source(table, first, last) if first <= last else None
+        if source is None:
+            return None
+        begin, stop, _ = part.indices(len(source))
+        if (begin, stop) != (0, len(source)):
+            source = source.slice(begin, max(begin, stop))
+        return source if where is None else _results.chosen(self._names, source, where)
+
+
+def _place(place: int | None) -> int | None:
+    """An end of a slice."""
+    if isinstance(place, bool | np.bool_):
+        raise TypeError("start and end are integers, not bools")
+    return None if place is None else operator.index(place)

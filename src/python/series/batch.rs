@@ -1,0 +1,113 @@
+//! Rows that are to be written.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::arrow::import::Place;
+use crate::base::Batch;
+use crate::error::{Error, Result};
+use crate::python::table::Table;
+use crate::series::{Layout, Source, Values, fit, pack};
+
+/// Rows of a schema that fit it, column by column.
+#[pyclass(frozen, name = "_RowBatch", module = "chronolite._core")]
+pub(in crate::python) struct RowBatch {
+    layout: Arc<Layout>,
+    chunks: Vec<Chunk>,
+}
+
+struct Chunk {
+    rows: usize,
+    /// Of each field.
+    values: Vec<Values>,
+}
+
+/// A chunk that is taken apart has so many bytes at most, so that 32-bit offsets reach all of it.
+const MOST: usize = 1 << 30;
+
+impl RowBatch {
+    /// Arrays as rows; `places` says where that of each field is.
+    pub(super) fn new(
+        layout: &Arc<Layout>,
+        chunks: &[Vec<ArrayRef>],
+        places: &[usize],
+    ) -> Result<Self> {
+        let (mut fitted, mut first_row) = (vec![], 0);
+        let most = (MOST / layout.record_size()).max(1);
+        for chunk in chunks {
+            let all = chunk.first().map_or(0, |array| array.len());
+            let mut start = 0;
+            while start < all {
+                let rows = most.min(all - start);
+                let of_field = layout.fields().iter().zip(places).map(|(field, at)| {
+                    let place = Place { column: &field.name, first_row: first_row + start };
+                    fit(&chunk[*at].slice(start, rows), field, &place)
+                });
+                fitted.push(Chunk { rows, values: of_field.collect::<Result<_>>()? });
+                start += rows;
+            }
+            first_row += all;
+        }
+        Ok(Self { layout: Arc::clone(layout), chunks: fitted })
+    }
+
+    fn rows(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.rows).sum()
+    }
+
+    /// The rows, packed.
+    pub(super) fn packed(&self) -> Vec<u8> {
+        let record = self.layout.record_size();
+        let mut packed = vec![0; self.rows() * record];
+        let mut rest = packed.as_mut_slice();
+        for chunk in &self.chunks {
+            let (rows, others) = rest.split_at_mut(chunk.rows * record);
+            let fields = self.layout.fields().iter().zip(&chunk.values);
+            let sources: Vec<_> = fields
+                .map(|(field, values)| Source { span: field.span(), bytes: &values.bytes })
+                .collect();
+            pack(&sources, record, rows);
+            rest = others;
+        }
+        packed
+    }
+
+    /// The rows as batches of the kernel, with these times and those that follow.
+    fn batches(&self, first: i64) -> Vec<Batch> {
+        let mut next = first;
+        let batches = self.chunks.iter().map(|chunk| {
+            let times: Vec<i64> = (next..).take(chunk.rows).collect();
+            next += chunk.rows as i64;
+            let fields = self.layout.fields().iter().zip(&chunk.values);
+            let columns = fields.map(|(field, values)| field.to_column(values));
+            Batch { ts: times.into(), columns: columns.collect() }
+        });
+        batches.collect()
+    }
+}
+
+#[pymethods]
+impl RowBatch {
+    fn __len__(&self) -> usize {
+        self.rows()
+    }
+
+    /// The rows, packed as they stand in a file.
+    fn pack<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let packed = py.detach(|| self.packed());
+        PyBytes::new(py, &packed)
+    }
+
+    /// Appends the rows to a table that holds such rows, at this time and those that follow.
+    fn append_to(&self, py: Python<'_>, table: &Table, first: i64) -> PyResult<u64> {
+        let table = table.table();
+        let last = i64::try_from(self.rows()).ok().and_then(|rows| first.checked_add(rows));
+        if last.is_none() {
+            return Err(Error::invalid("a table of more rows than there are times").into());
+        }
+        Ok(py.detach(|| table.append(self.batches(first)))?)
+    }
+}
