@@ -10,6 +10,7 @@ full size; it took 7.5 of the data that the targets in bits a value were set by,
 """
 
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import numpy as np
 START_MS = 1_700_000_000_000
 SECOND = 1000
 SEED = 20130101
+# Of the workloads in days.
+DAYS = 31
 
 Columns = dict[str, np.ndarray[Any, Any]]
 
@@ -60,7 +63,19 @@ def changes(random: np.random.Generator, rows: int) -> np.ndarray[Any, Any]:
     return np.cumsum(drawn) % 5
 
 
-MAKERS = {"uniform": uniform, "sensor": sensor}
+def ticks(rows: int) -> Columns:
+    """Trades: nanoseconds apart at random, a price that walks in cents, round sizes, a side."""
+    random = np.random.default_rng(SEED)
+    gaps = random.exponential(267_000_000, rows).astype(np.int64) // 1000 * 1000
+    return {
+        "ts": START_MS * 1_000_000 + np.cumsum(gaps),
+        "price": walk(random, rows, low=8000, high=12000, step=2),
+        "size": random.choice([1, 2, 5, 10, 25, 50, 100, 200], rows).astype(np.int32),
+        "side": random.choice([-1, 1], rows).astype(np.int32),
+    }
+
+
+MAKERS = {"uniform": uniform, "days": uniform, "sensor": sensor, "ticks": ticks}
 
 
 class Dataset:
@@ -95,6 +110,14 @@ class Dataset:
     def head(self, rows: int) -> "Dataset":
         """The first rows, for a peer that is too slow for all."""
         return Dataset({name: values[:rows] for name, values in self.columns.items()})
+
+    @cached_property
+    def days(self) -> list[tuple[str, Any]]:
+        """A day and its ``pandas.DataFrame`` each, of as many rows but for the last."""
+        each = self.rows // DAYS
+        ends = [day * each for day in range(DAYS)] + [self.rows]
+        frames = [self.frame.iloc[start:end] for start, end in pairwise(ends)]
+        return [(f"2025-07-{day:02}", frame) for day, frame in enumerate(frames, 1)]
 
     @cached_property
     def arrow(self) -> Any:

@@ -23,10 +23,11 @@ class Target:
     unit: str = ""
 
 
+READ = "read all to a DataFrame"
+FILTER = "filter value1 > 90 to a DataFrame"
 PACKED_SIZE = "chronolite, packed, raw bytes / bytes"
 TARGETS = (
     Target("uniform", "write", "chronolite, append", 1.0, "arcticdb"),
-    Target("uniform", "write", "chronolite-flat", 1.0, "chronostore"),
     Target("uniform", "read all to a DataFrame", "chronolite", 0.8, "arcticdb"),
     Target("uniform", "read all to a DataFrame", "chronolite-raw", 1.0, "ipc"),
     Target("uniform", "filter value1 > 90 to a DataFrame", "chronolite", 0.7, "duckdb"),
@@ -40,6 +41,18 @@ TARGETS = (
     Target("sensor", "last row", "chronolite", 0.05, unit="ms"),
     Target("sensor", "bits a value on disk", "chronolite", 7.5, unit="bits"),
     Target("sensor", "bits a value on disk", "chronolite-packed", 4.5, unit="bits"),
+    Target("days", "write", "chronolite-flat, append", 1.0, "chronostore"),
+    Target("days", "write", "chronolite-lmdb, append + flush", 0.8, "chronostore-lmdb"),
+    Target("days", "write", "chronolite-days, append", 1.5, "chronolite-flat, append"),
+    Target("days", READ, "chronolite-flat", 0.2, "chronostore"),
+    Target("days", READ, "chronolite-flat", 1.0, "arcticdb"),
+    Target("days", READ, "chronolite-lmdb", 0.8, "chronostore-lmdb"),
+    Target("days", READ, "chronolite-days", 1.0, "arcticdb"),
+    Target("days", FILTER, "chronolite-flat", 0.3, "chronostore"),
+    Target("days", FILTER, "chronolite-days", 1.0, "duckdb"),
+    Target("days", "columns of one day", "chronolite-flat", 1.0, unit="ms"),
+    Target("days", "size on disk", "chronolite-days", 0.7, "chronolite-flat"),
+    Target("ticks", "size on disk", "chronolite-days", 0.25, "chronolite-flat"),
     Target("rows", "append rows", "chronolite, interval", 1.5, unit="M rows/s"),
     Target("commits", "durable commits", "chronolite, 1 thread", 1.0, "sqlite, 1 thread"),
     Target("commits", "durable commits", "chronolite, 8 threads", 4.0, "sqlite, 1 thread"),

@@ -152,4 +152,10 @@ def with_nulls(values: Any, nulls: Any) -> Any:
         values = writable(values)
         values[nulls] = np.datetime64("NaT")
         return values
-    return np.ma.MaskedArray(values, mask=nulls)
+    return masked(values, nulls)
+
+
+def masked(values: Any, nulls: Any) -> Any:
+    """The values with a mask; of several values a row all are masked."""
+    rows = nulls.reshape(-1, *[1] * (values.ndim - 1))
+    return np.ma.MaskedArray(values, mask=np.broadcast_to(rows, values.shape))

@@ -69,6 +69,10 @@ class Peer:
         """The newest row, by column."""
         raise NotOfferedError("no such call")
 
+    def day(self) -> dict[str, Any]:
+        """The columns of the first day, as arrays."""
+        raise NotOfferedError("no such call")
+
     def bytes_on_disk(self) -> int:
         """Of all its files, when they are closed."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())

@@ -1,9 +1,11 @@
-"""Chronostore's flat file, in its stead: chronostore 0.1.0 on PyPI cannot be imported.
+"""Chronostore, in its stead: chronostore 0.1.0 on PyPI cannot be imported.
 
-What its document tells of a flat file: rows packed by the schema, one after the other; read through
-a mapping.
+Its two backends restated as it has them: rows packed by pandas and NumPy, a file a day that is
+mapped, or a value a day in LMDB; ranges are put together by NumPy.
 """
 
+import mmap
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,45 +14,104 @@ import pandas as pd
 from comparison.data import Dataset
 from comparison.peers.base import NotOfferedError, Peer
 
+Arrays = dict[str, np.ndarray[Any, Any]]
+
 
 class Chronostore(Peer):
-    """Packed rows in one file."""
+    """Packed rows in a file a day."""
 
-    note = "stand-in: packed rows by NumPy"
+    note = "stand-in: its calls of pandas, NumPy and LMDB"
 
     def prepare(self, data: Dataset) -> Any:
-        """A dict of arrays, which it packs."""
-        return data.columns
+        """A DataFrame a day."""
+        fields = [(name, values.dtype.str) for name, values in data.columns.items()]
+        np.save(self.folder.parent / f"{self.folder.name}.npy", np.empty(0, fields))
+        return data.days
 
     def write(self, prepared: Any) -> dict[str, float]:
-        """Packs the rows and writes them at once."""
-        fields = [(name, values.dtype.str) for name, values in prepared.items()]
-        rows = np.empty(len(prepared["ts"]), dtype=fields)
-        for name, values in prepared.items():
-            rows[name] = values
-        with (self.folder / "data.bin").open("wb") as file:
-            rows.tofile(file)
-        np.save(self.folder / "schema.npy", rows[:0])
+        """Packs each day and appends it to its file."""
+        files = []
+        for day, frame in prepared:
+            folder = self.folder / "t" / day
+            folder.mkdir(parents=True)
+            file = (folder / "data.bin").open("ab")
+            file.write(frame.to_records(index=False).tobytes())
+            files.append(file)
+        for file in files:
+            file.close()
         return {}
 
     def open(self) -> None:
-        """The schema; the file is mapped by each read."""
-        self.dtype = np.load(self.folder / "schema.npy").dtype
+        """The schema, and which days there are."""
+        self.dtype = np.load(self.folder.parent / f"{self.folder.name}.npy").dtype
+        self.days = self.there()
 
-    def mapped(self) -> Any:
-        """The rows, as they lie in the file."""
-        return np.memmap(self.folder / "data.bin", dtype=self.dtype, mode="r")
+    def there(self) -> list[str]:
+        """All days."""
+        return sorted(path.name for path in (self.folder / "t").iterdir())
+
+    def of_day(self, day: str) -> Arrays:
+        """Columns as views of the mapped file."""
+        with (self.folder / "t" / day / "data.bin").open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), length=0, access=mmap.ACCESS_READ)
+        rows = np.frombuffer(mapped, dtype=self.dtype)
+        return {name: rows[name] for name in rows.dtype.names or ()}
+
+    def of_all(self) -> Arrays:
+        """Those of all days, put together."""
+        with ThreadPoolExecutor() as threads:
+            parts = list(threads.map(self.of_day, self.days))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def read(self, form: str) -> Any:
-        """Columns out of rows."""
+        """A DataFrame of all columns."""
         if form != "frame":
             raise NotOfferedError("no such call")
-        rows = self.mapped()
-        return pd.DataFrame({name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names})
+        return pd.DataFrame(self.of_all())
 
     def filter(self, column: str, above: float, form: str) -> Any:
-        """A mask over the mapped rows."""
+        """A mask over all rows."""
         if form != "frame":
             raise NotOfferedError("no such call")
-        rows = self.mapped()
-        return pd.DataFrame(np.asarray(rows[rows[column] > above]))
+        columns = self.of_all()
+        mask = columns[column] > above
+        return pd.DataFrame({name: values[mask] for name, values in columns.items()})
+
+    def day(self) -> Any:
+        """The columns of the first day."""
+        return self.of_day(self.days[0])
+
+
+class ChronostoreLmdb(Chronostore):
+    """Packed rows in a value a day."""
+
+    written = "synced"
+
+    def write(self, prepared: Any) -> dict[str, float]:
+        """All days in one transaction."""
+        import lmdb
+
+        env = lmdb.open(str(self.folder), max_dbs=1, map_size=64 << 30)
+        with env, env.begin(write=True) as txn:
+            for day, frame in prepared:
+                txn.put(day.encode(), frame.to_records(index=False).tobytes())
+        return {}
+
+    def there(self) -> list[str]:
+        """All keys."""
+        import lmdb
+
+        self.env = lmdb.open(str(self.folder), max_dbs=1, map_size=64 << 30)
+        with self.env.begin() as txn:
+            return [bytes(key).decode() for key, _ in txn.cursor()]
+
+    def of_day(self, day: str) -> Arrays:
+        """Columns of a value, which LMDB copies."""
+        with self.env.begin() as txn:
+            rows: Any = np.frombuffer(txn.get(day.encode(), b""), dtype=self.dtype)
+        return {name: rows[name] for name in rows.dtype.names or ()}
+
+    def of_all(self) -> Arrays:
+        """One day after the other."""
+        parts = [self.of_day(day) for day in self.days]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

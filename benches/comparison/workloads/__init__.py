@@ -4,7 +4,7 @@
 from importlib import import_module
 from types import ModuleType
 
-WORKLOADS = ("uniform", "sensor", "rows", "commits", "points", "living")
+WORKLOADS = ("uniform", "sensor", "days", "ticks", "rows", "commits", "points", "living")
 
 
 def load(name: str) -> ModuleType:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from comparison import facts, peers
-from comparison.data import MAKERS, Dataset
+from comparison.data import DAYS, MAKERS, Dataset
 from comparison.peers.base import Peer
 from comparison.peers.sqlite import ROWS as FEWER_ROWS
 from comparison.task import Answer, Measure, Task
@@ -77,6 +77,7 @@ class Tables:
             "all": facts.of_rows(data),
             "filter": facts.of_rows(data, values > self.above),
             "range": facts.of_rows(data, slice(first, last)),
+            "day": facts.of_rows(data, slice(0, data.rows // DAYS)),
             "buckets": facts.of_hours(data, self.column),
             "totals": facts.of_totals((float(values.sum()), values.min(), values.max())),
             "last": {"ts": float(ts[-1]), self.column: float(values[-1])},

@@ -23,8 +23,6 @@ WORKS = WORKLOAD.works()
 PEERS = (
     "chronolite",
     "chronolite-raw",
-    "chronolite-flat",
-    "chronostore",
     "ipc",
     "arcticdb",
     "lance",

@@ -4,7 +4,8 @@
 - ``LmdbBackend``: the same rows as the values of an LMDB database; ``pip install chronolite[lmdb]``
 - ``PackedBackend``: chronolite's own file, compressed and checked, with nulls and statistics
 
-All of them are a ``Backend``. ``migrate`` copies what one of them has into another.
+All of them are a ``Backend``. ``migrate`` copies what one of them has into another, and what a
+``FileFolder`` of CSV or Parquet files has.
 
 The rooms: ``_schema`` is what a row looks like, ``_names`` what tables and days are called,
 ``_base`` what all backends share, ``_source`` rows that are about to be read, ``_results`` what is
@@ -13,9 +14,20 @@ made of them, ``_told`` the schema that a table was written with; ``_flat``, ``_
 """
 
 from chronolite.backend._base import Backend
+from chronolite.backend._files import FileFolder
 from chronolite.backend._flat import FlatFileBackend
 from chronolite.backend._lmdb import LmdbBackend
 from chronolite.backend._migrate import migrate
 from chronolite.backend._packed import PackedBackend
+from chronolite.backend._schema import ColumnSchema, TableSchema
 
-__all__ = ["Backend", "FlatFileBackend", "LmdbBackend", "PackedBackend", "migrate"]
+__all__ = [
+    "Backend",
+    "ColumnSchema",
+    "FileFolder",
+    "FlatFileBackend",
+    "LmdbBackend",
+    "PackedBackend",
+    "TableSchema",
+    "migrate",
+]

@@ -155,6 +155,11 @@ class Backend(ABC):
         """The same as a pyarrow Table, which has its columns even if there is no such day."""
         return _results.to_arrow(self.schema, self._reading(table, day, start, end, where))
 
+    def rows(self, table: str, day: Day) -> dict[str, Any]:
+        """The rows of a day as ``append`` takes them, with their nulls: what ``migrate`` copies."""
+        source = self._reading(table, day_of(day), None, None, None)
+        return {} if source is None else _results.to_columns(self._names, source)
+
     def tables(self) -> list[str]:
         """The names of the tables that have rows, sorted."""
         self._check_open()

@@ -1,36 +1,45 @@
-"""Copying what one backend has into another."""
+"""Copying what there is into a backend."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from chronolite._errors import SchemaError
 from chronolite.backend._base import Backend
+from chronolite.backend._names import check_table
 
-# What was copied, what there is, in days; and of which table and day that is.
+if TYPE_CHECKING:
+    from chronolite.backend._files import FileFolder
+
+# What was copied and what there is, in days; and which table and day is next.
 Progress = Callable[[int, int, str], object]
 
 
 def migrate(
-    source: Backend,
+    source: Backend | FileFolder,
     target: Backend,
     *,
     tables: Iterable[str] | None = None,
+    skip_existing: bool = False,
     progress: Progress | None = None,
 ) -> int:
-    """Copies all days of a backend to another, and makes them survive power loss there.
+    """Copies all days of a backend, or of a folder of files, to a backend, and flushes it.
 
     Args:
         source: What is copied; it is left as it is.
         target: Where it goes. It has the same columns, and none of these days yet.
         tables: Which tables are copied; all of them if none is named.
-        progress: Is called with how many days were copied, how many there are, and what is copied.
+        skip_existing: Whether days that the target has already are left alone, as after a copy that
+            was interrupted: a day is there as a whole or not at all.
+        progress: Is called with how many days were copied, how many there are, and what is next.
 
     Returns:
         How many rows were copied.
 
     Raises:
-        SchemaError: The columns are others, or a day is there already; nothing was copied then.
+        SchemaError: The columns are others, or a day is there already: nothing was copied then. Or
+            a value does not fit: the days before it were copied.
 
     >>> from chronolite.backend import FlatFileBackend, PackedBackend, migrate
     >>> schema = cl.TableSchema([cl.ColumnSchema("time", "q")])
@@ -40,28 +49,37 @@ def migrate(
     ...         migrate(flat, packed)
     3
     """
-    names = [name for name, _ in source.schema.numpy_dtype]
-    if [name for name, _ in target.schema.numpy_dtype] != names:
-        raise SchemaError(
-            f"the target has other columns: {', '.join(n for n, _ in target.schema.numpy_dtype)}; "
-            f"the source has {', '.join(names)}"
-        )
-    wanted = source.tables() if tables is None else list(tables)
+    check_same_columns(source, target)
     partitions = []
-    for table in wanted:
+    for table in source.tables() if tables is None else list(tables):
+        check_table(table)
         there = set(target.days(table))
         for day in source.days(table):
-            if day in there:
+            if day not in there:
+                partitions.append((table, day))
+            elif not skip_existing:
                 raise SchemaError(f'table "{table}": the target has rows of {day} already')
-            partitions.append((table, day))
     rows = 0
     for done, (table, day) in enumerate(partitions):
         if progress is not None:
             progress(done, len(partitions), f"{table} {day}")
-        columns = source.read(table, day)
-        target.append(table, day, columns)
-        rows += len(next(iter(columns.values()))) if columns else 0
+        data = source.rows(table, day)
+        target.append(table, day, data)
+        rows += _count(data)
     target.flush()
     if progress is not None:
         progress(len(partitions), len(partitions), "")
     return rows
+
+
+def check_same_columns(source: Backend | FileFolder, target: Backend) -> None:
+    """Refuses a target with other columns than the source has."""
+    has, takes = ([name for name, _ in each.schema.numpy_dtype] for each in (source, target))
+    if has != takes:
+        names = ", ".join(takes)
+        raise SchemaError(f"the target has the columns {names}; the source has {', '.join(has)}")
+
+
+def _count(data: Any) -> int:
+    """The rows of an Arrow table, or of a dict of columns."""
+    return len(next(iter(data.values()), ())) if isinstance(data, dict) else len(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chronolite._convert import with_nulls, writable
+from chronolite._convert import masked, with_nulls, writable
 
 if TYPE_CHECKING:
     import pandas
@@ -68,6 +68,15 @@ def to_dict(names: list[str], source: Source) -> dict[str, Any]:
     """Every column as an array of its own."""
     columns = zip(names, source.columns(names), strict=True)
     return {name: with_nulls(*values) for name, values in columns}
+
+
+def to_columns(names: list[str], source: Source) -> dict[str, Any]:
+    """Every column as an array, masked where it has nulls, also where NumPy has a NaN or NaT."""
+    columns = zip(names, source.columns(names), strict=True)
+    return {
+        name: values if nulls is None else masked(values, nulls)
+        for name, (values, nulls) in columns
+    }
 
 
 def to_pandas(names: list[str], source: Source) -> pandas.DataFrame:

@@ -17,6 +17,7 @@ from chronolite.cli._export import export
 from chronolite.cli._import import import_
 from chronolite.cli._info import info
 from chronolite.cli._map import map_app
+from chronolite.cli._migrate import migrate
 from chronolite.cli._plot import plot
 from chronolite.cli._query import query
 from chronolite.cli._salvage import salvage
@@ -40,6 +41,7 @@ app.command("import", rich_help_panel=_IN_AND_OUT)(import_)
 app.command(rich_help_panel=_IN_AND_OUT)(export)
 app.command(rich_help_panel=_IN_AND_OUT)(query)
 app.command(rich_help_panel=_IN_AND_OUT)(plot)
+app.command(rich_help_panel=_IN_AND_OUT)(migrate)
 app.command(rich_help_panel=_THE_FILE)(info)
 app.command(rich_help_panel=_THE_FILE)(verify)
 app.command(rich_help_panel=_THE_FILE)(salvage)

@@ -1,4 +1,4 @@
-"""A bar for work over the bytes of a file, on stderr if that is a terminal."""
+"""A bar for work over the bytes or days of something, on stderr if that is a terminal."""
 
 from __future__ import annotations
 

@@ -116,6 +116,16 @@ pub(super) fn read(
     Ok(values)
 }
 
+/// The rows of an array of two dimensions that are masked as a whole.
+pub(super) fn masked_rows(array: &Bound<'_, PyAny>) -> PyResult<Option<NullBuffer>> {
+    if !is_masked(array)? {
+        return Ok(None);
+    }
+    let numpy = array.py().import("numpy.ma")?;
+    let mask = numpy.call_method1("getmaskarray", (array,))?.call_method1("all", (1,))?;
+    Ok(Some(validity(contiguous(&mask, "bool")?.as_slice())))
+}
+
 /// Most arrays are of NumPy's own class, and those have no mask.
 fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = array.py();

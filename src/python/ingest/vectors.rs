@@ -5,6 +5,7 @@ use std::iter::once;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, FixedSizeListArray};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer};
 use arrow_schema::Field;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -29,7 +30,8 @@ pub(super) fn read(
             return Err(place.error(wrong_count(count, shape.1)).into());
         }
         let flat = values.call_method1(intern!(py, "reshape"), (-1,))?;
-        return lists(column::read(&flat, target, place)?, count, place);
+        let nulls = numpy::masked_rows(values)?;
+        return lists(column::read(&flat, target, place)?, count, nulls.as_ref(), place);
     }
     // A Series of pandas may hand itself over as well, but its lists are objects.
     if !is_array
@@ -53,8 +55,14 @@ pub(super) fn of_rows<'py>(
 ) -> PyResult<ArrayRef> {
     // With the number of its row, which an error says.
     let mut items = Vec::with_capacity(len * count);
+    let mut present = BooleanBufferBuilder::new(len);
     for (row, values) in rows.enumerate() {
         let values = values?;
+        present.append(!values.is_none());
+        if values.is_none() {
+            items.extend(std::iter::repeat_n((row, values), count));
+            continue;
+        }
         let single = values.is_instance_of::<PyString>() || values.is_instance_of::<PyBytes>();
         let Some(several) = values.try_iter().ok().filter(|_| !single) else {
             let what = format!("{count} values were expected, not {}", type_name(&values));
@@ -76,15 +84,26 @@ pub(super) fn of_rows<'py>(
         };
         items.iter().find_map(of_row).unwrap_or(error)
     })?;
-    let mut arrays = lists(vec![flat], count, place)?;
+    let nulls = NullBuffer::new(present.finish());
+    let mut arrays = lists(vec![flat], count, Some(&nulls), place)?;
     arrays.pop().ok_or_else(|| place.error("it has no values").into())
 }
 
-/// Arrays of values as arrays of lists.
-fn lists(arrays: Vec<ArrayRef>, count: usize, place: &Place<'_>) -> PyResult<Vec<ArrayRef>> {
+/// Arrays of values as arrays of lists, of which some rows may have none.
+fn lists(
+    arrays: Vec<ArrayRef>,
+    count: usize,
+    nulls: Option<&NullBuffer>,
+    place: &Place<'_>,
+) -> PyResult<Vec<ArrayRef>> {
+    let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
+    let mut first = 0;
     let lists = arrays.into_iter().map(|values| {
+        let rows = values.len() / count;
+        let nulls = nulls.map(|nulls| nulls.slice(first, rows));
+        first += rows;
         let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
-        let lists = FixedSizeListArray::try_new(field, count as i32, values, None);
+        let lists = FixedSizeListArray::try_new(field, count as i32, values, nulls);
         match lists {
             Ok(lists) => Ok(Arc::new(lists) as ArrayRef),
             Err(error) => Err(place.error(error).into()),
