@@ -51,6 +51,7 @@ __all__ = [
     "TimelogIter",
     "_ChronoMapBase",
     "_DayFile",
+    "_PackedDays",
     "_RowBatch",
     "_RowLayout",
     "_Rows",
@@ -2492,8 +2493,8 @@ class _RowLayout:
     def predicate(self, given: _Where) -> Predicate:
         """What a ``where`` says, in terms of the table that holds such rows."""
 
-    def table(self, db: Db, name: str, storage: str) -> Table:
-        """The table of a database that holds such rows, made where it is missing."""
+    def check_table(self, table: Table) -> None:
+        """Refuses a table that holds other rows."""
 
     def of_scan(self, scan: Scan, names: Sequence[str]) -> list[_Read]:
         """The columns of those names of a scan of such a table, as they stand in rows."""
@@ -2505,9 +2506,6 @@ class _RowBatch:
     def __len__(self) -> int: ...
     def pack(self) -> bytes:
         """The rows, packed as they stand in a file."""
-
-    def append_to(self, table: Table, first: int) -> int:
-        """Appends the rows to a table that holds such rows, at this time and those that follow."""
 
 @final
 class _Rows:
@@ -2552,3 +2550,19 @@ class _DayFile:
 
     def delete(self) -> bool:
         """Takes the file away. True if it was there."""
+
+@final
+class _PackedDays:
+    """Days of rows in a table of the kernel. What a signal's handler appends meanwhile comes
+    after."""
+
+    def __new__(cls, layout: _RowLayout, db: Db, name: str, storage: str) -> Self: ...
+    def append(self, day: int, batch: _RowBatch) -> None:
+        """Appends rows to a day, counted from 1970-01-01: all or none."""
+
+    def delete(self, day: int) -> bool:
+        """Deletes the rows of a day. True if there were any."""
+
+    @staticmethod
+    def counts(table: Table, first: int, last: int) -> list[tuple[int, int]]:
+        """The days from ``first`` to ``last`` of a table that have rows, in order, and how many."""

@@ -60,7 +60,7 @@ mod _core {
     #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]
-    use super::series::{DayFile, RowBatch, RowLayout, Rows};
+    use super::series::{DayFile, PackedDays, RowBatch, RowLayout, Rows};
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]

@@ -23,6 +23,10 @@ const PENDING: &str = ".pending";
 const FOLDERS: usize = 4;
 /// So long others are waited for that append to the same day.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// So long a file is made that is taken away each time.
+const A_MOMENT: Duration = Duration::from_secs(1);
+/// Between two tries, at first.
+const PAUSE: Duration = Duration::from_micros(20);
 /// So often a reader looks again when the file changes while it looks.
 const LOOKS: usize = 100;
 
@@ -32,8 +36,9 @@ pub struct DayFile {
     storage: Arc<dyn Storage>,
     path: PathBuf,
     record_size: usize,
-    /// What was last appended to.
-    opened: Mutex<Option<Arc<dyn File>>>,
+    /// What was last appended to, and what was last read.
+    appended: Mutex<Option<Arc<dyn File>>>,
+    seen: Mutex<Option<Arc<dyn File>>>,
 }
 
 /// The rows that are there.
@@ -48,7 +53,7 @@ pub struct Rows {
 impl DayFile {
     /// The file of this path, whose rows have so many bytes.
     pub fn new(storage: Arc<dyn Storage>, path: PathBuf, record_size: usize) -> Self {
-        Self { storage, path, record_size, opened: Mutex::default() }
+        Self { storage, path, record_size, appended: Mutex::default(), seen: Mutex::default() }
     }
 
     /// The rows of all batches that are whole.
@@ -56,26 +61,51 @@ impl DayFile {
     /// # Errors
     /// `Io` with the system's error.
     pub fn read(&self) -> Result<Rows> {
-        let read = self.open(OpenMode::Read).and_then(|file| match file {
+        let read = self.file_to_read().and_then(|file| match file {
             Some(file) => self.rows_of(&*file),
             None => Ok(Rows::default()),
         });
         read.map_err(|error| self.failed("read", error))
     }
 
+    /// The file, which stays open, so that it need not be mapped again.
+    fn file_to_read(&self) -> io::Result<Option<Arc<dyn File>>> {
+        let mut seen = self.seen.lock();
+        if let Some(file) = &*seen
+            && file.is_at(&self.path)?
+        {
+            return Ok(Some(Arc::clone(file)));
+        }
+        *seen = self.open(OpenMode::Read)?;
+        Ok(seen.clone())
+    }
+
     fn rows_of(&self, file: &dyn File) -> io::Result<Rows> {
         for _ in 0..LOOKS {
             let (whole, len) = self.whole(file)?;
             if whole == 0 {
-                return Ok(Rows { bytes: None, unfinished: len });
+                return Ok(Rows { bytes: None, unfinished: self.left_behind(file, 0)? });
             }
             match file.map(0, whole as usize) {
                 // It was cut meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-                mapped => return Ok(Rows { bytes: Some(mapped?), unfinished: len - whole }),
+                mapped => {
+                    let unfinished = if whole < len { self.left_behind(file, whole)? } else { 0 };
+                    return Ok(Rows { bytes: Some(mapped?), unfinished });
+                }
             }
         }
         Err(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// The bytes behind whole batches, if nobody is about to write what they will be.
+    fn left_behind(&self, file: &dyn File, whole: u64) -> io::Result<u64> {
+        if file.is_locked()? || !file.is_at(&self.path)? {
+            return Ok(0);
+        }
+        // Whoever wrote them may have ended meanwhile.
+        let (now, len) = self.whole(file)?;
+        Ok(if now == whole { len - now } else { 0 })
     }
 
     /// The bytes of whole rows in whole batches, and of the file.
@@ -128,7 +158,7 @@ impl DayFile {
         debug_assert!(rows.len().is_multiple_of(self.record_size));
         let waits = Instant::now();
         // Whoever comes next in this process waits here.
-        let mut opened = self.opened.lock();
+        let mut opened = self.appended.lock();
         loop {
             let file = match opened.take() {
                 Some(file) => file,
@@ -142,21 +172,31 @@ impl DayFile {
     }
 
     fn open_or_make(&self) -> io::Result<Arc<dyn File>> {
-        loop {
+        let since = Instant::now();
+        while since.elapsed() < A_MOMENT {
             if let Some(file) = self.open(OpenMode::Write)? {
                 return Ok(file);
             }
-            make_folder_of(&self.path)?;
+            match make_folder_of(&self.path) {
+                // Another took it away while it was made.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
             match self.storage.open(&self.path, OpenMode::CreateNew) {
+                // Another made it, or took the folder away that was empty.
+                Err(error) if is_missing(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return made,
             }
+            std::thread::sleep(PAUSE);
         }
+        let what = "it is made and deleted again and again, or is a link that leads nowhere";
+        Err(io::Error::other(what))
     }
 
     /// Waits for those who append to the file. None if it was deleted meanwhile.
     fn lock(&self, file: &Arc<dyn File>, since: Instant) -> Result<Option<Held>> {
-        let mut pause = Duration::from_micros(20);
+        let mut pause = PAUSE;
         loop {
             let locked = file.try_lock().map_err(|error| self.failed("lock", error))?;
             if locked {
@@ -174,16 +214,21 @@ impl DayFile {
         }
     }
 
-    fn put(&self, file: &dyn File, rows: &[u8]) -> io::Result<u64> {
+    /// Cuts what is no row, which nobody maps: the bytes of whole rows, and of what was cut.
+    fn cut(&self, file: &dyn File) -> io::Result<(u64, u64)> {
         let len = file.len()?;
-        let announced = self.pending()?;
-        let old = announced.filter(|old| *old < len).unwrap_or(len);
+        let old = self.pending()?.map_or(len, |old| old.min(len));
         let whole = old - old % self.record_size as u64;
         if whole < len {
             file.set_len(whole)?;
         }
+        Ok((whole, len - whole))
+    }
+
+    fn put(&self, file: &dyn File, rows: &[u8]) -> io::Result<u64> {
+        let (whole, cut) = self.cut(file)?;
         // One row is whole or cut.
-        let announces = announced.is_some() || rows.len() > self.record_size;
+        let announces = rows.len() > self.record_size || self.is_announced()?;
         if announces {
             self.announce(whole)?;
         }
@@ -195,7 +240,11 @@ impl DayFile {
         if announces {
             self.storage.remove(&self.pending_path())?;
         }
-        written.map(|()| len - whole)
+        written.map(|()| cut)
+    }
+
+    fn is_announced(&self) -> io::Result<bool> {
+        self.storage.exists(&self.pending_path())
     }
 
     fn announce(&self, len: u64) -> io::Result<()> {
@@ -217,14 +266,17 @@ impl DayFile {
                 // The folders of the day, the table and all tables may be new as well.
                 let folders = self.path.ancestors().take(FOLDERS);
                 let mut named = folders.filter(|path| path.parent().is_some());
-                named.try_for_each(|path| self.storage.sync_dir_of(path))
+                named.try_for_each(|path| match self.storage.sync_dir_of(path) {
+                    Err(error) if is_missing(&error) => Ok(()),
+                    synced => synced,
+                })
             }
             None => Ok(()),
         };
         sync().map_err(|error| self.failed("sync", error))
     }
 
-    /// Takes the file away, with what announces a batch. True if it was there. Rows that were read
+    /// Takes the file away, with what announces a batch. True if it had rows. Rows that were read
     /// stay.
     pub fn delete(&self) -> Result<bool> {
         let waits = Instant::now();
@@ -233,14 +285,15 @@ impl DayFile {
             let Some(file) = opened else { return Ok(false) };
             let Some(_held) = self.lock(&file, waits)? else { continue };
             let remove = || {
-                self.storage.remove(&self.path)?;
-                match self.storage.remove(&self.pending_path()) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                    removed => removed,
+                // As long as the file is there, nobody else announces anything.
+                let (whole, _) = self.cut(&*file)?;
+                if self.is_announced()? {
+                    self.storage.remove(&self.pending_path())?;
                 }
+                self.storage.remove(&self.path)?;
+                Ok(whole > 0)
             };
-            remove().map_err(|error| self.failed("delete", error))?;
-            return Ok(true);
+            return remove().map_err(|error| self.failed("delete", error));
         }
     }
 

@@ -13,7 +13,6 @@ use crate::series::{Kind, Layout, Unit, Values};
 const PART: usize = 1 << 16;
 /// So many bytes of a column, if its values are long.
 const PART_BYTES: usize = 1 << 28;
-const NANOS_A_SECOND: i128 = 1_000_000_000;
 
 impl Layout {
     /// The table of the kernel that holds such rows, under a time that none of the columns is.
@@ -96,10 +95,7 @@ impl Layout {
 
 /// A comparison with a time that may lie between two counts of a unit.
 fn whole(by: Compare, nanos: i128, unit: Unit) -> (Compare, Literal) {
-    let step = match unit.of_kernel() {
-        Some(unit) => NANOS_A_SECOND / i128::from(unit.per_second()),
-        None => 86_400 * NANOS_A_SECOND,
-    };
+    let step = unit.nanos();
     let count = nanos.div_euclid(step);
     if nanos.rem_euclid(step) == 0 {
         return (by, Literal::Int(count));

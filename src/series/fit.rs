@@ -9,7 +9,7 @@ use arrow_schema::DataType as ArrowType;
 
 use crate::arrow::import::{self, Place};
 use crate::arrow::types::time_unit;
-use crate::base::{Column, Data, DataType, TimeUnit};
+use crate::base::{Column, Data, DataType, TimeUnit, iso8601};
 use crate::error::Result;
 use crate::series::values::{NOT_A_TIME, Values, without_zeros};
 use crate::series::{Field, Kind, Unit};
@@ -29,8 +29,7 @@ pub fn fit(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Values>
     let Some(nulls) = values.validity.as_ref().filter(|nulls| nulls.null_count() > 0) else {
         return Ok(Values { validity: None, ..values });
     };
-    let stands_in = matches!(field.kind, Kind::Float | Kind::Time(_)) && field.count.is_none();
-    if !field.nullable && !stands_in {
+    if !field.nullable && !field.has_blank() {
         let row = import::first_null(nulls);
         return Err(place.at(row, format!("there is no value, and {} is not null", field.dtype())));
     }
@@ -52,6 +51,11 @@ fn blanked(bytes: Buffer, nulls: &NullBuffer, blank: &[u8]) -> Buffer {
 }
 
 impl Field {
+    /// Whether something stands in a row for a value that is not there: NaN, or not a time.
+    pub fn has_blank(&self) -> bool {
+        matches!(self.kind, Kind::Float | Kind::Time(_)) && self.count.is_none()
+    }
+
     /// What stands in a row where there is no value.
     fn blank(&self) -> Vec<u8> {
         let mut blank = match (self.kind, self.width) {
@@ -179,18 +183,45 @@ fn floats(array: &ArrayRef, field: &Field, place: &Place<'_>) -> Result<Column> 
 }
 
 fn times(array: &ArrayRef, unit: Unit, place: &Place<'_>) -> Result<Column> {
-    match unit.of_kernel() {
-        Some(unit) => import::times(array, unit, place),
-        None => days(array, place),
+    match (unit.of_kernel(), kind(array)) {
+        (_, ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View) => {
+            named(array, unit, place)
+        }
+        (Some(unit), _) => import::times(array, unit, place),
+        (None, kind) => days(array, kind, place),
     }
 }
 
-fn days(array: &ArrayRef, place: &Place<'_>) -> Result<Column> {
-    if !array.data_type().is_temporal() {
+/// What the values are that an array points at.
+fn kind(array: &ArrayRef) -> &ArrowType {
+    match array.data_type() {
+        ArrowType::Dictionary(_, values) => values,
+        ArrowType::RunEndEncoded(_, values) => values.data_type(),
+        other => other,
+    }
+}
+
+/// Times as ISO 8601 text.
+fn named(array: &ArrayRef, unit: Unit, place: &Place<'_>) -> Result<Column> {
+    let texts = import::column(array, DataType::Utf8, place)?;
+    let step = unit.nanos();
+    let time = |row: usize| {
+        let text = String::from_utf8_lossy(texts.bytes_at(row));
+        let nanos = iso8601::parse(&text)
+            .map_err(|why| place.at(row, format!("{text:?} is not an ISO 8601 time: {why}")))?;
+        let count = i64::try_from(nanos / step).ok().filter(|_| nanos % step == 0);
+        count.ok_or_else(|| place.at(row, format!("{text:?} does not fit M8[{}]", unit.name())))
+    };
+    let times = (0..array.len()).map(|row| if texts.is_valid(row) { time(row) } else { Ok(0) });
+    Ok(Column::from_vec(times.collect::<Result<Vec<_>>>()?).with_validity(texts.validity))
+}
+
+fn days(array: &ArrayRef, kind: &ArrowType, place: &Place<'_>) -> Result<Column> {
+    if !kind.is_temporal() {
         // Numbers of days.
         return import::times(array, TimeUnit::Second, place);
     }
-    let fine = match array.data_type() {
+    let fine = match kind {
         ArrowType::Timestamp(unit, _) => time_unit(*unit),
         ArrowType::Date64 => TimeUnit::Millisecond,
         _ => TimeUnit::Second,

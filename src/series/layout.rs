@@ -57,6 +57,17 @@ impl Unit {
         }
     }
 
+    /// How many nanoseconds it has.
+    pub fn nanos(self) -> i128 {
+        match self {
+            Self::Day => 86_400_000_000_000,
+            Self::Second => 1_000_000_000,
+            Self::Millisecond => 1_000_000,
+            Self::Microsecond => 1000,
+            Self::Nanosecond => 1,
+        }
+    }
+
     /// As NumPy writes it.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, unit)| *unit == self).map_or("", |(name, _)| name)
@@ -169,19 +180,38 @@ impl Layout {
         self.record_size
     }
 
+    /// The column of that name.
+    ///
+    /// # Errors
+    /// `Schema` if there is none.
+    pub fn field(&self, name: &str) -> Result<&Field> {
+        let field = self.fields.iter().find(|field| field.name == name);
+        field.ok_or_else(|| Error::schema(format!("there is no column {name:?}")))
+    }
+
     /// The row as `struct` has it, of native sizes. Where their alignment would leave gaps, it begins
-    /// with `<`, which has none, and the letters are those of the same sizes there.
-    pub fn struct_format(&self) -> String {
+    /// with `<`, which has none, and the letters are those of the same sizes there; with `>` where
+    /// the bytes are in that order.
+    ///
+    /// # Errors
+    /// `Schema` if they are in one order in some columns and in the other in others.
+    pub fn struct_format(&self) -> Result<String> {
         let joined = self.letters.concat();
-        if !self.has_gaps() {
-            return joined;
+        let ordered = || self.fields.iter().filter(|field| field.alignment() > 1);
+        let big = ordered().any(|field| field.big_endian);
+        if !big && !self.has_gaps() {
+            return Ok(joined);
+        }
+        if big && ordered().any(|field| !field.big_endian) {
+            let what = "the columns are in both orders of bytes, and struct has one for a row";
+            return Err(Error::schema(what));
         }
         let exact = joined.chars().map(|letter| match letter {
             'l' | 'n' => 'q',
             'L' | 'N' | 'P' => 'Q',
             other => other,
         });
-        std::iter::once('<').chain(exact).collect()
+        Ok(std::iter::once(if big { '>' } else { '<' }).chain(exact).collect())
     }
 
     /// Whether alignment as a C compiler has it would leave gaps.
@@ -395,12 +425,21 @@ mod tests {
             (&["b", "3x", "i"], 8, "b3xi"),
             (&["10s", "5p", "S6"], 21, "10s5p6s"),
             (&["q", "3i"], 20, "q3i"),
-            (&[">i", "!d", "=q", "@l"], 28, "<idqq"),
+            (&[">i", "!d", "c"], 13, ">idc"),
+            (&["=q", "@l", "?", "@i"], 21, "<qq?i"),
             (&["i8", "<u2", "M8[ns]"], 18, "<qHq"),
         ] {
             let layout = of(formats).unwrap();
-            assert_eq!((layout.record_size(), layout.struct_format()), (size, told.into()));
+            assert_eq!(
+                (layout.record_size(), layout.struct_format().unwrap()),
+                (size, told.into())
+            );
         }
+    }
+
+    #[test]
+    fn struct_has_one_order_of_bytes() {
+        assert!(of(&[">i", "<q"]).unwrap().struct_format().is_err());
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //! - `filter`: which rows a predicate keeps
 //! - `rows`: rows made from columns, and columns gathered from rows
 //! - `day_file`: rows in the file of a day
+//! - `packed`: days of rows in a table of the kernel
 
 mod day_file;
 mod filter;
 mod fit;
 mod layout;
+mod packed;
 mod rows;
 mod values;
 
@@ -18,5 +20,6 @@ pub use day_file::{DayFile, Rows};
 pub use filter::select;
 pub use fit::fit;
 pub use layout::{ColumnFormat, Field, Kind, Layout, Unit};
+pub use packed::{PackedDays, ROWS_A_DAY, days};
 pub use rows::{Source, Span, gather, pack};
 pub use values::Values;

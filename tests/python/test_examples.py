@@ -56,6 +56,26 @@ TELLING = {
         r"^from minute 5 on 301 are kept$",
         r"^saved and loaded, the same$",
     ],
+    "million_rows.py": [
+        r"^flat\n  append, and flush +\d+\.\d ms$",
+        r"^1,000,000 rows, the same from both; 252 of two days chosen$",
+        r"^packed +[\d,]+ bytes on disk, \d+\.\d a row$",
+    ],
+    "iot_sensor.py": [
+        r"^1,008 rows sent, 1,008 seen before they were flushed$",
+        r"^EWR had a wind of 1048 mph on 2013-02-12$",
+        r"^corrected; 2013-02-02 to 2013-02-14 are kept$",
+        r"^936 rows of 3 stations migrated$",
+        r"^JFK 647 rows, mean 34\.3 °F; no pressure in 80: 53 NaN, 27 null$",
+        r"^EWR: 669 directions, 288 of them west, 14 null$",
+    ],
+    "tick_store.py": [
+        r"^156,000 trades of ACME, WIDG, 3 days$",
+        r"^packed +[\d,]+ bytes on disk, \d+\.\d a trade$",
+        r"^6,631 of 78,000 trades of ACME have a price > 100 and a size >= 10$",
+        r"^2024-05-02 13:30:00( +\d+\.\d+){4} +\d+$",
+        r"XNAS +┆ 6449 ",
+    ],
     "pandas_round_trip.py": [
         r"^when +datetime64\[us, Europe/Berlin\] +now datetime64\[us\]$",
         r"^site +category +now str$",
@@ -64,6 +84,28 @@ TELLING = {
     ],
 }
 NOTEBOOK = EXAMPLES / "reader.ipynb"
+# The faces have theirs, which tell what a script of the same name does.
+TOLD = {
+    "million_rows.ipynb": [
+        r"^1000000$",
+        r"^\[True, True, True, True\]$",
+        r"^packed 683 rows True$",
+        r"^noise +8\.0 +7\.\d\d$",
+    ],
+    "iot_sensor.ipynb": [
+        r"^LGA 336 rows, not flushed$",
+        r"^deleted: True \{\}$",
+        r"^936 rows migrated$",
+        r"^EWR +645 +82 +35$",
+        r"^the PackedBackend was closed",
+    ],
+    "tick_store.ipynb": [
+        r"^flat +[\d,]+ bytes on disk, \d+\.\d a trade$",
+        r"^26 bars$",
+        r"XNAS +┆ 6449 ",
+    ],
+}
+NOTEBOOKS = [NOTEBOOK, *(EXAMPLES / name for name in TOLD)]
 
 # As a notebook runs it: cell by cell in one namespace, the value of a last expression shown.
 RUN_CELLS = """
@@ -87,7 +129,7 @@ def says(output: str, lines: list[str]) -> None:
 
 def test_every_example_is_tested() -> None:
     assert {file.name for file in EXAMPLES.glob("*.py")} == set(TELLING)
-    assert list(EXAMPLES.glob("*.ipynb")) == [NOTEBOOK]
+    assert set(EXAMPLES.glob("*.ipynb")) == set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("name", TELLING)
@@ -114,8 +156,9 @@ def test_a_file_that_is_named_is_kept(
             assert [len(db[table]) for table in db.tables()] == [rows]
 
 
-def test_the_notebook_is_stored_without_outputs() -> None:
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
     assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
     for cell in notebook["cells"]:
@@ -134,6 +177,18 @@ def test_the_notebook(run_python: Run) -> None:
             r"mode",
         ],
     )
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_the_notebook_of_a_script(
+    run_python: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    weather = EXAMPLES / "data" / "nyc_weather_2013.csv.gz"
+    monkeypatch.setenv("CHRONOLITE_WEATHER", str(weather))
+    done = run_python("-c", RUN_CELLS, str(EXAMPLES / name))
+    assert done.returncode == 0, done.stderr
+    says(done.stdout, TOLD[name])
+    assert list(tmp_path.iterdir()) == [], "it writes to a temporary folder"
 
 
 def test_the_notebook_reads_a_file_of_yours(

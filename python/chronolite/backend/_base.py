@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from chronolite._core import _RowBatch
     from chronolite.backend._names import Day, Days
-    from chronolite.backend._source import Source
+    from chronolite.backend._source import Source, Values
 
 
 class Backend(ABC):
@@ -35,7 +35,6 @@ class Backend(ABC):
         if not isinstance(schema, TableSchema):
             raise TypeError(f"a schema is a TableSchema, not {type(schema).__name__}")
         self.schema = schema
-        self._names = [name for name, _ in schema.numpy_dtype]
         self._is_open = True
         # Held by whatever changes what a backend knows of its files.
         self._lock = threading.RLock()
@@ -47,8 +46,8 @@ class Backend(ABC):
         """Appends rows, of which there is one at least: all or none."""
 
     @abstractmethod
-    def _source(self, table: str, first: str, last: str) -> Source | None:
-        """The rows of the days from ``first`` to ``last``; None if there are none."""
+    def _source(self, table: str, first: str, last: str, part: slice) -> Source | None:
+        """Some rows of the days from ``first`` to ``last``; None if these have no rows at all."""
 
     @abstractmethod
     def _tables(self) -> list[str]: ...
@@ -120,11 +119,14 @@ class Backend(ABC):
             Nulls are NaN in floats, NaT in times, and masked elsewhere. A single day of flat files
             is read without a copy: its arrays are views that cannot be written to.
         """
-        source = self._reading(table, day, start, end, where)
+        where = self._predicate(where)
+        source = self._part(table, day, start, end)
         if source is None:
             return {}
-        views = None if isinstance(day, tuple | list) else source.views()
-        return views if views is not None else _results.to_dict(self._names, source)
+        views = source.views() if where is None and not isinstance(day, tuple | list) else None
+        if views is not None:
+            return views
+        return _results.to_dict(self.schema, _results.picked(self.schema.names, source, where))
 
     def read_dataframe(
         self,
@@ -136,12 +138,12 @@ class Backend(ABC):
         where: Any = None,
     ) -> pandas.DataFrame:
         """The same as a pandas DataFrame; an empty one if there is no such table or day."""
-        source = self._reading(table, day, start, end, where)
-        if source is None:
+        columns = self._picked(table, day, start, end, where)
+        if columns is None:
             import pandas
 
             return pandas.DataFrame()
-        return _results.to_pandas(self._names, source)
+        return _results.to_pandas(self.schema, columns)
 
     def read_arrow(
         self,
@@ -153,12 +155,12 @@ class Backend(ABC):
         where: Any = None,
     ) -> pyarrow.Table:
         """The same as a pyarrow Table, which has its columns even if there is no such day."""
-        return _results.to_arrow(self.schema, self._reading(table, day, start, end, where))
+        return _results.to_arrow(self.schema, self._picked(table, day, start, end, where))
 
     def rows(self, table: str, day: Day) -> dict[str, Any]:
         """The rows of a day as ``append`` takes them, with their nulls: what ``migrate`` copies."""
-        source = self._reading(table, day_of(day), None, None, None)
-        return {} if source is None else _results.to_columns(self._names, source)
+        columns = self._picked(table, day_of(day), None, None, None)
+        return {} if columns is None else _results.to_columns(self.schema, columns)
 
     def tables(self) -> list[str]:
         """The names of the tables that have rows, sorted."""
@@ -187,6 +189,7 @@ class Backend(ABC):
             self._close()
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -194,6 +197,7 @@ class Backend(ABC):
 
     def pack(self, data: Any) -> bytes:
         """Rows of any data that ``append`` takes, as they stand in a flat file."""
+        self._check_open()
         return self.schema._layout.batch(data).pack()
 
     def pack_row(self, row: dict[str, Any]) -> bytes:
@@ -216,23 +220,25 @@ class Backend(ABC):
         if not self._is_open:
             raise ClosedError(f"the {type(self).__name__} was closed; make another one")
 
-    def _reading(
-        self, table: str, day: Days, start: int | None, end: int | None, where: Any
-    ) -> Source | None:
+    def _predicate(self, where: Any) -> Any:
+        """What a ``where`` says; what can be said of no row is refused before there are rows."""
+        if where is None or callable(where):
+            return where
+        return self.schema._layout.predicate(where)
+
+    def _part(self, table: str, day: Days, start: int | None, end: int | None) -> Source | None:
         check_table(table)
         first, last = range_of(day)
         part = slice(_place(start), _place(end))
-        if not (where is None or callable(where)):
-            # What cannot be said of any row is refused whether there are rows or not.
-            where = self.schema._layout.predicate(where)
         self._check_open()
-        source = self._source(table, first, last) if first <= last else None
-        if source is None:
-            return None
-        begin, stop, _ = part.indices(len(source))
-        if (begin, stop) != (0, len(source)):
-            source = source.slice(begin, max(begin, stop))
-        return source if where is None else _results.chosen(self._names, source, where)
+        return self._source(table, first, last, part) if first <= last else None
+
+    def _picked(
+        self, table: str, day: Days, start: int | None, end: int | None, where: Any
+    ) -> list[Values] | None:
+        where = self._predicate(where)
+        source = self._part(table, day, start, end)
+        return None if source is None else _results.picked(self.schema.names, source, where)
 
 
 def _place(place: int | None) -> int | None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
+import threading
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronolite._core import _DayFile, _Rows
-from chronolite._errors import SchemaError
+from chronolite._errors import DurabilityError, SchemaError
 from chronolite.backend._base import Backend
+from chronolite.backend._folders import make, names_in, size_of, sync
 from chronolite.backend._names import is_day, is_table
 from chronolite.backend._schema import TableSchema
 from chronolite.backend._source import PackedRows, Source
-from chronolite.backend._told import check_nulls, check_same
+from chronolite.backend._told import Told, check_nulls
 
 if TYPE_CHECKING:
     from chronolite._core import _RowBatch
 
 _log = logging.getLogger("chronolite")
 # So many files stay open to be appended to.
-_KEPT = 16
+_KEPT = 64
 _ROWS, _SCHEMA = "data.bin", ".schema"
 
 
@@ -54,28 +56,30 @@ class FlatFileBackend(Backend):
         # Those last used, of days by (table, day).
         self._files: OrderedDict[tuple[str, str], _DayFile] = OrderedDict()
         self._unsynced: set[tuple[str, str]] = set()
-        # The tables whose schema on disk is ours.
-        self._same: set[str] = set()
+        self._failed: OSError | None = None
+        self._told = Told(schema)
 
     def __repr__(self) -> str:
         return f"<chronolite.backend.FlatFileBackend {str(self.path)!r}>"
 
     def _append(self, table: str, day: str, batch: _RowBatch) -> None:
-        self._check_schema(table, write=True)
+        if (table, day) not in self._unsynced or table not in self._told:
+            self._check_schema(table, write=True)
+            with self._lock:
+                # Before the rows are there, so that no interruption leaves them out.
+                self._unsynced.add((table, day))
         cut = self._file(table, day).append(batch)
-        with self._lock:
-            self._unsynced.add((table, day))
         if cut:
             _log.warning("%s: cut %d bytes of rows that were not whole", self._at(table, day), cut)
 
-    def _source(self, table: str, first: str, last: str) -> Source | None:
-        days = [first] if first == last else self._days(table)
+    def _source(self, table: str, first: str, last: str, part: slice) -> Source | None:
+        days = [first] if first == last else self._listed(table)
         found = [self._rows(table, day) for day in days if first <= day <= last]
         parts = [rows for rows in found if rows is not None]
         if not parts:
             return None
         rows = parts[0] if len(parts) == 1 else _Rows.joined(self.schema._layout, parts)
-        return PackedRows(self.schema, rows)
+        return PackedRows(self.schema, rows).part(part)
 
     def _rows(self, table: str, day: str) -> _Rows | None:
         self._check_schema(table, write=False)
@@ -86,32 +90,51 @@ class FlatFileBackend(Backend):
         return rows
 
     def _tables(self) -> list[str]:
-        return [name for name in _folders(self.path) if is_table(name) and self._days(name)]
+        return [name for name in names_in(self.path) if is_table(name) and self._days(name)]
 
     def _days(self, table: str) -> list[str]:
-        days = filter(is_day, _folders(self.path / table))
-        return sorted(day for day in days if _size(self._at(table, day)) > 0)
+        return [day for day in self._listed(table) if self._has_rows(table, day)]
+
+    def _listed(self, table: str) -> list[str]:
+        """The days that may have rows."""
+        return sorted(filter(is_day, names_in(self.path / table)))
+
+    def _has_rows(self, table: str, day: str) -> bool:
+        file = self._at(table, day)
+        if size_of(file) < self.schema.record_size:
+            return False
+        # Of a batch that was never whole there is a file as well.
+        announced = file.with_name(_ROWS + ".pending").exists()
+        return not announced or self._file(table, day).read()[0] is not None
 
     def _delete_day(self, table: str, day: str) -> bool:
         deleted = self._file(table, day).delete()
         with self._lock:
             self._files.pop((table, day), None)
-            self._unsynced.discard((table, day))
         with contextlib.suppress(OSError):
             # Other files may be there, or another process appends to it again.
             self._at(table, day).parent.rmdir()
         return deleted
 
     def _flush(self) -> None:
+        if self._failed is not None:
+            raise DurabilityError(
+                "an earlier flush failed, and nobody knows which rows are on disk since: "
+                f"{self._failed}"
+            )
         with self._lock:
             unsynced, self._unsynced = self._unsynced, set()
-        for table, day in sorted(unsynced):
-            try:
+        try:
+            for table, day in sorted(unsynced):
                 self._file(table, day).sync()
-            except BaseException:
-                with self._lock:
-                    self._unsynced |= unsynced
-                raise
+        except OSError as error:
+            # The system tells a failure once: another try would succeed and be a lie.
+            self._failed = error
+            raise
+        except BaseException:
+            with self._lock:
+                self._unsynced |= unsynced
+            raise
 
     def _close(self) -> None:
         self._files.clear()
@@ -121,6 +144,7 @@ class FlatFileBackend(Backend):
 
     def _file(self, table: str, day: str) -> _DayFile:
         with self._lock:
+            self._check_open()
             file = self._files.get((table, day))
             if file is None:
                 file = self._files[table, day] = _DayFile(self._at(table, day), self.schema._layout)
@@ -132,56 +156,43 @@ class FlatFileBackend(Backend):
 
     def _check_schema(self, table: str, *, write: bool) -> None:
         """Refuses a table that was written with another schema; a new one gets ours."""
-        if table in self._same:
-            return
-        told = self.schema._layout.describe()
         file = self.path / table / _SCHEMA
+        if table in self._told and (not write or file.exists()):
+            return
         try:
-            found = file.read_text("utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            if not write:
-                return
-            found = _write_new(file, told)
-        except UnicodeDecodeError:
+            found = file.read_text("utf-8") if file.is_file() or file.is_dir() else None
+        except (UnicodeDecodeError, IsADirectoryError):
             raise SchemaError(f'table "{table}": {file} is no schema') from None
-        check_same(table, found, told)
-        with self._lock:
-            self._same.add(table)
+        self._told.check(table, found, partial(_write_new, file) if write else None)
 
 
 def _write_new(file: Path, text: str) -> str:
     """Writes a file as a whole, unless another process does; the text that is there then."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=file.name, dir=file.parent)
+    make(file.parent)
+    new = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as new:
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        with contextlib.suppress(FileExistsError):
-            os.link(name, file)
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        _publish(new, file)
     finally:
-        Path(name).unlink()
-    return file.read_text("utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _folders(path: Path) -> list[str]:
+        new.unlink(missing_ok=True)
+    sync(file.parent)
     try:
-        with os.scandir(path) as entries:
-            return [entry.name for entry in entries if entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        return file.read_text("utf-8") if file.is_file() else ""
+    except UnicodeDecodeError:
+        return ""
 
 
-def _size(file: Path) -> int:
+def _publish(new: Path, file: Path) -> None:
+    """Gives a file its name, unless another one has it."""
     try:
-        return file.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
+        file.hardlink_to(new)
+    except FileExistsError:
+        pass
+    except OSError:
+        # Some file systems have no links.
+        if not file.exists():
+            new.replace(file)

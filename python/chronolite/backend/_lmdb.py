@@ -11,16 +11,20 @@ from __future__ import annotations
 import logging
 import os
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chronolite._core import _Rows
+from chronolite._errors import ReadOnlyError, StorageError
 from chronolite.backend._base import Backend
+from chronolite.backend._folders import make
 from chronolite.backend._names import is_day, is_table
 from chronolite.backend._schema import TableSchema
 from chronolite.backend._source import PackedRows, Source
-from chronolite.backend._told import check_nulls, check_same
+from chronolite.backend._told import Told, check_nulls
+from chronolite.backend._worker import Worker
 
 if TYPE_CHECKING:
     import lmdb
@@ -49,7 +53,8 @@ class LmdbBackend(Backend):
     """Packed rows in an LMDB database, which several processes may read and write.
 
     A batch is there for all processes when ``append`` returns. Single rows are held until they are
-    64 KiB, or until this backend is read, flushed or closed. The map grows by itself.
+    64 KiB, or until this backend is read, flushed or closed; what is held is lost with the process.
+    The map grows by itself.
 
     Args:
         schema: What a row looks like.
@@ -58,6 +63,8 @@ class LmdbBackend(Backend):
 
     Raises:
         ImportError: py-lmdb is not there: ``pip install chronolite[lmdb]``.
+        ReadOnlyError: A change of a database that was opened with ``readonly=True``.
+        StorageError: What else LMDB says.
     """
 
     def __init__(
@@ -70,48 +77,94 @@ class LmdbBackend(Backend):
         except ImportError as error:
             raise ImportError("LmdbBackend needs py-lmdb: pip install chronolite[lmdb]") from error
         self.path = Path(path)
-        options = {"map_size": _MAP_SIZE, **open_options}
-        if not options.get("readonly"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._full, self._resized = lmdb.MapFullError, lmdb.MapResizedError
-        self._env: lmdb.Environment = lmdb.open(os.fspath(self.path), **options)
-        self._held: dict[tuple[str, str], list[bytes]] = {}
-        self._held_size = 0
-        self._same: set[str] = set()
+        self._lmdb = lmdb
+        self._options = {"map_size": _MAP_SIZE, **open_options}
+        if not self._options.get("readonly"):
+            make(self.path.parent)
+        # All that LMDB does is done by one thread: an interruption of the caller's ends no change
+        # halfway, and a handler of signals that calls this backend waits for its turn.
+        self._worker = Worker("chronolite-lmdb")
+        self._env: lmdb.Environment = self._do(self._open)
+        # Single rows: of which table and day each is.
+        self._held: deque[tuple[str, str, bytes]] = deque()
+        self._told = Told(schema)
 
     def __repr__(self) -> str:
         return f"<chronolite.backend.LmdbBackend {str(self.path)!r}>"
 
+    # What callers do.
+
     def _append(self, table: str, day: str, batch: _RowBatch) -> None:
         rows = batch.pack()
-        with self._lock:
-            self._check_open()
-            if len(batch) > 1 or table not in self._same:
-                self._write({(table, day): [rows]})
-                return
-            self._held.setdefault((table, day), []).append(rows)
-            self._held_size += len(rows)
-            if self._held_size >= _HELD:
-                self._write({})
-
-    def _write(self, batches: dict[tuple[str, str], list[bytes]]) -> None:
-        """Writes the rows that are held, and behind them these, in one transaction."""
-        held = {key: b"".join(rows) for key, rows in self._held.items()}
-        if not held and not batches:
+        if len(batch) > 1 or table not in self._told or self._options.get("readonly"):
+            self._do(self._write, table, day, rows)
             return
-        new = {key: b"".join(rows) for key, rows in batches.items()}
+        if len(self._held) * len(rows) >= _HELD:
+            # Before this row is held: if that fails, it is not there.
+            self._do(self._settle)
+        self._check_open()
+        self._held.append((table, day, rows))
 
-        def put(txn: lmdb.Transaction) -> None:
-            for rows_of in (held, new):
-                for (table, day), rows in rows_of.items():
-                    self._check_schema(txn, table, write=True)
-                    self._put(txn, _key(table, day), rows)
+    def _source(self, table: str, first: str, last: str, part: slice) -> Source | None:
+        rows = self._do(self._read, table, first, last, part)
+        return None if rows is None else PackedRows(self.schema, rows)
 
-        size = sum(map(len, held.values())) + sum(map(len, new.values()))
-        self._transact(put, size)
-        self._held.clear()
-        self._held_size = 0
-        self._same.update(table for table, _ in (*held, *new))
+    def _tables(self) -> list[str]:
+        return self._do(self._listed_tables)
+
+    def _days(self, table: str) -> list[str]:
+        return self._do(self._listed_days, table)
+
+    def _delete_day(self, table: str, day: str) -> bool:
+        return self._do(self._delete, table, day)
+
+    def _flush(self) -> None:
+        self._do(self._sync)
+
+    def _close(self) -> None:
+        try:
+            self._do(self._end)
+        finally:
+            self._worker.end()
+
+    def _do(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Has something done by the thread that works with the database."""
+        try:
+            return self._worker.do(work, *arguments)
+        except self._lmdb.ReadonlyError:
+            raise ReadOnlyError(f"{self.path} was opened with readonly=True") from None
+        except self._lmdb.Error as error:
+            raise StorageError(f"{self.path}: {error}") from error
+
+    # What the thread does.
+
+    def _open(self) -> lmdb.Environment:
+        return self._lmdb.open(os.fspath(self.path), **self._options)
+
+    def _settle(self) -> None:
+        """Writes the rows that are held."""
+        held = list(self._held)
+        if held:
+            batches: dict[tuple[str, str], list[bytes]] = {}
+            for table, day, rows in held:
+                batches.setdefault((table, day), []).append(rows)
+
+            def put(txn: lmdb.Transaction) -> None:
+                for (table, day), rows in batches.items():
+                    self._put(txn, table, day, b"".join(rows))
+
+            self._transact(put, sum(len(rows) for _, _, rows in held))
+            for _ in held:
+                self._held.popleft()
+
+    def _write(self, table: str, day: str, rows: bytes) -> None:
+        self._settle()
+        try:
+            self._transact(lambda txn: self._put(txn, table, day, rows), len(rows))
+        except BaseException:
+            # Whether its schema is there is not known.
+            self._told.forget(table)
+            raise
 
     def _transact(self, change: Callable[[lmdb.Transaction], T], size: int = 0) -> T:
         """Carries out a change of about ``size`` bytes, in a map that has room for it."""
@@ -119,7 +172,7 @@ class LmdbBackend(Backend):
             try:
                 with self._begin(write=True) as txn:
                     return change(txn)
-            except self._full:
+            except self._lmdb.MapFullError:
                 now = self._env.info()["map_size"]
                 more = max(now, 2 * size) + _PAGE
                 self._env.set_mapsize((now + more) // _PAGE * _PAGE)
@@ -127,25 +180,28 @@ class LmdbBackend(Backend):
     def _begin(self, *, write: bool = False) -> lmdb.Transaction:
         try:
             return self._env.begin(write=write, buffers=True)
-        except self._resized:
+        except self._lmdb.MapResizedError:
             # By another process.
             self._env.set_mapsize(0)
             return self._env.begin(write=write, buffers=True)
 
-    def _put(self, txn: lmdb.Transaction, key: bytes, rows: bytes) -> None:
+    def _put(self, txn: lmdb.Transaction, table: str, day: str, rows: bytes) -> None:
+        self._check_schema(txn, table, write=True)
+        key, size = _key(table, day), self.schema.record_size
         last = self._last_chunk(txn, key)
         at = 0
         if last is not None:
             there = memoryview(txn.get(last, b""))
-            whole = there[: len(there) - len(there) % self.schema.record_size]
+            whole = there[: len(there) - len(there) % size]
+            at = _number(key, last)
             if len(whole) < _SMALL or len(whole) < len(there):
                 rows = bytes(whole) + rows
-                at = _number(key, last)
             else:
-                at = _number(key, last) + 1
-        for start in range(0, len(rows), _CHUNK):
+                at += 1
+        step = max(1, _CHUNK // size) * size
+        for start in range(0, len(rows), step):
             chunk = key if at == 0 else key + b"\0" + _NUMBER.pack(at)
-            txn.put(chunk, memoryview(rows)[start : start + _CHUNK])
+            txn.put(chunk, memoryview(rows)[start : start + step])
             at += 1
 
     def _last_chunk(self, txn: lmdb.Transaction, key: bytes) -> bytes | None:
@@ -155,32 +211,45 @@ class LmdbBackend(Backend):
         return last if _is_chunk(key, last) else None
 
     def _check_schema(self, txn: lmdb.Transaction, table: str, *, write: bool) -> None:
-        if table in self._same:
+        if table in self._told:
             return
-        told = self.schema._layout.describe().encode()
         key = _SCHEMAS + table.encode()
-        found = txn.get(key)
-        if found is None and write:
-            txn.put(key, told)
-        elif found is not None:
-            check_same(table, bytes(found).decode("utf-8", "replace"), told.decode())
+        there = txn.get(key)
+        found = None if there is None else bytes(there).decode("utf-8", "replace")
 
-    def _source(self, table: str, first: str, last: str) -> Source | None:
-        with self._lock:
-            self._settle()
-            with self._begin() as txn:
-                days = [first] if first == last else self._days_in(txn, table)
-                self._check_schema(txn, table, write=False)
-                chunks = []
-                for day in days:
-                    if first <= day <= last:
-                        chunks += self._chunks(txn, table, day)
-                if not chunks:
-                    return None
-                return PackedRows(self.schema, _Rows.copied(self.schema._layout, chunks))
+        def tell(told: str) -> str:
+            txn.put(key, told.encode())
+            return told
 
-    def _chunks(self, txn: lmdb.Transaction, table: str, day: str) -> list[memoryview]:
-        key, size = _key(table, day), self.schema.record_size
+        self._told.check(table, found, tell if write else None)
+
+    def _read(self, table: str, first: str, last: str, part: slice) -> _Rows | None:
+        self._settle()
+        with self._begin() as txn:
+            self._check_schema(txn, table, write=False)
+            days = [first] if first == last else self._days_in(txn, table)
+            chunks = []
+            for day in days:
+                if first <= day <= last:
+                    chunks += self._chunks(txn, _key(table, day))
+            if not chunks:
+                return None
+            return _Rows.copied(self.schema._layout, self._sliced(chunks, part))
+
+    def _sliced(self, chunks: list[memoryview], part: slice) -> list[memoryview]:
+        """The parts of chunks that hold the rows of a slice."""
+        size = self.schema.record_size
+        start, end, _ = part.indices(sum(map(len, chunks)) // size)
+        start, end = start * size, end * size
+        parts = []
+        for chunk in chunks:
+            if start < len(chunk) and end > max(start, 0):
+                parts.append(chunk[max(start, 0) : end])
+            start, end = start - len(chunk), end - len(chunk)
+        return parts
+
+    def _chunks(self, txn: lmdb.Transaction, key: bytes) -> list[memoryview]:
+        size = self.schema.record_size
         chunks = []
         with txn.cursor() as cursor:
             found = cursor.set_range(key)
@@ -188,29 +257,22 @@ class LmdbBackend(Backend):
                 chunk = memoryview(cursor.value())
                 if torn := len(chunk) % size:
                     what = "left out %d bytes of rows that are not whole"
-                    _log.warning(f"%s: {what}", bytes(cursor.key()).decode(), torn)
+                    _log.warning(f"%s: %r: {what}", self.path, bytes(cursor.key()), torn)
                     chunk = chunk[: len(chunk) - torn]
                 if len(chunk) > 0:
                     chunks.append(chunk)
                 found = cursor.next()
         return chunks
 
-    def _settle(self) -> None:
-        """Writes the rows that are held, for whoever looks at all of them."""
-        self._check_open()
-        self._write({})
+    def _listed_tables(self) -> list[str]:
+        self._settle()
+        with self._begin() as txn:
+            return list({table for table, _ in self._partitions(txn, b"")})
 
-    def _tables(self) -> list[str]:
-        with self._lock:
-            self._settle()
-            with self._begin() as txn:
-                return list({table for table, _ in self._partitions(txn, b"")})
-
-    def _days(self, table: str) -> list[str]:
-        with self._lock:
-            self._settle()
-            with self._begin() as txn:
-                return self._days_in(txn, table)
+    def _listed_days(self, table: str) -> list[str]:
+        self._settle()
+        with self._begin() as txn:
+            return self._days_in(txn, table)
 
     def _days_in(self, txn: lmdb.Transaction, table: str) -> list[str]:
         partitions = self._partitions(txn, f"{table}:".encode())
@@ -230,7 +292,7 @@ class LmdbBackend(Backend):
                 # Chunks of a day follow it.
                 found = cursor.next() if name is None else cursor.set_range(key + _PAST_CHUNKS)
 
-    def _delete_day(self, table: str, day: str) -> bool:
+    def _delete(self, table: str, day: str) -> bool:
         key = _key(table, day)
 
         def delete(txn: lmdb.Transaction) -> bool:
@@ -243,18 +305,17 @@ class LmdbBackend(Backend):
                     found = bool(cursor.key())
             return deleted
 
-        with self._lock:
-            self._settle()
-            return self._transact(delete)
+        self._settle()
+        return self._transact(delete)
 
-    def _flush(self) -> None:
-        with self._lock:
-            self._settle()
+    def _sync(self) -> None:
+        self._settle()
+        if not self._options.get("readonly"):
             self._env.sync(True)
 
-    def _close(self) -> None:
+    def _end(self) -> None:
         try:
-            self._write({})
+            self._settle()
         finally:
             self._env.close()
 

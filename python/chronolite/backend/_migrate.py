@@ -51,7 +51,9 @@ def migrate(
     """
     check_same_columns(source, target)
     partitions = []
-    for table in source.tables() if tables is None else list(tables):
+    if isinstance(tables, str):
+        raise TypeError(f"tables are a list of names, not one name: [{tables!r}]")
+    for table in source.tables() if tables is None else dict.fromkeys(tables):
         check_table(table)
         there = set(target.days(table))
         for day in source.days(table):
@@ -64,8 +66,9 @@ def migrate(
         if progress is not None:
             progress(done, len(partitions), f"{table} {day}")
         data = source.rows(table, day)
-        target.append(table, day, data)
-        rows += _count(data)
+        if count := _count(data):
+            target.append(table, day, data)
+        rows += count
     target.flush()
     if progress is not None:
         progress(len(partitions), len(partitions), "")

@@ -8,34 +8,40 @@ table ``.schema``.
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from chronolite._core import Db
+from chronolite._core import Db, _PackedDays
 from chronolite._errors import (
-    ConflictError,
+    ChronoliteError,
+    DatabaseLockedError,
     InvalidInputError,
     ReadOnlyError,
-    TableNotFoundError,
+    SchemaError,
 )
 from chronolite.backend._base import Backend
-from chronolite.backend._names import is_day, is_table, number_of, numbered
+from chronolite.backend._folders import make, names_in, size_of
+from chronolite.backend._names import FIRST, LAST, is_day, is_table, number_of, numbered
 from chronolite.backend._schema import TableSchema
 from chronolite.backend._source import Source, Values, shaped
-from chronolite.backend._told import check_same
+from chronolite.backend._told import Told
 
 if TYPE_CHECKING:
-    from chronolite._core import Snapshot, Table, _RowBatch
+    from chronolite._core import Snapshot, _RowBatch
 
 _FILE = "data.chl"
-# So many databases of days stay open.
+# So many databases of days stay open to be written to.
 _KEPT = 64
+# Seconds to wait for one that another thread closes.
+_PATIENCE = 5.0
 _ROWS_A_DAY = 1 << 40
 _SCHEMAS = ".schema"
 _OPTIONS = {
@@ -56,7 +62,8 @@ class PackedBackend(Backend):
         schema: What a row looks like. Its columns may be nullable.
         path: The folder of the files. It is made at the first append.
         files: ``"one"`` file ``data.chl`` for all, or one for each ``"day"`` of a table,
-            ``Table/YYYY-MM-DD/data.chl``, to be copied and removed by itself.
+            ``Table/YYYY-MM-DD/data.chl``, to be copied and removed by itself. A range of days has
+            all their files open at once, and each is read at a moment of its own.
         mode: ``"r"`` reads only, beside a process that writes.
         durability: When rows survive power loss without ``flush``: see ``Db``.
         storage: How hard columns are compressed: see ``Db.create_table``.
@@ -90,79 +97,87 @@ class PackedBackend(Backend):
         self._mode = mode
         self._durability = durability
         self._storage = storage
-        # Of the day ("", "") where one file has all.
+        other = self._other_files()
+        if other is not None:
+            raise InvalidInputError(f'{other} is there: files="{files}" would not see it')
+        # Those last used; of the day ("", "") where one file has all. One that is not among them
+        # any more is closed when the last read of it is over, and used again until then.
         self._opened: OrderedDict[tuple[str, str], _File] = OrderedDict()
+        self._checked: set[str] = set()
+        self._opening = False
+        self._alive: WeakValueDictionary[tuple[str, str], _File] = WeakValueDictionary()
 
     def __repr__(self) -> str:
         return f"<chronolite.backend.PackedBackend {str(self.path)!r}>"
 
+    def _other_files(self) -> Path | None:
+        """A file of the other arrangement, if it is there and none of this one."""
+        one = self.path / _FILE
+        if self.files == "day":
+            return one if one.is_file() else None
+        return None if one.is_file() else next(self.path.glob(f"*/????-??-??/{_FILE}"), None)
+
     def _append(self, table: str, day: str, batch: _RowBatch) -> None:
-        if self._mode == "r":
-            raise ReadOnlyError(f'{self.path} was opened with mode "r"')
-        with self._lock:
-            file = self._file(table, day, make=True)
-            assert file is not None  # noqa: S101 (it was made)
-            file.append(self.schema, self._storage, table, day, batch)
+        self._check_writable()
+        if self.files == "day" and table not in self._checked:
+            # A table has one schema, though each of its files has it.
+            for other in self._day_folders(table)[:1]:
+                if (file := self._file(table, other)) is not None:
+                    file.check(table, file.db.snapshot())
+            self._checked.add(table)
+        file = self._file(table, day, write=True)
+        assert file is not None  # noqa: S101 (it was made)
+        file.days(table, self._storage).append(number_of(day), batch)
 
-    def _source(self, table: str, first: str, last: str) -> Source | None:
-        with self._lock:
-            if self.files == "one":
-                file = self._file(table, first)
-                return None if file is None else file.rows(self.schema, table, first, last)
-            days = [first] if first == last else self._day_folders(table)
-            parts = []
-            for day in days:
-                if first <= day <= last and (file := self._file(table, day)) is not None:
-                    rows = file.rows(self.schema, table, day, day)
-                    parts.append((day, 0, 0 if rows is None else len(rows)))
-        parts = [part for part in parts if part[2] > 0]
-        return _OfFiles(self, table, parts) if parts else None
-
-    def part(
-        self, table: str, day: str, within: tuple[int, int], where: Any, names: Sequence[str]
-    ) -> list[Values]:
-        """Columns of some rows of a day that has a file of its own."""
-        with self._lock:
-            file = self._file(table, day)
-            rows = None if file is None else file.rows(self.schema, table, day, day)
-            if rows is None or len(rows) < within[1]:
-                raise ConflictError(f'table "{table}": {day} was deleted while it was read')
-            rows = rows.slice(*within)
-            return (rows if where is None else rows.where(where)).columns(names)
+    def _source(self, table: str, first: str, last: str, part: slice) -> Source | None:
+        if self.files == "one":
+            file = self._file(table, first)
+            rows = None if file is None else file.rows(table, first, last)
+            return None if rows is None else rows.part(part)
+        days = [first] if first == last else self._day_folders(table)
+        files = [self._file(table, day) for day in days if first <= day <= last]
+        found = [file.rows(table, first, last) for file in files if file is not None]
+        parts = [rows for rows in found if rows is not None]
+        if not parts:
+            return None
+        return (parts[0] if len(parts) == 1 else _Joined(parts)).part(part)
 
     def _tables(self) -> list[str]:
         if self.files == "day":
-            return [table for table in _folders(self.path) if is_table(table) and self._days(table)]
-        with self._lock:
-            file = self._file("", "")
-            return [] if file is None else file.tables()
+            return [table for table in names_in(self.path) if is_table(table) and self._days(table)]
+        file = self._file("", "")
+        return [] if file is None else file.tables()
 
     def _days(self, table: str) -> list[str]:
-        with self._lock:
-            if self.files == "one":
-                file = self._file(table, "")
-                return [] if file is None else file.days(table)
-            days = self._day_folders(table)
-            return [day for day in days if (file := self._file(table, day)) and file.days(table)]
+        if self.files == "one":
+            file = self._file(table, "")
+            return [] if file is None else file.listed(table)
+        days = self._day_folders(table)
+        return [day for day in days if (file := self._file(table, day)) and file.listed(table)]
 
     def _delete_day(self, table: str, day: str) -> bool:
-        with self._lock:
-            file = self._file(table, day)
-            if file is None or day not in file.days(table):
-                return False
-            if self._mode == "r":
-                raise ReadOnlyError(f'{self.path} was opened with mode "r"')
-            file.delete(table, day)
-            return True
+        file = self._file(table, day)
+        if file is None or not file.listed(table, day):
+            return False
+        self._check_writable()
+        file = self._file(table, day, write=True)
+        return file is not None and file.days(table, self._storage).delete(number_of(day))
 
     def _flush(self) -> None:
-        with self._lock:
-            for file in self._opened.values():
-                file.flush()
+        for file in self._writing():
+            file.db.flush()
 
     def _close(self) -> None:
-        while self._opened:
-            self._opened.popitem()[1].db.close()
+        errors = []
+        for file in [*self._opened.values(), *self._alive.values()]:
+            try:
+                file.db.close()
+            except ChronoliteError as error:
+                errors.append(error)
+        self._opened.clear()
+        self._alive.clear()
+        if errors:
+            raise errors[0]
 
     @overload
     def pack(self) -> None: ...
@@ -177,136 +192,161 @@ class PackedBackend(Backend):
         if data is not None:
             return super().pack(data)
         self._check_open()
-        with self._lock:
-            for table, day in self._partitions():
-                if (file := self._file(table, day)) is not None:
-                    file.db.pack()
+        self._check_writable()
+        for table, day in self._partitions():
+            if (file := self._file(table, day, write=True)) is not None:
+                file.db.compact()
         return None
 
     def _partitions(self) -> list[tuple[str, str]]:
         """What has a file of its own."""
         if self.files == "one":
-            return [("", "")]
-        tables = [table for table in _folders(self.path) if is_table(table)]
+            return [("", "")] if (self.path / _FILE).exists() else []
+        tables = [table for table in names_in(self.path) if is_table(table)]
         return [(table, day) for table in tables for day in self._day_folders(table)]
 
     def _day_folders(self, table: str) -> list[str]:
-        days = filter(is_day, _folders(self.path / table))
-        return sorted(day for day in days if (self.path / table / day / _FILE).is_file())
+        days = filter(is_day, names_in(self.path / table))
+        return sorted(day for day in days if size_of(self.path / table / day / _FILE) > 0)
 
-    def _file(self, table: str, day: str, *, make: bool = False) -> _File | None:
-        """The database that has a day; None if it is not there."""
-        self._check_open()
+    def _check_writable(self) -> None:
+        if self._mode == "r":
+            raise ReadOnlyError(f'{self.path} was opened with mode "r"')
+
+    def _writing(self) -> list[_File]:
+        """The databases that this backend may have written to."""
+        with self._lock:
+            self._check_open()
+            return [file for file in self._alive.values() if not file.follows]
+
+    def _file(self, table: str, day: str, *, write: bool = False) -> _File | None:
+        """The database that has a day; None if it is not there and is not to be written."""
         key = ("", "") if self.files == "one" else (table, day)
-        file = self._opened.get(key)
-        if file is not None:
-            self._opened.move_to_end(key)
-            file.follow()
-            return file
         path = self.path.joinpath(*filter(None, key), _FILE)
-        if not make and not path.exists():
-            return None
-        if make:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._opened[key] = _File(
-            Db(path, mode=self._mode, durability=self._durability), self._mode
-        )
-        if len(self._opened) > _KEPT:
-            self._opened.popitem(last=False)[1].db.close()
+        # Of many days only those that are written to are kept: each has threads of its own.
+        follows = self._mode == "r" or (self.files == "day" and not write)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            with self._lock:
+                self._check_open()
+                file = self._alive.get(key)
+                if file is not None and file.is_at(path) and (not write or not file.follows):
+                    return self._kept(key, file.followed())
+                if not write and not path.exists():
+                    return None
+                if self._opening:
+                    # The lock is this thread's: what was interrupted cannot go on meanwhile.
+                    raise DatabaseLockedError(
+                        f"{path} is just being opened: what a handler of "
+                        "signals interrupts cannot be waited for"
+                    )
+                self._opening = True
+                try:
+                    if write:
+                        make(path.parent)
+                    self._opened.pop(key, None)
+                    return self._kept(key, _File(self.schema, path, self._durability, follows))
+                except DatabaseLockedError as error:
+                    # A thread of ours may be closing it.
+                    if error.pid != os.getpid() or time.monotonic() > until:
+                        raise
+                finally:
+                    self._opening = False
+            time.sleep(0.001)
+
+    def _kept(self, key: tuple[str, str], file: _File) -> _File:
+        """The same, which stays open if it is one of those that do."""
+        self._alive[key] = file
+        if not file.follows or self.files == "one":
+            self._opened[key] = file
+            self._opened.move_to_end(key)
+            if len(self._opened) > _KEPT:
+                self._opened.popitem(last=False)
         return file
 
 
 class _File:
-    """A database of days, and how many rows each of them has."""
+    """A database of days."""
 
-    def __init__(self, db: Db, mode: str) -> None:
-        self.db = db
-        self._follows = mode == "r"
-        self._counts: dict[str, dict[str, int]] = {}
-        self._same: set[str] = set()
+    def __init__(self, schema: TableSchema, path: Path, durability: Any, follows: bool) -> None:
+        self.db = Db(path, mode="r" if follows else "rw", durability=durability)
+        # Sees what a writer elsewhere does.
+        self.follows = follows
+        self._schema = schema
+        self._number = path.stat().st_ino
+        self._told = Told(schema)
+        self._days: dict[str, _PackedDays] = {}
 
-    def follow(self) -> None:
-        """Sees what a writer elsewhere did meanwhile."""
-        if self._follows:
-            self.db.refresh()
-            self._counts.clear()
-
-    def flush(self) -> None:
-        if not self._follows:
-            self.db.flush()
-
-    def append(
-        self, schema: TableSchema, storage: str, name: str, day: str, batch: _RowBatch
-    ) -> None:
-        self._check_schema(schema, name, write=True)
-        table = schema._layout.table(self.db, name, storage)
-        counts = self.counts(name)
-        there = counts.get(day, 0)
+    def is_at(self, path: Path) -> bool:
+        """Whether it is still the file of that name."""
         try:
-            batch.append_to(table, number_of(day) * _ROWS_A_DAY + there)
-        except BaseException:
-            # Whether the rows are there is asked of the table.
-            self._counts.pop(name, None)
-            raise
-        counts[day] = there + len(batch)
+            return path.stat().st_ino == self._number
+        except OSError:
+            return False
 
-    def rows(self, schema: TableSchema, name: str, first: str, last: str) -> Source | None:
-        counts = self.counts(name)
-        there = [(day, counts[day]) for day in sorted(counts) if first <= day <= last]
-        if not there:
-            return None
-        self._check_schema(schema, name, write=False)
-        return _Packed(schema, self.db.snapshot(), name, there)
+    def followed(self) -> _File:
+        """The same, as of now."""
+        if self.follows:
+            self.db.refresh()
+        return self
+
+    def days(self, name: str, storage: str) -> _PackedDays:
+        """The days of a table, to write to."""
+        if (known := self._days.get(name)) is not None:
+            return known
+        self._told.check(name, self._found(self.db.snapshot(), name), partial(self._tell, name))
+        made = _PackedDays(self._schema._layout, self.db, name, storage)
+        # A handler of signals may have made it meanwhile: of two, only one may count.
+        return self._days.setdefault(name, made)
+
+    def rows(self, name: str, first: str, last: str) -> Source | None:
+        """The rows of some days, at this moment."""
+        moment = self.db.snapshot()
+        counts = self._counts(moment, name, number_of(first), number_of(last))
+        self.check(name, moment)
+        return _Packed(self._schema, self, moment, name, counts) if counts else None
+
+    def check(self, name: str, moment: Snapshot) -> None:
+        """Refuses a table whose rows look otherwise."""
+        if name in moment and name not in self._told:
+            found = self._found(moment, name)
+            if found is None:
+                raise SchemaError(f'table "{name}" was not written by a PackedBackend')
+            self._told.check(name, found, None)
+            self._schema._layout.check_table(moment[name])
 
     def tables(self) -> list[str]:
-        names = filter(is_table, self.db.tables())
-        return [name for name in names if self.db[name].max_ts is not None]
+        """The tables that have rows."""
+        moment = self.db.snapshot()
+        names = filter(is_table, moment.tables())
+        return [name for name in names if moment[name].max_ts is not None]
 
-    def days(self, name: str) -> list[str]:
-        return sorted(self.counts(name))
+    def listed(self, name: str, day: str | None = None) -> list[str]:
+        """The days of a table that have rows, or one of them."""
+        first, last = (FIRST, LAST) if day is None else (day, day)
+        counts = self._counts(self.db.snapshot(), name, number_of(first), number_of(last))
+        return [numbered(number) for number, _ in counts]
 
-    def delete(self, name: str, day: str) -> None:
-        start = number_of(day) * _ROWS_A_DAY
-        self._counts.pop(name, None)
-        self.db[name].delete(start, start + _ROWS_A_DAY)
+    def _counts(self, moment: Snapshot, name: str, first: int, last: int) -> list[tuple[int, int]]:
+        return _PackedDays.counts(moment[name], first, last) if name in moment else []
 
-    def counts(self, name: str) -> dict[str, int]:
-        """How many rows the days of a table have. They are found from the last one back."""
-        if name in self._counts:
-            return self._counts[name]
-        counts: dict[str, int] = {}
+    def _found(self, moment: Snapshot, name: str) -> str | None:
+        """What is kept of the schema of a table."""
+        if _SCHEMAS not in moment:
+            return None
         try:
-            table = self.db[name]
-        except TableNotFoundError:
-            return counts
-        last = table.max_ts
-        while last is not None:
-            day, row = divmod(last, _ROWS_A_DAY)
-            counts[numbered(day)] = row + 1
-            last = _at_or_before(table, day * _ROWS_A_DAY - 1)
-        self._counts[name] = counts
-        return counts
+            columns = moment[_SCHEMAS].scan(columns=["table", "schema"]).to_numpy()
+            return dict(zip(columns["table"], columns["schema"], strict=True)).get(name)
+        except ChronoliteError:
+            return None
 
-    def _check_schema(self, schema: TableSchema, name: str, *, write: bool) -> None:
-        if name in self._same:
-            return
-        told = schema._layout.describe()
-        found = None
-        with contextlib.suppress(TableNotFoundError):
-            schemas = self.db[_SCHEMAS].scan(columns=["table", "schema"]).to_numpy()
-            found = dict(zip(schemas["table"], schemas["schema"], strict=True)).get(name)
-        if found is not None:
-            check_same(name, found, told)
-        elif write:
-            kinds = {"table": "utf8", "schema": "utf8"}
-            self.db.create_table(_SCHEMAS, kinds).append_row(0, [name, told])
-        self._same.add(name)
-
-
-def _at_or_before(table: Table, time: int) -> int | None:
-    """The time of the newest row at or before a time."""
-    times = next(iter(table.asof(time).to_numpy().values()))
-    return int(times.view("i8")[0]) if len(times) else None
+    def _tell(self, name: str, told: str) -> str:
+        """Keeps the schema of a table, which is made after it."""
+        if name in self.db:
+            raise SchemaError(f'table "{name}" was not written by a PackedBackend')
+        kinds = {"table": "utf8", "schema": "utf8"}
+        self.db.create_table(_SCHEMAS, kinds).append_row(0, [name, told])
+        return told
 
 
 class _Packed(Source):
@@ -315,13 +355,16 @@ class _Packed(Source):
     def __init__(
         self,
         schema: TableSchema,
+        file: _File,
         moment: Snapshot,
         name: str,
-        days: list[tuple[str, int]],
+        days: list[tuple[int, int]],
         within: tuple[int, int] | None = None,
         where: Any = None,
     ) -> None:
         self._schema = schema
+        # It stays open as long as its rows are read.
+        self._file = file
         self._moment = moment
         self._name = name
         self._days = days
@@ -339,110 +382,62 @@ class _Packed(Source):
     def where(self, where: object) -> Source:
         return self._but(where=where)
 
-    def masked(self, mask: Any) -> Source:
-        return _Masked(self, mask)
-
     def columns(self, names: Sequence[str]) -> list[Values]:
-        scan = self._moment[self._name].scan(*self._times(), columns=list(names), where=self._where)
-        return shaped(self._schema, names, self._schema._layout.of_scan(scan, list(names)))
+        table, wanted = self._moment[self._name], list(names)
+        scan = table.scan(*self._times(), columns=wanted, where=self._where)
+        return shaped(self._schema, names, self._schema._layout.of_scan(scan, wanted))
 
     def _but(self, **changed: Any) -> Source:
         kept = {"within": self._within, "where": self._where, **changed}
-        return _Packed(self._schema, self._moment, self._name, self._days, **kept)
+        file, moment, name = self._file, self._moment, self._name
+        return _Packed(self._schema, file, moment, name, self._days, **kept)
 
     def _times(self) -> tuple[int, int]:
         """The times of the first row and behind the last one."""
         start, end = self._within
-        return self._time(start), self._time(end - 1) + 1 if end > start else self._time(start)
+        first = self._time(start)
+        return first, self._time(end - 1) + 1 if end > start else first
 
     def _time(self, row: int) -> int:
         for day, rows in self._days:
             if row < rows:
-                return number_of(day) * _ROWS_A_DAY + row
+                return day * _ROWS_A_DAY + row
             row -= rows
         day, rows = self._days[-1]
-        return number_of(day) * _ROWS_A_DAY + rows
+        return day * _ROWS_A_DAY + rows
 
 
-class _Masked(Source):
-    """Some rows of others."""
+class _Joined(Source):
+    """The rows of several files, one after the other."""
 
-    def __init__(self, rows: Source, mask: Any) -> None:
-        self._rows = rows
-        self._mask = mask
-
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self._mask))
-
-    def slice(self, start: int, end: int) -> Source:
-        raise NotImplementedError("rows are sliced before they are masked")
-
-    where = masked = slice  # type: ignore[assignment]
-
-    def columns(self, names: Sequence[str]) -> list[Values]:
-        return [
-            Values(values[self._mask], None if nulls is None else nulls[self._mask])
-            for values, nulls in self._rows.columns(names)
-        ]
-
-
-class _OfFiles(Source):
-    """The rows of days that have a file each, which are opened one after the other."""
-
-    def __init__(
-        self,
-        backend: PackedBackend,
-        table: str,
-        parts: list[tuple[str, int, int]],
-        where: Any = None,
-    ) -> None:
-        self._backend = backend
-        self._table = table
-        # Days, and which of their rows.
+    def __init__(self, parts: list[Source]) -> None:
         self._parts = parts
-        self._where = where
 
     def __len__(self) -> int:
-        return sum(end - start for _, start, end in self._parts)
+        return sum(map(len, self._parts))
 
     def slice(self, start: int, end: int) -> Source:
         parts = []
-        for day, first, last in self._parts:
-            rows = last - first
-            parts.append((day, first + min(start, rows), first + min(max(end, 0), rows)))
-            start, end = max(start - rows, 0), end - rows
-        some = [part for part in parts if part[1] < part[2]]
-        return _OfFiles(self._backend, self._table, some or parts[:1])
+        for part in self._parts:
+            rows = len(part)
+            parts.append(part.slice(min(start, rows), max(min(end, rows), min(start, rows))))
+            start, end = max(start - rows, 0), max(end - rows, 0)
+        return _Joined(parts)
 
     def where(self, where: object) -> Source:
-        return _OfFiles(self._backend, self._table, self._parts, where)
-
-    def masked(self, mask: Any) -> Source:
-        return _Masked(self, mask)
+        return _Joined([part.where(where) for part in self._parts])
 
     def columns(self, names: Sequence[str]) -> list[Values]:
-        pieces = [
-            self._backend.part(self._table, day, (start, end), self._where, names)
-            for day, start, end in self._parts
-        ]
+        pieces = [part.columns(names) for part in self._parts]
         return [_concatenated(list(column)) for column in zip(*pieces, strict=True)]
 
 
 def _concatenated(pieces: list[Values]) -> Values:
-    if len(pieces) == 1:
-        return pieces[0]
-    values = np.concatenate([piece.values for piece in pieces])
+    # NumPy would put the bytes of numbers in the order of this machine.
+    values = np.concatenate([piece.values for piece in pieces], dtype=pieces[0].values.dtype)
     if all(piece.nulls is None for piece in pieces):
         return Values(values, None)
     nulls = [
         np.zeros(len(piece.values), "?") if piece.nulls is None else piece.nulls for piece in pieces
     ]
     return Values(values, np.concatenate(nulls))
-
-
-def _folders(path: Path) -> list[str]:
-    try:
-        with os.scandir(path) as entries:
-            return [entry.name for entry in entries if entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []

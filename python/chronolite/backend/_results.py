@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chronolite._convert import masked, with_nulls, writable
+from chronolite._errors import ResultOverflowError
+from chronolite.backend._source import Values
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
     from chronolite.backend._schema import TableSchema
-    from chronolite.backend._source import Source, Values
+    from chronolite.backend._source import Source
 
 
 class _Columns(dict[str, Any]):
-    """The columns of rows, each gathered when it is first looked at."""
+    """The columns of rows, each gathered when it is first looked at. They cannot be written to."""
 
     def __init__(self, names: list[str], source: Source) -> None:
         super().__init__(dict.fromkeys(names))
@@ -27,8 +29,11 @@ class _Columns(dict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.looked_at and name in self:
-            (self.looked_at[name],) = self._source.columns([name])
-            super().__setitem__(name, with_nulls(*self.looked_at[name]))
+            (found,) = self._source.columns([name])
+            values = with_nulls(*found)
+            values.flags.writeable = False
+            self.looked_at[name] = found
+            super().__setitem__(name, values)
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -44,42 +49,70 @@ class _Columns(dict[str, Any]):
         return dict(self.items())
 
     def __iter__(self) -> Iterator[str]:
+        # With it, what copies a dict asks for each of its values.
         return super().__iter__()
 
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
 
-def chosen(names: list[str], source: Source, where: Any) -> Source:
-    """The rows that a ``where`` keeps."""
+    def pop(self, name: str, *default: Any) -> Any:
+        return self.copy().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        return self.copy().setdefault(name, default)
+
+
+def picked(names: list[str], source: Source, where: Any) -> list[Values]:
+    """The columns of the rows that a ``where`` keeps."""
+    if where is None:
+        return source.columns(names)
     if not callable(where):
-        return source.where(where)
+        return source.where(where).columns(names)
     columns = _Columns(names, source)
-    mask = where(columns)
-    array = np.asarray(mask)
-    if array.shape != (len(source),):
-        rows = f"{len(source)} rows"
-        raise ValueError(f"where returned an array of shape {array.shape} for {rows}")
+    mask = _mask(where(columns), len(source))
+    left = [name for name in names if name not in columns.looked_at]
+    found = dict(zip(left, source.masked(left, mask) if left else [], strict=True))
+    for name, (values, nulls) in columns.looked_at.items():
+        found[name] = Values(values[mask], None if nulls is None else nulls[mask])
+    return [found[name] for name in names]
+
+
+def _mask(given: Any, rows: int) -> Any:
+    """What a function returned, as an array of bools."""
+    if isinstance(given, np.ma.MaskedArray):
+        given = given.filled(False)
+    array = np.asarray(given)
+    if array.shape != (rows,):
+        raise ValueError(f"where returned an array of shape {array.shape} for {rows} rows")
     if array.dtype.kind == "O" and all(isinstance(bit, bool | np.bool_) for bit in array):
         array = array.astype("?")
-    if array.dtype.kind != "b" and len(array) > 0:
+    if array.dtype.kind != "b" and rows > 0:
         raise TypeError(f"where returns an array of bools, not of {array.dtype}")
-    return source.masked(np.ascontiguousarray(array, "?"))
+    return np.ascontiguousarray(array, "?")
 
 
-def to_dict(names: list[str], source: Source) -> dict[str, Any]:
-    """Every column as an array of its own."""
-    columns = zip(names, source.columns(names), strict=True)
-    return {name: with_nulls(*values) for name, values in columns}
+def to_dict(schema: TableSchema, columns: list[Values]) -> dict[str, Any]:
+    """Every column as an array; one that may have nulls without a value in NumPy is masked."""
+    nullable = schema._layout.nullable
+
+    def array(name: str, values: Any, nulls: Any) -> Any:
+        if nulls is None and name in nullable:
+            nulls = np.zeros(len(values), "?")
+        return with_nulls(values, nulls)
+
+    found = zip(schema.names, columns, strict=True)
+    return {name: array(name, *column) for name, column in found}
 
 
-def to_columns(names: list[str], source: Source) -> dict[str, Any]:
+def to_columns(schema: TableSchema, columns: list[Values]) -> dict[str, Any]:
     """Every column as an array, masked where it has nulls, also where NumPy has a NaN or NaT."""
-    columns = zip(names, source.columns(names), strict=True)
+    found = zip(schema.names, columns, strict=True)
     return {
-        name: values if nulls is None else masked(values, nulls)
-        for name, (values, nulls) in columns
+        name: values if nulls is None else masked(values, nulls) for name, (values, nulls) in found
     }
 
 
-def to_pandas(names: list[str], source: Source) -> pandas.DataFrame:
+def to_pandas(schema: TableSchema, columns: list[Values]) -> pandas.DataFrame:
     """Nulls of integers and bools as pandas' nullable types, a row's several values as an array."""
     import pandas
 
@@ -96,35 +129,41 @@ def to_pandas(names: list[str], source: Source) -> pandas.DataFrame:
         array = pandas.arrays.BooleanArray if values.dtype == "?" else pandas.arrays.IntegerArray
         return array(writable(values), nulls)
 
-    columns = zip(names, source.columns(names), strict=True)
-    return pandas.DataFrame({name: series(column) for name, column in columns}, copy=False)
+    found = zip(schema.names, columns, strict=True)
+    return pandas.DataFrame({name: series(column) for name, column in found}, copy=False)
 
 
-def to_arrow(schema: TableSchema, source: Source | None) -> pyarrow.Table:
-    """Bytes as ``binary``, a row's several values as a list of that size."""
+def to_arrow(schema: TableSchema, columns: list[Values] | None) -> pyarrow.Table:
+    """Bytes as ``binary``, a row's several values as a list of that size, days as ``date32``."""
     import pyarrow
 
-    names = [name for name, _ in schema.numpy_dtype]
-    if source is None:
-        columns = [(np.empty(0, dtype), None) for _, dtype in schema.numpy_dtype]
-    else:
-        columns = [(column.values, column.nulls) for column in source.columns(names)]
+    if columns is None:
+        columns = [Values(np.empty(0, dtype), None) for _, dtype in schema.numpy_dtype]
 
-    def array(values: Any, nulls: Any) -> Any:
+    def array(name: str, values: Any, nulls: Any) -> Any:
         values = _native(values)
         if values.ndim > 1:
-            flat, size = array(values.reshape(-1), None), values.shape[1]
+            flat, size = array(name, values.reshape(-1), None), values.shape[1]
             mask = None if nulls is None else pyarrow.array(nulls)
             return pyarrow.FixedSizeListArray.from_arrays(flat, size, mask=mask)
         if values.dtype.kind == "S":
             texts = np.empty(len(values), object)
             texts[:] = values.tolist()
             return pyarrow.array(texts, pyarrow.binary(), mask=nulls)
+        if values.dtype == "M8[D]":
+            _check_days(name, values)
         return pyarrow.array(values, mask=nulls)
 
-    return pyarrow.table(
-        {name: array(*column) for name, column in zip(names, columns, strict=True)}
-    )
+    found = zip(schema.names, columns, strict=True)
+    return pyarrow.table({name: array(name, *column) for name, column in found})
+
+
+def _check_days(name: str, days: Any) -> None:
+    """Refuses days that a ``date32`` does not hold, which pyarrow would make others of."""
+    counts = days[~np.isnat(days)].view("i8")
+    far = counts[(counts < -(2**31)) | (counts >= 2**31)]
+    if len(far):
+        raise ResultOverflowError(f'column "{name}": day {far[0]} does not fit date32')
 
 
 def _native(values: Any) -> Any:

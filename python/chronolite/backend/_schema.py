@@ -63,9 +63,21 @@ class TableSchema:
         columns = [(column.name, column.fmt, bool(column.nullable)) for column in self.columns]
         return _RowLayout(columns)
 
+    def __reduce__(self) -> tuple[type[TableSchema], tuple[list[ColumnSchema]]]:
+        return TableSchema, (self.columns,)
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """The names of the columns; padding has none."""
+        return [name for name, _, _, _ in self._layout.columns]
+
     @property
     def struct_format(self) -> str:
-        """A row as ``struct`` has it: with ``<`` where native alignment would leave gaps."""
+        """A row as ``struct`` has it: with ``<`` where native alignment would leave gaps.
+
+        Raises:
+            SchemaError: Some columns have their bytes in one order and some in the other.
+        """
         return self._layout.struct_format
 
     @property
@@ -75,7 +87,10 @@ class TableSchema:
 
     @functools.cached_property
     def numpy_dtype(self) -> list[tuple[str, np.dtype[Any]]]:
-        """Names and types of the columns, as ``np.dtype`` takes them."""
+        """Names and types of the columns as they are read, as ``np.dtype`` takes them.
+
+        Padding, and the length of a Pascal string, are not among them.
+        """
         return [
             (name, np.dtype(of) if count is None else np.dtype((of, (count,))))
             for name, of, count, _ in self._layout.columns

@@ -34,13 +34,21 @@ class Source(ABC):
     def slice(self, start: int, end: int) -> Source:
         """The rows from ``start`` to before ``end``."""
 
+    def part(self, part: Any) -> Source:
+        """The rows that a slice of Python's has."""
+        start, end, _ = part.indices(len(self))
+        return self if (start, end) == (0, len(self)) else self.slice(start, max(start, end))
+
     @abstractmethod
     def where(self, where: object) -> Source:
         """The rows that text or an expression keeps. They are not sliced or counted any more."""
 
-    @abstractmethod
-    def masked(self, mask: Any) -> Source:
-        """The rows where an array of bools is true. They are not sliced or counted any more."""
+    def masked(self, names: Sequence[str], mask: Any) -> list[Values]:
+        """The values of columns where an array of bools is true."""
+        return [
+            Values(values[mask], None if nulls is None else nulls[mask])
+            for values, nulls in self.columns(names)
+        ]
 
     @abstractmethod
     def columns(self, names: Sequence[str]) -> list[Values]:
@@ -68,8 +76,9 @@ class PackedRows(Source):
     def where(self, where: object) -> Source:
         return PackedRows(self._schema, self._rows, self._rows.select(where))
 
-    def masked(self, mask: Any) -> Source:
-        return PackedRows(self._schema, self._rows, mask.view("u1"))
+    def masked(self, names: Sequence[str], mask: Any) -> list[Values]:
+        read = self._rows.columns(list(names), mask.view("u1"))
+        return shaped(self._schema, names, read)
 
     def columns(self, names: Sequence[str]) -> list[Values]:
         return shaped(self._schema, names, self._rows.columns(list(names), self._keep))

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import zip_longest
 
 from chronolite._errors import SchemaError
 from chronolite.backend._schema import TableSchema
 
 
-def check_same(table: str, found: str, told: str) -> None:
-    """Refuses a table whose rows look otherwise than those of a schema."""
-    if found == told:
-        return
-    for there, asked in zip_longest(found.splitlines(), told.splitlines()):
-        if there != asked:
-            raise SchemaError(
-                f'table "{table}" was written with another schema: it has [{there or "no more"}], '
-                f"asked for: [{asked or 'no more'}]"
-            )
-    raise SchemaError(f'table "{table}": its schema was not written as a whole')
+class Told:
+    """Which tables are known to have the schema of a backend."""
+
+    def __init__(self, schema: TableSchema) -> None:
+        self._text = schema._layout.describe()
+        self._same: set[str] = set()
+
+    def __contains__(self, table: str) -> bool:
+        return table in self._same
+
+    def forget(self, table: str) -> None:
+        """The table may be another one by now."""
+        self._same.discard(table)
+
+    def check(self, table: str, found: str | None, write: Callable[[str], str] | None) -> None:
+        """Refuses a table that was written with another schema.
+
+        Args:
+            table: Its name.
+            found: What is kept of its schema; None if nothing is.
+            write: Keeps it, and gives what is kept then; None to read only.
+        """
+        if found is None:
+            if write is None:
+                return
+            found = write(self._text)
+        if found != self._text:
+            raise SchemaError(f'table "{table}" {_difference(found, self._text)}')
+        self._same.add(table)
+
+
+def _difference(found: str, asked: str) -> str:
+    for there, wanted in zip_longest(found.splitlines(), asked.splitlines()):
+        if there != wanted:
+            has, wants = there or "no more", wanted or "no more"
+            return f"was written with another schema: it has [{has}], asked for: [{wants}]"
+    return "has a schema that was not written as a whole"
 
 
 def check_nulls(schema: TableSchema, backend: str) -> None:

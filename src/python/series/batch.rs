@@ -8,8 +8,7 @@ use pyo3::types::PyBytes;
 
 use crate::arrow::import::Place;
 use crate::base::Batch;
-use crate::error::{Error, Result};
-use crate::python::table::Table;
+use crate::error::Result;
 use crate::series::{Layout, Source, Values, fit, pack};
 
 /// Rows of a schema that fit it, column by column.
@@ -54,15 +53,21 @@ impl RowBatch {
         Ok(Self { layout: Arc::clone(layout), chunks: fitted })
     }
 
-    fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.rows).sum()
     }
 
     /// The rows, packed.
     pub(super) fn packed(&self) -> Vec<u8> {
+        let mut packed = vec![0; self.rows() * self.layout.record_size()];
+        self.pack_into(&mut packed);
+        packed
+    }
+
+    /// Packs the rows into zeros.
+    fn pack_into(&self, packed: &mut [u8]) {
         let record = self.layout.record_size();
-        let mut packed = vec![0; self.rows() * record];
-        let mut rest = packed.as_mut_slice();
+        let mut rest = packed;
         for chunk in &self.chunks {
             let (rows, others) = rest.split_at_mut(chunk.rows * record);
             let fields = self.layout.fields().iter().zip(&chunk.values);
@@ -72,11 +77,10 @@ impl RowBatch {
             pack(&sources, record, rows);
             rest = others;
         }
-        packed
     }
 
     /// The rows as batches of the kernel, with these times and those that follow.
-    fn batches(&self, first: i64) -> Vec<Batch> {
+    pub(super) fn batches(&self, first: i64) -> Vec<Batch> {
         let mut next = first;
         let batches = self.chunks.iter().map(|chunk| {
             let times: Vec<i64> = (next..).take(chunk.rows).collect();
@@ -96,18 +100,10 @@ impl RowBatch {
     }
 
     /// The rows, packed as they stand in a file.
-    fn pack<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let packed = py.detach(|| self.packed());
-        PyBytes::new(py, &packed)
-    }
-
-    /// Appends the rows to a table that holds such rows, at this time and those that follow.
-    fn append_to(&self, py: Python<'_>, table: &Table, first: i64) -> PyResult<u64> {
-        let table = table.table();
-        let last = i64::try_from(self.rows()).ok().and_then(|rows| first.checked_add(rows));
-        if last.is_none() {
-            return Err(Error::invalid("a table of more rows than there are times").into());
-        }
-        Ok(py.detach(|| table.append(self.batches(first)))?)
+    fn pack<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        PyBytes::new_with(py, self.rows() * self.layout.record_size(), |bytes| {
+            py.detach(|| self.pack_into(bytes));
+            Ok(())
+        })
     }
 }

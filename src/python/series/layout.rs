@@ -10,11 +10,10 @@ use super::batch::RowBatch;
 use crate::arrow::import::places;
 use crate::base::predicate::Predicate as Base;
 use crate::base::schema::StoragePolicy;
-use crate::base::{self, DataType};
+use crate::base::{self, DataType, TableSpec};
 use crate::db::join;
 use crate::error::Result;
 use crate::python::create;
-use crate::python::db::Db;
 use crate::python::errors::{schema, wrong_type};
 use crate::python::ingest::{self, Target, Wants};
 use crate::python::memory::{Memory, nulls_of};
@@ -38,8 +37,7 @@ impl Wants for Taker<'_> {
     }
 
     fn target(&self, name: &str) -> PyResult<(Target, Option<usize>)> {
-        let field = self.0.fields().iter().find(|field| field.name == name);
-        let field = field.ok_or_else(|| schema(format!("there is no column {name:?}")))?;
+        let field = self.0.field(name)?;
         let target = match field.kind {
             // Rounded by whoever fits them.
             Kind::Float => Target::Value(DataType::F64),
@@ -88,8 +86,8 @@ impl RowLayout {
 
     /// A row as `struct` has it.
     #[getter]
-    fn struct_format(&self) -> String {
-        self.layout.struct_format()
+    fn struct_format(&self) -> PyResult<String> {
+        Ok(self.layout.struct_format()?)
     }
 
     /// The columns: name, type, values a row, place in the row.
@@ -104,10 +102,8 @@ impl RowLayout {
     /// The columns whose nulls have no place in a row.
     #[getter]
     fn nullable(&self) -> Vec<String> {
-        let columns = self.layout.fields().iter().filter(|field| {
-            let stands_in = matches!(field.kind, Kind::Float | Kind::Time(_));
-            field.nullable && !(stands_in && field.count.is_none())
-        });
+        let columns = self.layout.fields().iter();
+        let columns = columns.filter(|field| field.nullable && !field.has_blank());
         columns.map(|field| field.name.clone()).collect()
     }
 
@@ -135,18 +131,16 @@ impl RowLayout {
         Ok(Predicate::new(self.layout.in_kernels_terms(&given)?))
     }
 
-    /// The table of a database that holds such rows, made where it is missing.
-    fn table(&self, py: Python<'_>, db: &Db, name: &str, storage: &str) -> PyResult<Table> {
-        let spec = self.layout.table();
-        let storage = create::one_of("storage", storage, &StoragePolicy::ALL, StoragePolicy::name)?;
-        db.make_table(py, name, spec.storage(storage))
+    /// Refuses a table that holds other rows.
+    fn check_table(&self, table: &Table) -> PyResult<()> {
+        Ok(self.layout.check_table(table.table().name(), &table.table().spec())?)
     }
 
     /// The columns of those names of a scan of such a table, as they stand in rows.
     fn of_scan(&self, py: Python<'_>, scan: &Scan, names: Vec<String>) -> PyResult<Vec<Read>> {
         let chunks = scan.chunks(py)?;
         let columns = names.iter().map(|name| {
-            let field = self.field(name)?;
+            let field = self.layout.field(name)?;
             // The time of the table is there as well.
             let position = scan.columns().iter().position(|column| column.name == *name);
             let position = position.ok_or_else(|| schema(format!("{name:?} was not scanned")))?;
@@ -189,9 +183,11 @@ impl RowLayout {
         &self.layout
     }
 
-    fn field(&self, name: &str) -> PyResult<&Field> {
-        let field = self.layout.fields().iter().find(|field| field.name == name);
-        field.ok_or_else(|| schema(format!("there is no column {name:?}")))
+    /// The table of the kernel that holds such rows.
+    pub(super) fn spec(&self, storage: &str) -> PyResult<TableSpec> {
+        let all = &StoragePolicy::ALL;
+        let storage = create::one_of("storage", storage, all, StoragePolicy::name)?;
+        Ok(self.layout.table().storage(storage))
     }
 
     /// Data that is not rows by itself: a dict that is one row, and values of the only column.
@@ -221,8 +217,7 @@ impl RowLayout {
         let mut vectors = vec![];
         for (name, value) in dict.iter() {
             let name = name.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
-            let field = self.layout.fields().iter().find(|field| name == Some(&field.name));
-            match field {
+            match name.and_then(|name| self.layout.field(name).ok()) {
                 Some(Field { count: Some(_), .. }) => vectors.push(value),
                 _ if is_column(&value)? => return Ok(false),
                 _ => found = true,
@@ -233,8 +228,9 @@ impl RowLayout {
         }
         // Of rows of a column of several values each, the first is several.
         for value in vectors {
-            let first = value.try_iter().ok().and_then(|mut items| items.next()).transpose()?;
-            if first.is_none_or(|first| is_column(&first).unwrap_or(false)) {
+            // What can only be iterated over is left as it is: of that there is no second time.
+            let first = value.get_item(0);
+            if first.map_or(Ok(true), |first| is_column(&first))? {
                 return Ok(false);
             }
         }

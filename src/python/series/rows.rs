@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::layout::{Read, RowLayout, read};
 use crate::python::detached::Detached;
-use crate::python::errors::{invalid, schema};
+use crate::python::errors::invalid;
 use crate::python::memory::Memory;
 use crate::python::predicate;
 use crate::series::{Layout, Span, Values, gather, select};
@@ -115,8 +115,7 @@ impl Rows {
         let keep = keep.transpose()?;
         let mut spans = Vec::with_capacity(names.len());
         for name in &names {
-            let field = self.layout.fields().iter().find(|field| field.name == *name);
-            let field = field.ok_or_else(|| schema(format!("there is no column {name:?}")))?;
+            let field = self.layout.field(name)?;
             let (offset, before) = (field.data().0, field.data().0 - field.offset);
             spans.push(Span { offset, size: field.size() - before });
         }
