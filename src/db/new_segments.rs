@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::schema::{DataType, TableSpec};
+use crate::codec::MAX_BLOCK_ROWS;
 use crate::db::clustered::cluster;
 use crate::db::core::{Core, Main};
 use crate::db::parallel;
@@ -101,7 +102,10 @@ impl Core {
         written: &mut Vec<SegmentEntry>,
         reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
     ) -> Result<()> {
-        let parts = cut(rows, def);
+        let parts = match kind.level {
+            0 => cut(rows, def, rows_for_each(rows.rows())),
+            _ => cut(rows, def, MAX_SEGMENT_ROWS),
+        };
         let first_id = self.new_segment_ids(parts.len());
         let failed = AtomicBool::new(false);
         // Each thread has one buffer: fresh memory for each segment would cost as much as encoding.
@@ -191,9 +195,15 @@ pub(crate) fn most_rows(spec: &TableSpec) -> usize {
     (CLUSTERED_BYTES / row).clamp(CLUSTERED_ROWS, MAX_SEGMENT_ROWS)
 }
 
-/// Cuts sorted rows into segments, where it can between two times, so that they do not touch.
-pub(crate) fn cut(rows: &SortedRows, def: &TableDef) -> Vec<SortedRows> {
-    let (mut parts, mut start, most) = (Vec::new(), 0, most_rows(&def.spec));
+/// Rows of a segment so that each core has one, if that is worth it: packing makes them larger.
+fn rows_for_each(rows: usize) -> usize {
+    rows.div_ceil(parallel::cores()).next_multiple_of(MAX_BLOCK_ROWS).max(2 * MAX_BLOCK_ROWS)
+}
+
+/// Cuts sorted rows into segments of at most so many rows, where it can between two times, so that
+/// they do not touch.
+pub(crate) fn cut(rows: &SortedRows, def: &TableDef, most: usize) -> Vec<SortedRows> {
+    let (mut parts, mut start, most) = (Vec::new(), 0, most.min(most_rows(&def.spec)));
     while start < rows.rows() {
         let end = cut_at(rows, start, most);
         parts.push(rows.slice(&def.spec, start, end - start));

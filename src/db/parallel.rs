@@ -17,7 +17,7 @@ const MOST: usize = 8;
 const MOST_AWAY: usize = 1 << 30;
 
 /// How many threads are worth having.
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get).min(MOST))
 }

@@ -10,6 +10,7 @@ use crate::db::salvage::report::Run;
 use crate::db::salvage::rescue::Opened;
 use crate::error::{Error, Result};
 use crate::format::edit::{Edit, Order, SegmentEntry};
+use crate::format::footer::MAX_SEGMENT_ROWS;
 use crate::format::rows::SortedRows;
 use crate::format::segment::{NewSegment, build, copy};
 use crate::format::slot::ON_CONFLICT;
@@ -93,7 +94,7 @@ impl Target {
         as_of_lsn: u64,
     ) -> Result<u64> {
         let (mut written, mut extent) = (0, Vec::new());
-        for part in cut(rows, def) {
+        for part in cut(rows, def, MAX_SEGMENT_ROWS) {
             let (salt, level, order) = (self.salt, 0, Order::Time);
             let new = NewSegment { id: self.next_id(), def, salt, as_of_lsn, level, order };
             let entry = build(new, &part, &mut extent);
