@@ -13,7 +13,7 @@ import re
 import pytest
 
 import chronolite as cl
-from chronolite import _core, _errors
+from chronolite import _core, _errors, backend
 from chronolite._chronomap import errors
 from chronolite._chronomap.view import AsOf
 
@@ -85,9 +85,18 @@ DOCS = {
     name: STUBS.get(name) if name.partition(".")[0] in vars(_core) else own_doc(thing)
     for name, thing in PUBLIC.items()
 }
+DOCS |= {name: own_doc(thing) for name, thing in public(backend)}
 EXAMPLES = {"chronolite": cl.__doc__, "AsOf": AsOf.__doc__} | {
     name: doc for name, doc in (STUBS | DOCS).items() if doc and ">>> " in doc
 }
+
+
+def an_engine(folder):
+    """One with three rows of a day."""
+    schema = cl.TableSchema([cl.ColumnSchema("time", "q"), cl.ColumnSchema("value", "d")])
+    engine = cl.TimeSeriesEngine(backend.FlatFileBackend(schema, folder))
+    engine.append("pump", "2025-06-14", {"time": [1, 2, 3], "value": [0.5, 1.5, 2.5]})
+    return engine
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -95,7 +104,11 @@ def test_examples(name, tmp_path):
     with cl.Db(tmp_path / "t.chl") as db:
         table = db.create_table("sensor", ["temp", "humidity"])
         table.append(ROWS)
-        names = {"cl": cl, "db": db, "t": table, "path": tmp_path / "new.chl"}
+        folder = tmp_path / "days"
+        folder.mkdir()
+        names = {"cl": cl, "db": db, "t": table, "path": tmp_path / "new.chl", "folder": folder}
+        if name.startswith("TimeSeriesEngine."):
+            names["engine"] = an_engine(tmp_path / "engine")
         test = doctest.DocTestParser().get_doctest(EXAMPLES[name], names, name, str(STUB), 0)
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         assert runner.run(test).failed == 0
@@ -105,6 +118,14 @@ def test_every_public_name_is_documented_with_an_example():
     assert {"Db", "Db.create_table", "Table.min_ts", "VerifyReport.ok", "ClosedError"} <= set(DOCS)
     assert undocumented(PUBLIC, DOCS) == []
     assert without_example(PUBLIC, DOCS) == []
+
+
+def test_backends_are_documented():
+    names = dict(public(backend))
+    assert {"Backend.read", "FlatFileBackend", "PackedBackend.pack", "migrate"} <= set(names)
+    assert undocumented(names, DOCS) == []
+    whole = ["FlatFileBackend", "LmdbBackend", "PackedBackend", "FileFolder", "migrate"]
+    assert without_example(whole, DOCS) == []
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,8 @@ class Backend(ABC):
             Arrays of one length in the order in which rows were appended, of shape (rows,), or
             (rows, n) where a row has n values; ``{}`` if there is no such table or day.
             Nulls are NaN in floats, NaT in times, and masked elsewhere. A single day of flat files
-            is read without a copy: its arrays are views that cannot be written to.
+            is read without a copy. Its arrays are views that cannot be written to, and other
+            backends may give such views as well: ``copy`` makes an array of one's own.
         """
         where = self._predicate(where)
         source = self._part(table, day, start, end)

@@ -37,11 +37,20 @@ class TimeSeriesEngine:
         self.backend = backend
 
     def append(self, table: str, day: Day, data: Any) -> None:
-        """Appends rows to a day of a table: see ``Backend.append``."""
+        """Appends rows to a day of a table, all of them or none: see ``Backend.append``.
+
+        >>> engine.append("pump", "2025-06-15", [{"time": 4, "value": 0.25}])
+        >>> engine.append("pump", "2025-06-15", {"time": [5, 6], "value": [0.5, 0.75]})
+        >>> engine.days("pump")
+        ['2025-06-14', '2025-06-15']
+        """
         self.backend.append(table, day, data)
 
     def flush(self) -> None:
-        """Makes what was appended survive power loss. It is readable before."""
+        """Makes what was appended survive power loss. It is readable before.
+
+        >>> engine.flush()
+        """
         self.backend.flush()
 
     def read(
@@ -53,7 +62,17 @@ class TimeSeriesEngine:
         end: int | None = None,
         where: Any = None,
     ) -> dict[str, Any]:
-        """The rows of a day or of a range of days, as a dict of arrays: see ``Backend.read``."""
+        """The rows of a day or of a range of days, as a dict of arrays: see ``Backend.read``.
+
+        >>> engine.read("pump", "2025-06-14", start=-2)["time"].tolist()
+        [2, 3]
+        >>> engine.read("pump", ("2025-06-01", None), where="value > 0.5")["time"].tolist()
+        [2, 3]
+        >>> engine.read("pump", "2025-06-14", where=lambda rows: rows["value"] > 2)
+        {'time': array([3]), 'value': array([2.5])}
+        >>> engine.read("pump", "2025-06-15")
+        {}
+        """
         return self.backend.read(table, day, start=start, end=end, where=where)
 
     def read_dataframe(
@@ -65,7 +84,13 @@ class TimeSeriesEngine:
         end: int | None = None,
         where: Any = None,
     ) -> pandas.DataFrame:
-        """The same as a pandas DataFrame; an empty one if there is no such table or day."""
+        """The same as a pandas DataFrame; an empty one if there is no such table or day.
+
+        >>> engine.read_dataframe("pump", "2025-06-14", end=2)
+           time  value
+        0     1    0.5
+        1     2    1.5
+        """
         return self.backend.read_dataframe(table, day, start=start, end=end, where=where)
 
     def read_arrow(
@@ -77,23 +102,42 @@ class TimeSeriesEngine:
         end: int | None = None,
         where: Any = None,
     ) -> pyarrow.Table:
-        """The same as a pyarrow Table, which has its columns even if there is no such day."""
+        """The same as a pyarrow Table, which has its columns even if there is no such day.
+
+        >>> engine.read_arrow("pump", "2025-06-14").num_rows
+        3
+        """
         return self.backend.read_arrow(table, day, start=start, end=end, where=where)
 
     def tables(self) -> list[str]:
-        """The names of the tables that have rows, sorted."""
+        """The names of the tables that have rows, sorted.
+
+        >>> engine.tables()
+        ['pump']
+        """
         return self.backend.tables()
 
     def days(self, table: str) -> list[str]:
-        """The days of a table that have rows, as ``YYYY-MM-DD``, sorted."""
+        """The days of a table that have rows, as ``YYYY-MM-DD``, sorted.
+
+        >>> engine.days("pump")
+        ['2025-06-14']
+        """
         return self.backend.days(table)
 
     def delete_day(self, table: str, day: Day) -> bool:
-        """Deletes the rows of a day. True if there were any."""
+        """Deletes the rows of a day. True if there were any.
+
+        >>> engine.delete_day("pump", "2025-06-14")
+        True
+        """
         return self.backend.delete_day(table, day)
 
     def close(self) -> None:
-        """Closes the backend. Closing twice does nothing."""
+        """Closes the backend. Closing twice does nothing.
+
+        >>> engine.close()
+        """
         self.backend.close()
 
     def __enter__(self) -> Self:

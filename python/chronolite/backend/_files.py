@@ -28,7 +28,7 @@ class FileFolder:
     Args:
         path: The folder.
         schema: What a row looks like; a file may have further columns. Without it, it is that of
-            the first file: integers as ``q`` or their type, floats, bools, times as ``M8[unit]``.
+            the first file: numbers and bools of their width, times as ``M8[unit]``.
             Text needs a width, so that a file with text needs a schema.
         table: The name of the table for files that are in no folder of their own.
 
@@ -40,7 +40,7 @@ class FileFolder:
     >>> written = (folder / "2025-06-14.csv").write_text(text)
     >>> files = FileFolder(folder, table="plant")
     >>> [(column.name, column.fmt) for column in files.schema.columns]
-    [('time', 'M8[s]'), ('temp', 'd')]
+    [('time', 'M8[s]'), ('temp', 'f8')]
     >>> with PackedBackend(files.schema, folder / "packed") as packed:
     ...     migrate(files, packed)
     2

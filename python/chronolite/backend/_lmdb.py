@@ -2,8 +2,8 @@
 
 The first rows of a day are under ``Table:YYYY-MM-DD``, where Chronostore has all of them; those
 that came later are under that key, a zero byte and a number of 8 bytes, most significant first. A
-last chunk of less than 4 KiB is extended instead. What the rows look like is under
-``\\0schema\\0Table``.
+last chunk of less than 4 KiB, or with a row that is not whole, is extended instead. What the rows
+look like is under ``\\0schema\\0Table``.
 """
 
 from __future__ import annotations
@@ -65,6 +65,13 @@ class LmdbBackend(Backend):
         ImportError: py-lmdb is not there: ``pip install chronolite[lmdb]``.
         ReadOnlyError: A change of a database that was opened with ``readonly=True``.
         StorageError: What else LMDB says.
+
+    >>> from chronolite.backend import LmdbBackend
+    >>> schema = cl.TableSchema([cl.ColumnSchema("time", "q"), cl.ColumnSchema("value", "d")])
+    >>> with LmdbBackend(schema, folder / "lmdb", map_size=1 << 20) as backend:
+    ...     backend.append("pump", "2025-06-14", {"time": 1, "value": 0.5})
+    ...     backend.read("pump", "2025-06-14")["value"].tolist()
+    [0.5]
     """
 
     def __init__(
@@ -300,8 +307,8 @@ class LmdbBackend(Backend):
             with txn.cursor() as cursor:
                 found = cursor.set_range(key)
                 while found and _is_chunk(key, bytes(cursor.key())):
+                    deleted |= len(cursor.value()) >= self.schema.record_size
                     cursor.delete()
-                    deleted = True
                     found = bool(cursor.key())
             return deleted
 

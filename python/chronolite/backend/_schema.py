@@ -23,8 +23,8 @@ class ColumnSchema:
             ``3i``, makes it a column of three values a row; ``<`` and ``>`` before it say the order
             of its bytes. ``l``, ``L``, ``n``, ``N`` and ``P`` have 8 bytes.
         nullable: Whether a row may have nothing in it. Where it is not, None is NaN in floats, NaT
-            in times, and refused elsewhere. Only ``PackedBackend`` keeps nulls of integers, bools
-            and bytes.
+            in times, and refused elsewhere. Only ``PackedBackend`` keeps nulls of integers, bools,
+            bytes and columns of several values a row.
 
     >>> cl.ColumnSchema("price", "d")
     ColumnSchema(name='price', fmt='d', nullable=False)
@@ -77,12 +77,19 @@ class TableSchema:
 
         Raises:
             SchemaError: Some columns have their bytes in one order and some in the other.
+
+        >>> cl.TableSchema([cl.ColumnSchema("a", "?"), cl.ColumnSchema("b", "q")]).struct_format
+        '<?q'
         """
         return self._layout.struct_format
 
     @property
     def record_size(self) -> int:
-        """The bytes of a row."""
+        """The bytes of a row.
+
+        >>> cl.TableSchema([cl.ColumnSchema("time", "q"), cl.ColumnSchema("v", "3f")]).record_size
+        20
+        """
         return self._layout.record_size
 
     @functools.cached_property

@@ -107,7 +107,9 @@ def _schema(text: str) -> TableSchema:
 
 def _kind_of(source: Path) -> str:
     """What a folder is, by what is in it."""
-    if source.is_file() or (source / "data.mdb").exists():
+    if source.is_file():
+        raise Failure(f"{source} is a file: SOURCE is a folder", Code.USAGE)
+    if (source / "data.mdb").exists():
         return "lmdb"
     for kind, pattern in (("packed", "*.chl"), ("flat", "data.bin"), ("csv", "*.csv*")):
         if next(source.rglob(pattern), None) is not None:
