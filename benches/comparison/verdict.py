@@ -43,7 +43,10 @@ TARGETS = (
     Target("sensor", "bits a value on disk", "chronolite-packed", 4.5, unit="bits"),
     Target("days", "write", "chronolite-flat, append", 1.0, "chronostore"),
     Target("days", "write", "chronolite-lmdb, append + flush", 0.8, "chronostore-lmdb"),
-    Target("days", "write", "chronolite-days, append", 1.5, "chronolite-flat, append"),
+    # Both synced when they return.
+    Target(
+        "days", "write", "chronolite-days, append + flush", 1.5, "chronolite-flat, append + flush"
+    ),
     Target("days", READ, "chronolite-flat", 0.2, "chronostore"),
     Target("days", READ, "chronolite-flat", 1.0, "arcticdb"),
     Target("days", READ, "chronolite-lmdb", 0.8, "chronostore-lmdb"),

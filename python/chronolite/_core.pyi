@@ -2549,13 +2549,14 @@ class _DayFile:
         """Makes what was appended survive power loss."""
 
     def delete(self) -> bool:
-        """Takes the file away. True if it was there."""
+        """Takes the file away. True if it had rows."""
 
 @final
 class _PackedDays:
     """Days of rows in a table of the kernel. What a signal's handler appends meanwhile comes
     after."""
 
+    ROWS_A_DAY: int
     def __new__(cls, layout: _RowLayout, db: Db, name: str, storage: str) -> Self: ...
     def append(self, day: int, batch: _RowBatch) -> None:
         """Appends rows to a day, counted from 1970-01-01: all or none."""

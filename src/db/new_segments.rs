@@ -103,7 +103,7 @@ impl Core {
         reserve: impl Fn(u64) -> Result<(u64, ExtentWriter)> + Sync,
     ) -> Result<()> {
         let parts = match kind.level {
-            0 => cut(rows, def, rows_for_each(rows.rows())),
+            0 => cut(rows, def, rows_for_each(rows.rows(), parallel::cores())),
             _ => cut(rows, def, MAX_SEGMENT_ROWS),
         };
         let first_id = self.new_segment_ids(parts.len());
@@ -196,8 +196,8 @@ pub(crate) fn most_rows(spec: &TableSpec) -> usize {
 }
 
 /// Rows of a segment so that each core has one, if that is worth it: packing makes them larger.
-fn rows_for_each(rows: usize) -> usize {
-    rows.div_ceil(parallel::cores()).next_multiple_of(MAX_BLOCK_ROWS).max(2 * MAX_BLOCK_ROWS)
+fn rows_for_each(rows: usize, cores: usize) -> usize {
+    rows.div_ceil(cores).next_multiple_of(MAX_BLOCK_ROWS).max(2 * MAX_BLOCK_ROWS)
 }
 
 /// Cuts sorted rows into segments of at most so many rows, where it can between two times, so that
@@ -221,4 +221,17 @@ pub(crate) fn cut_at(rows: &SortedRows, start: usize, most: usize) -> usize {
     let earliest = end - most / 16;
     let apart = (earliest..end).rev().find(|&row| rows.ts[row] < rows.ts[row + 1]);
     apart.map_or(end, |row| row + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_core_has_a_segment_if_that_is_worth_it() {
+        let least = 2 * MAX_BLOCK_ROWS;
+        assert_eq!([1, least, 2 * least].map(|rows| rows_for_each(rows, 2)), [least; 3]);
+        assert_eq!(rows_for_each(10 * least + 1, 2), 5 * least + MAX_BLOCK_ROWS);
+        assert!(rows_for_each(3 << 20, 1) > MAX_SEGMENT_ROWS);
+    }
 }

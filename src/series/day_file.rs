@@ -61,23 +61,38 @@ impl DayFile {
     /// # Errors
     /// `Io` with the system's error.
     pub fn read(&self) -> Result<Rows> {
-        let read = self.file_to_read().and_then(|file| match file {
-            Some(file) => self.rows_of(&*file),
-            None => Ok(Rows::default()),
-        });
-        read.map_err(|error| self.failed("read", error))
+        let read = || {
+            for _ in 0..LOOKS {
+                let Some(file) = self.file_to_read()? else { break };
+                let rows = self.rows_of(&*file)?;
+                // Else what is announced may be of the file that came after it.
+                if self.is_there(&*file)? {
+                    return Ok(rows);
+                }
+            }
+            Ok(Rows::default())
+        };
+        read().map_err(|error| self.failed("read", error))
     }
 
     /// The file, which stays open, so that it need not be mapped again.
     fn file_to_read(&self) -> io::Result<Option<Arc<dyn File>>> {
         let mut seen = self.seen.lock();
         if let Some(file) = &*seen
-            && file.is_at(&self.path)?
+            && self.is_there(&**file)?
         {
             return Ok(Some(Arc::clone(file)));
         }
         *seen = self.open(OpenMode::Read)?;
         Ok(seen.clone())
+    }
+
+    /// Whether it is still the file of that name.
+    fn is_there(&self, file: &dyn File) -> io::Result<bool> {
+        match file.is_at(&self.path) {
+            Err(error) if is_missing(&error) => Ok(false),
+            there => there,
+        }
     }
 
     fn rows_of(&self, file: &dyn File) -> io::Result<Rows> {
@@ -100,7 +115,7 @@ impl DayFile {
 
     /// The bytes behind whole batches, if nobody is about to write what they will be.
     fn left_behind(&self, file: &dyn File, whole: u64) -> io::Result<u64> {
-        if file.is_locked()? || !file.is_at(&self.path)? {
+        if file.is_locked()? {
             return Ok(0);
         }
         // Whoever wrote them may have ended meanwhile.
@@ -202,7 +217,7 @@ impl DayFile {
             if locked {
                 let held = Held(Arc::clone(file));
                 let there =
-                    file.is_at(&self.path).map_err(|error| self.failed("look at", error))?;
+                    self.is_there(&**file).map_err(|error| self.failed("look at", error))?;
                 return Ok(there.then_some(held));
             }
             if since.elapsed() > PATIENCE {

@@ -11,7 +11,7 @@ use crate::db::Table;
 use crate::error::{Error, Result};
 use crate::series::Layout;
 
-/// More rows than a day has.
+/// The most rows of a day.
 pub const ROWS_A_DAY: i64 = 1 << 40;
 /// The days that Python has a date for, from 0001-01-01 to 9999-12-31.
 const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
@@ -30,8 +30,7 @@ impl PackedDays {
         Self { table, counts: Mutex::default() }
     }
 
-    /// Appends rows to a day, all or none; `batches` makes them with these times and those that
-    /// follow.
+    /// Appends rows to a day, all or none; `batches` gives them this time and those that follow.
     ///
     /// # Errors
     /// Those of [`Table::append`], and `InvalidInput` of more rows than a day may have.

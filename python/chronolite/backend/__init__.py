@@ -7,10 +7,11 @@
 All of them are a ``Backend``. ``migrate`` copies what one of them has into another, and what a
 ``FileFolder`` of CSV or Parquet files has.
 
-The rooms: ``_schema`` is what a row looks like, ``_names`` what tables and days are called,
-``_base`` what all backends share, ``_source`` rows that are about to be read, ``_results`` what is
-made of them, ``_told`` the schema that a table was written with; ``_flat``, ``_lmdb`` and
-``_packed`` are the three ways to keep rows.
+The rooms: ``_engine`` is the class that users have; ``_schema`` what a row looks like, ``_names``
+what tables and days are called, ``_base`` what all backends share, ``_source`` rows that are about
+to be read, ``_results`` what is made of them, ``_known`` the schema that a table was written with;
+``_flat``, ``_lmdb`` (with ``_worker``, its thread) and ``_packed`` the three ways to keep rows;
+``_folders`` what they ask of the system; ``_files`` and ``_migrate`` copy rows into them.
 """
 
 from chronolite.backend._base import Backend

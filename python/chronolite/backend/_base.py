@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import threading
 from abc import ABC, abstractmethod
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from chronolite._core import _RowBatch
     from chronolite.backend._names import Day, Days
     from chronolite.backend._source import Source, Values
+
+
+_log = logging.getLogger("chronolite")
 
 
 class Backend(ABC):
@@ -216,6 +220,10 @@ class Backend(ABC):
     def pack_series(self, series: pandas.Series) -> bytes:
         """The values of the only column, packed."""
         return Backend.pack(self, series)
+
+    def _left_out(self, where: object, size: int) -> None:
+        """Tells of bytes that are no rows."""
+        _log.warning("%s: left out %d bytes of rows that are not whole", where, size)
 
     def _check_open(self) -> None:
         if not self._is_open:

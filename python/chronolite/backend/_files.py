@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chronolite._errors import SchemaError
-from chronolite.backend._names import check_table, is_day, is_table
+from chronolite.backend._names import DAY, check_table, is_day, is_table
 from chronolite.backend._schema import ColumnSchema, TableSchema
 
 if TYPE_CHECKING:
     import pyarrow
 
 _ENDINGS = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".parquet", ".pq")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class FileFolder:
@@ -68,10 +66,10 @@ class FileFolder:
 
     def _add(self, file: Path, table: str) -> None:
         names = [file.name, *reversed(file.relative_to(self.path).parts[:-1])]
-        days = [day for name in names for day in _DAY.findall(name) if is_day(day)]
+        days = [day for name in names for day in DAY.findall(name) if is_day(day)]
         if not days:
             return
-        folders = [name for name in reversed(names[1:]) if not _DAY.search(name)]
+        folders = [name for name in reversed(names[1:]) if not DAY.search(name)]
         name = folders[0] if folders and is_table(folders[0]) else table
         there = self._files.setdefault(name, {}).setdefault(days[0], file)
         if there is not file:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronolite._core import _DayFile, _Rows
-from chronolite._errors import DurabilityError, SchemaError
+from chronolite._errors import DurabilityError
 from chronolite.backend._base import Backend
 from chronolite.backend._folders import make, names_in, size_of, sync
+from chronolite.backend._known import KnownSchemas, check_nulls
 from chronolite.backend._names import is_day, is_table
 from chronolite.backend._schema import TableSchema
 from chronolite.backend._source import PackedRows, Source
-from chronolite.backend._told import Told, check_nulls
 
 if TYPE_CHECKING:
     from chronolite._core import _RowBatch
@@ -56,19 +56,25 @@ class FlatFileBackend(Backend):
         # Those last used, of days by (table, day).
         self._files: OrderedDict[tuple[str, str], _DayFile] = OrderedDict()
         self._unsynced: set[tuple[str, str]] = set()
+        self._syncing: set[tuple[str, str]] = set()
         self._failed: OSError | None = None
-        self._told = Told(schema)
+        self._flushing = threading.RLock()
+        self._known = KnownSchemas(schema)
+        # The files of schemas that are known to be ours, by table.
+        self._numbers: dict[str, tuple[int, int]] = {}
+        self._root = os.fspath(self.path)
 
     def __repr__(self) -> str:
         return f"<chronolite.backend.FlatFileBackend {str(self.path)!r}>"
 
     def _append(self, table: str, day: str, batch: _RowBatch) -> None:
-        if (table, day) not in self._unsynced or table not in self._told:
-            self._check_schema(table, write=True)
+        self._check_schema(table, write=True)
+        try:
+            cut = self._file(table, day).append(batch)
+        finally:
+            # Behind the rows: a flush meanwhile may have seen none of them.
             with self._lock:
-                # Before the rows are there, so that no interruption leaves them out.
                 self._unsynced.add((table, day))
-        cut = self._file(table, day).append(batch)
         if cut:
             _log.warning("%s: cut %d bytes of rows that were not whole", self._at(table, day), cut)
 
@@ -85,8 +91,7 @@ class FlatFileBackend(Backend):
         self._check_schema(table, write=False)
         rows, unfinished = self._file(table, day).read()
         if unfinished:
-            what = "left out %d bytes of rows that are not whole"
-            _log.warning(f"%s: {what}", self._at(table, day), unfinished)
+            self._left_out(self._at(table, day), unfinished)
         return rows
 
     def _tables(self) -> list[str]:
@@ -117,24 +122,24 @@ class FlatFileBackend(Backend):
         return deleted
 
     def _flush(self) -> None:
-        if self._failed is not None:
-            raise DurabilityError(
-                "an earlier flush failed, and nobody knows which rows are on disk since: "
-                f"{self._failed}"
-            )
-        with self._lock:
-            unsynced, self._unsynced = self._unsynced, set()
-        try:
-            for table, day in sorted(unsynced):
-                self._file(table, day).sync()
-        except OSError as error:
-            # The system tells a failure once: another try would succeed and be a lie.
-            self._failed = error
-            raise
-        except BaseException:
+        # One at a time: whoever comes second returns when the rows of the first are there too.
+        with self._flushing:
+            if self._failed is not None:
+                raise DurabilityError(
+                    "an earlier flush failed, and nobody knows which rows are on disk since: "
+                    f"{self._failed}"
+                )
             with self._lock:
-                self._unsynced |= unsynced
-            raise
+                self._syncing |= self._unsynced
+                self._unsynced = set()
+            try:
+                for table, day in sorted(self._syncing):
+                    self._file(table, day).sync()
+                    self._syncing.discard((table, day))
+            except OSError as error:
+                # The system tells a failure once: another try would succeed and be a lie.
+                self._failed = error
+                raise
 
     def _close(self) -> None:
         self._files.clear()
@@ -156,14 +161,34 @@ class FlatFileBackend(Backend):
 
     def _check_schema(self, table: str, *, write: bool) -> None:
         """Refuses a table that was written with another schema; a new one gets ours."""
-        file = self.path / table / _SCHEMA
-        if table in self._told and (not write or file.exists()):
+        file = os.path.join(self._root, table, _SCHEMA)  # noqa: PTH118 (for each row)
+        number = _number_of(file)
+        if number is not None and self._numbers.get(table) == number:
             return
-        try:
-            found = file.read_text("utf-8") if file.is_file() or file.is_dir() else None
-        except (UnicodeDecodeError, IsADirectoryError):
-            raise SchemaError(f'table "{table}": {file} is no schema') from None
-        self._told.check(table, found, partial(_write_new, file) if write else None)
+        keep = partial(_write_new, Path(file)) if write else None
+        self._known.check(table, _text_of(Path(file)), keep)
+        number = _number_of(file)
+        if number is not None:
+            self._numbers[table] = number
+
+
+def _number_of(file: str) -> tuple[int, int] | None:
+    """What tells one file of a name from the next; None if there is none."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 (for each row)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _text_of(file: Path) -> str | None:
+    """The text of a file; an empty one for what has none, None if there is no file."""
+    try:
+        return file.read_text("utf-8") if file.is_file() or not file.exists() else ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError:
+        return ""
 
 
 def _write_new(file: Path, text: str) -> str:
@@ -180,10 +205,7 @@ def _write_new(file: Path, text: str) -> str:
     finally:
         new.unlink(missing_ok=True)
     sync(file.parent)
-    try:
-        return file.read_text("utf-8") if file.is_file() else ""
-    except UnicodeDecodeError:
-        return ""
+    return _text_of(file) or ""
 
 
 def _publish(new: Path, file: Path) -> None:

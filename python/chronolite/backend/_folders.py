@@ -1,4 +1,4 @@
-"""Folders: what is in them, and that those which were made last."""
+"""Folders: what is in them, and that new ones survive power loss."""
 
 from __future__ import annotations
 

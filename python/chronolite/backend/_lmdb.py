@@ -8,7 +8,6 @@ look like is under ``\\0schema\\0Table``.
 
 from __future__ import annotations
 
-import logging
 import os
 import struct
 from collections import deque
@@ -20,10 +19,10 @@ from chronolite._core import _Rows
 from chronolite._errors import ReadOnlyError, StorageError
 from chronolite.backend._base import Backend
 from chronolite.backend._folders import make
+from chronolite.backend._known import KnownSchemas, check_nulls
 from chronolite.backend._names import is_day, is_table
 from chronolite.backend._schema import TableSchema
 from chronolite.backend._source import PackedRows, Source
-from chronolite.backend._told import Told, check_nulls
 from chronolite.backend._worker import Worker
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_log = logging.getLogger("chronolite")
 # Address space, not a file: it grows as it fills.
 _MAP_SIZE = 1 << 30
 _PAGE = 1 << 16
@@ -53,8 +51,8 @@ class LmdbBackend(Backend):
     """Packed rows in an LMDB database, which several processes may read and write.
 
     A batch is there for all processes when ``append`` returns. Single rows are held until they are
-    64 KiB, or until this backend is read, flushed or closed; what is held is lost with the process.
-    The map grows by itself.
+    64 KiB, or until this backend is read, flushed or closed; without that, what is held is lost
+    with the backend. The map grows by itself.
 
     Args:
         schema: What a row looks like.
@@ -94,7 +92,7 @@ class LmdbBackend(Backend):
         self._env: lmdb.Environment = self._do(self._open)
         # Single rows: of which table and day each is.
         self._held: deque[tuple[str, str, bytes]] = deque()
-        self._told = Told(schema)
+        self._known = KnownSchemas(schema)
 
     def __repr__(self) -> str:
         return f"<chronolite.backend.LmdbBackend {str(self.path)!r}>"
@@ -103,17 +101,20 @@ class LmdbBackend(Backend):
 
     def _append(self, table: str, day: str, batch: _RowBatch) -> None:
         rows = batch.pack()
-        if len(batch) > 1 or table not in self._told or self._options.get("readonly"):
+        if len(batch) > 1 or table not in self._known or self._options.get("readonly"):
             self._do(self._write, table, day, rows)
             return
         if len(self._held) * len(rows) >= _HELD:
             # Before this row is held: if that fails, it is not there.
             self._do(self._settle)
-        self._check_open()
-        self._held.append((table, day, rows))
+        with self._lock:
+            self._check_open()
+            self._held.append((table, day, rows))
 
     def _source(self, table: str, first: str, last: str, part: slice) -> Source | None:
-        rows = self._do(self._read, table, first, last, part)
+        rows, torn = self._do(self._read, table, first, last, part)
+        for key, size in torn:
+            self._left_out(f"{self.path}: {key!r}", size)
         return None if rows is None else PackedRows(self.schema, rows)
 
     def _tables(self) -> list[str]:
@@ -166,23 +167,24 @@ class LmdbBackend(Backend):
 
     def _write(self, table: str, day: str, rows: bytes) -> None:
         self._settle()
-        try:
-            self._transact(lambda txn: self._put(txn, table, day, rows), len(rows))
-        except BaseException:
-            # Whether its schema is there is not known.
-            self._told.forget(table)
-            raise
+        self._transact(lambda txn: self._put(txn, table, day, rows), len(rows))
 
     def _transact(self, change: Callable[[lmdb.Transaction], T], size: int = 0) -> T:
         """Carries out a change of about ``size`` bytes, in a map that has room for it."""
         while True:
+            known = self._known.kept()
             try:
                 with self._begin(write=True) as txn:
                     return change(txn)
             except self._lmdb.MapFullError:
+                # Schemas that were written are not there either.
+                self._known.restore(known)
                 now = self._env.info()["map_size"]
                 more = max(now, 2 * size) + _PAGE
                 self._env.set_mapsize((now + more) // _PAGE * _PAGE)
+            except BaseException:
+                self._known.restore(known)
+                raise
 
     def _begin(self, *, write: bool = False) -> lmdb.Transaction:
         try:
@@ -218,7 +220,7 @@ class LmdbBackend(Backend):
         return last if _is_chunk(key, last) else None
 
     def _check_schema(self, txn: lmdb.Transaction, table: str, *, write: bool) -> None:
-        if table in self._told:
+        if table in self._known:
             return
         key = _SCHEMAS + table.encode()
         there = txn.get(key)
@@ -228,20 +230,24 @@ class LmdbBackend(Backend):
             txn.put(key, told.encode())
             return told
 
-        self._told.check(table, found, tell if write else None)
+        self._known.check(table, found, tell if write else None)
 
-    def _read(self, table: str, first: str, last: str, part: slice) -> _Rows | None:
+    def _read(
+        self, table: str, first: str, last: str, part: slice
+    ) -> tuple[_Rows | None, list[tuple[bytes, int]]]:
+        """The rows, and by keys how many bytes are of rows that are not whole."""
         self._settle()
         with self._begin() as txn:
             self._check_schema(txn, table, write=False)
             days = [first] if first == last else self._days_in(txn, table)
-            chunks = []
+            chunks: list[memoryview] = []
+            torn: list[tuple[bytes, int]] = []
             for day in days:
                 if first <= day <= last:
-                    chunks += self._chunks(txn, _key(table, day))
+                    self._find_chunks(txn, _key(table, day), chunks, torn)
             if not chunks:
-                return None
-            return _Rows.copied(self.schema._layout, self._sliced(chunks, part))
+                return None, torn
+            return _Rows.copied(self.schema._layout, self._sliced(chunks, part)), torn
 
     def _sliced(self, chunks: list[memoryview], part: slice) -> list[memoryview]:
         """The parts of chunks that hold the rows of a slice."""
@@ -255,21 +261,24 @@ class LmdbBackend(Backend):
             start, end = start - len(chunk), end - len(chunk)
         return parts
 
-    def _chunks(self, txn: lmdb.Transaction, key: bytes) -> list[memoryview]:
-        size = self.schema.record_size
-        chunks = []
+    def _find_chunks(
+        self,
+        txn: lmdb.Transaction,
+        key: bytes,
+        chunks: list[memoryview],
+        torn: list[tuple[bytes, int]],
+    ) -> None:
+        """Adds the chunks of a day, each of whole rows."""
         with txn.cursor() as cursor:
             found = cursor.set_range(key)
             while found and _is_chunk(key, bytes(cursor.key())):
                 chunk = memoryview(cursor.value())
-                if torn := len(chunk) % size:
-                    what = "left out %d bytes of rows that are not whole"
-                    _log.warning(f"%s: %r: {what}", self.path, bytes(cursor.key()), torn)
-                    chunk = chunk[: len(chunk) - torn]
-                if len(chunk) > 0:
-                    chunks.append(chunk)
+                behind = len(chunk) % self.schema.record_size
+                if behind > 0:
+                    torn.append((bytes(cursor.key()), behind))
+                if len(chunk) > behind:
+                    chunks.append(chunk[: len(chunk) - behind])
                 found = cursor.next()
-        return chunks
 
     def _listed_tables(self) -> list[str]:
         self._settle()

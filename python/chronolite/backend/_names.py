@@ -17,7 +17,7 @@ Days: TypeAlias = "Day | tuple[Day | None, Day | None] | list[Day | None]"
 
 FIRST, LAST = "0001-01-01", "9999-12-31"
 _LONGEST = 200
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
@@ -71,7 +71,7 @@ def day_of(day: Day) -> str:
 @functools.lru_cache
 def is_day(text: str) -> bool:
     """Whether a text is a date, written ``YYYY-MM-DD``."""
-    if _DAY.fullmatch(text) is None:
+    if DAY.fullmatch(text) is None:
         return False
     try:
         dt.date.fromisoformat(text)

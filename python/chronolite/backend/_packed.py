@@ -1,9 +1,8 @@
 """Packed files: chronolite's own, compressed and checked.
 
-A table of the face is a table of the kernel under the same name, whose time is the number of the
-day, counted from 1970-01-01, times 2 ** 40, plus the number of the row within the day. So a day, a
-range of days and a slice of it are each a range of time. What the rows look like stands in the
-table ``.schema``.
+A table of the face is a table of the kernel under the same name, whose time is made of the day and
+the number of the row: a slice of a range of days is a range of time. What the rows look like stands
+in the table ``.schema``.
 """
 
 from __future__ import annotations
@@ -25,14 +24,13 @@ from chronolite._errors import (
     DatabaseLockedError,
     InvalidInputError,
     ReadOnlyError,
-    SchemaError,
 )
 from chronolite.backend._base import Backend
 from chronolite.backend._folders import make, names_in, size_of
+from chronolite.backend._known import KnownSchemas, not_ours
 from chronolite.backend._names import FIRST, LAST, is_day, is_table, number_of, numbered
 from chronolite.backend._schema import TableSchema
 from chronolite.backend._source import Source, Values, shaped
-from chronolite.backend._told import Told
 
 if TYPE_CHECKING:
     from chronolite._core import Snapshot, _RowBatch
@@ -42,7 +40,7 @@ _FILE = "data.chl"
 _KEPT = 64
 # Seconds to wait for one that another thread closes.
 _PATIENCE = 5.0
-_ROWS_A_DAY = 1 << 40
+_ROWS_A_DAY = _PackedDays.ROWS_A_DAY
 _SCHEMAS = ".schema"
 _OPTIONS = {
     "files": ("one", "day"),
@@ -121,9 +119,9 @@ class PackedBackend(Backend):
         self._check_writable()
         if self.files == "day" and table not in self._checked:
             # A table has one schema, though each of its files has it.
-            for other in self._day_folders(table)[:1]:
-                if (file := self._file(table, other)) is not None:
-                    file.check(table, file.db.snapshot())
+            other = next(iter(self._day_folders(table)), None)
+            if other is not None and (file := self._file(table, other)) is not None:
+                file.check(table, file.db.snapshot())
             self._checked.add(table)
         file = self._file(table, day, write=True)
         assert file is not None  # noqa: S101 (it was made)
@@ -261,6 +259,10 @@ class PackedBackend(Backend):
             self._opened[key] = file
             self._opened.move_to_end(key)
             if len(self._opened) > _KEPT:
+                oldest = next(iter(self._opened.values()))
+                if not oldest.follows:
+                    # Nobody is told what fails when it is closed.
+                    oldest.db.flush()
                 self._opened.popitem(last=False)
         return file
 
@@ -274,7 +276,7 @@ class _File:
         self.follows = follows
         self._schema = schema
         self._number = path.stat().st_ino
-        self._told = Told(schema)
+        self._known = KnownSchemas(schema)
         self._days: dict[str, _PackedDays] = {}
 
     def is_at(self, path: Path) -> bool:
@@ -294,7 +296,7 @@ class _File:
         """The days of a table, to write to."""
         if (known := self._days.get(name)) is not None:
             return known
-        self._told.check(name, self._found(self.db.snapshot(), name), partial(self._tell, name))
+        self._known.check(name, self._found(self.db.snapshot(), name), partial(self._tell, name))
         made = _PackedDays(self._schema._layout, self.db, name, storage)
         # A handler of signals may have made it meanwhile: of two, only one may count.
         return self._days.setdefault(name, made)
@@ -308,11 +310,11 @@ class _File:
 
     def check(self, name: str, moment: Snapshot) -> None:
         """Refuses a table whose rows look otherwise."""
-        if name in moment and name not in self._told:
+        if name in moment and name not in self._known:
             found = self._found(moment, name)
             if found is None:
-                raise SchemaError(f'table "{name}" was not written by a PackedBackend')
-            self._told.check(name, found, None)
+                raise not_ours(name)
+            self._known.check(name, found, None)
             self._schema._layout.check_table(moment[name])
 
     def tables(self) -> list[str]:
@@ -343,7 +345,11 @@ class _File:
     def _tell(self, name: str, told: str) -> str:
         """Keeps the schema of a table, which is made after it."""
         if name in self.db:
-            raise SchemaError(f'table "{name}" was not written by a PackedBackend')
+            # Another thread, or a handler of signals, may just have made both.
+            found = self._found(self.db.snapshot(), name)
+            if found is None:
+                raise not_ours(name)
+            return found
         kinds = {"table": "utf8", "schema": "utf8"}
         self.db.create_table(_SCHEMAS, kinds).append_row(0, [name, told])
         return told

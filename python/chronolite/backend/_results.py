@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,27 +39,28 @@ class _Columns(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         return self[name] if name in self else default  # noqa: SIM401 (it is what `get` is)
 
-    def values(self) -> Any:
-        return [self[name] for name in self]
-
-    def items(self) -> Any:
-        return [(name, self[name]) for name in self]
-
-    def copy(self) -> dict[str, Any]:
-        return dict(self.items())
-
     def __iter__(self) -> Iterator[str]:
         # With it, what copies a dict asks for each of its values.
         return super().__iter__()
 
-    def __or__(self, other: Any) -> Any:
-        return self.copy() | other
 
-    def pop(self, name: str, *default: Any) -> Any:
-        return self.copy().pop(name, *default)
+def _of_all(name: str) -> Callable[..., Any]:
+    """A method of a dict that looks at all of it."""
+    method = getattr(dict, name)
 
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        return self.copy().setdefault(name, default)
+    def call(self: _Columns, *arguments: Any) -> Any:
+        for column in [*self]:
+            self[column]
+        return method(self, *arguments)
+
+    return call
+
+
+for _name in (
+    "__eq__", "__ior__", "__ne__", "__or__", "__repr__", "copy", "items", "pop", "popitem",
+    "setdefault", "values",
+):  # fmt: skip
+    setattr(_Columns, _name, _of_all(_name))
 
 
 def picked(names: list[str], source: Source, where: Any) -> list[Values]:
@@ -70,11 +71,7 @@ def picked(names: list[str], source: Source, where: Any) -> list[Values]:
         return source.where(where).columns(names)
     columns = _Columns(names, source)
     mask = _mask(where(columns), len(source))
-    left = [name for name in names if name not in columns.looked_at]
-    found = dict(zip(left, source.masked(left, mask) if left else [], strict=True))
-    for name, (values, nulls) in columns.looked_at.items():
-        found[name] = Values(values[mask], None if nulls is None else nulls[mask])
-    return [found[name] for name in names]
+    return source.masked(names, mask, columns.looked_at)
 
 
 def _mask(given: Any, rows: int) -> Any:

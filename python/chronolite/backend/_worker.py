@@ -31,6 +31,9 @@ class Worker:
         """What a call returns, or raises."""
         if os.getpid() != self._process:
             raise ClosedError("it is not open in a fork of its process; open it again there")
+        if threading.current_thread() is self._thread:
+            # What it does calls its owner: a finalizer, say.
+            return call(*arguments)
         work = _Work(call, arguments)
         self._asked.put(work)
         while not work.done.acquire(timeout=1):

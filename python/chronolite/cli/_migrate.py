@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,6 +67,7 @@ def migrate(
     A day is copied as a whole or not at all. Days that TARGET has already end the command before
     anything is copied.
     """
+    from chronolite.backend import Backend
     from chronolite.backend import migrate as copy
 
     if source_kind not in (None, *_SOURCES):
@@ -77,14 +79,15 @@ def migrate(
     if not source.exists():
         raise Failure(f"{source} is not there", Code.NOT_FOUND)
     columns = None if schema is None else _schema(schema)
-    read = _source(source, source_kind or _kind_of(source), columns, tables)
-    written = _backend(target, target_kind, read.schema, files=files)
-    try:
-        with bar(source.name, quiet=quiet) as progress:
-            show = None if progress is None else lambda done, total, _: progress(done, total)
-            rows = copy(read, written, tables=tables, skip_existing=skip_existing, progress=show)
-    finally:
-        written.close()
+    with ExitStack() as opened:
+        read = _source(source, source_kind or _kind_of(source), columns, tables)
+        if isinstance(read, Backend):
+            opened.enter_context(read)
+        options = {"files": files} if target_kind == "packed" else {}
+        written = opened.enter_context(_backend(target, target_kind, read.schema, **options))
+        progress = opened.enter_context(bar(source.name, quiet=quiet))
+        show = None if progress is None else lambda done, total, _: progress(done, total)
+        rows = copy(read, written, tables=tables, skip_existing=skip_existing, progress=show)
     if as_json:
         typer.echo(json.dumps({"rows": rows, "target": str(target)}))
     elif not quiet:
@@ -143,7 +146,6 @@ def _backend(path: Path, kind: str, schema: TableSchema, **options: Any) -> Back
         return PackedBackend(schema, path, **options)
     if kind == "flat":
         return FlatFileBackend(schema, path)
-    options.pop("files", None)
     try:
         return LmdbBackend(schema, path, subdir=not path.is_file(), **options)
     except ImportError:

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arrow::import::Place;
-use crate::base::Batch;
+use crate::base::Column;
 use crate::error::Result;
 use crate::series::{Layout, Source, Values, fit, pack};
 
@@ -79,17 +79,14 @@ impl RowBatch {
         }
     }
 
-    /// The rows as batches of the kernel, with these times and those that follow.
-    pub(super) fn batches(&self, first: i64) -> Vec<Batch> {
-        let mut next = first;
-        let batches = self.chunks.iter().map(|chunk| {
-            let times: Vec<i64> = (next..).take(chunk.rows).collect();
-            next += chunk.rows as i64;
+    /// Rows and columns of the kernel, of each chunk.
+    pub(super) fn columns(&self) -> Vec<(usize, Vec<Column>)> {
+        let chunks = self.chunks.iter().map(|chunk| {
             let fields = self.layout.fields().iter().zip(&chunk.values);
             let columns = fields.map(|(field, values)| field.to_column(values));
-            Batch { ts: times.into(), columns: columns.collect() }
+            (chunk.rows, columns.collect())
         });
-        batches.collect()
+        chunks.collect()
     }
 }
 

@@ -46,7 +46,7 @@ impl DayFile {
         Ok(py.detach(|| self.file.sync())?)
     }
 
-    /// Takes the file away. True if it was there.
+    /// Takes the file away. True if it had rows.
     fn delete(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(py.detach(|| self.file.delete())?)
     }

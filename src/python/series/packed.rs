@@ -4,10 +4,11 @@ use pyo3::prelude::*;
 
 use super::batch::RowBatch;
 use super::layout::RowLayout;
+use crate::base::{Batch, Column};
 use crate::python::db::Db;
 use crate::python::detached::Detached;
 use crate::python::table::Table;
-use crate::series::{self, days};
+use crate::series::{self, ROWS_A_DAY, days};
 
 /// Days of rows in a table of the kernel. What a signal's handler appends meanwhile comes after.
 #[pyclass(frozen, name = "_PackedDays", module = "chronolite._core")]
@@ -15,8 +16,23 @@ pub(in crate::python) struct PackedDays {
     days: Detached<series::PackedDays>,
 }
 
+/// Columns as batches, with this time and those that follow.
+fn with_times(chunks: Vec<(usize, Vec<Column>)>, first: i64) -> Vec<Batch> {
+    let mut next = first;
+    let batches = chunks.into_iter().map(|(rows, columns)| {
+        let times: Vec<i64> = (next..).take(rows).collect();
+        next += rows as i64;
+        Batch { ts: times.into(), columns }
+    });
+    batches.collect()
+}
+
 #[pymethods]
 impl PackedDays {
+    /// The most rows of a day.
+    #[classattr]
+    const ROWS_A_DAY: i64 = ROWS_A_DAY;
+
     /// Those of the table of that name, which is made if it is not there.
     #[new]
     fn new(
@@ -32,7 +48,12 @@ impl PackedDays {
 
     /// Appends rows to a day, counted from 1970-01-01: all or none.
     fn append(&self, py: Python<'_>, day: i64, batch: &RowBatch) -> PyResult<()> {
-        Ok(py.detach(|| self.days.append(day, batch.rows(), |first| batch.batches(first)))?)
+        let append = || {
+            // Before others have to wait.
+            let columns = batch.columns();
+            self.days.append(day, batch.rows(), |first| with_times(columns, first))
+        };
+        Ok(py.detach(append)?)
     }
 
     /// Deletes the rows of a day. True if there were any.

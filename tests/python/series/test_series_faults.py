@@ -1,8 +1,10 @@
 """What went wrong once: interruptions, forks, files of others, several things at once."""
 
+import contextlib
 import logging
 import os
 import pickle
+import shutil
 import signal
 import struct
 import threading
@@ -127,6 +129,64 @@ def test_lmdb_cuts_batches_between_rows(folder, monkeypatch):
         assert made.read("ES", DAY, start=500, end=503)["timestamp"].tolist() == [500, 501, 502]
 
 
+def test_lmdb_keeps_the_schema_when_the_map_grows(folder):
+    need("lmdb")
+    rows = np.arange(100_000)
+    with engine("lmdb", PLAIN, folder, map_size=1 << 16) as made:
+        made.append("ES", DAY, {"timestamp": rows, "value": rows / 2})
+    with (
+        engine("lmdb", "timestamp:q value:q", folder) as made,
+        pytest.raises(lib.SchemaError, match="value"),
+    ):
+        made.read("ES", DAY)
+
+
+def test_lmdb_takes_no_row_after_it_was_closed(folder):
+    need("lmdb")
+    for _ in range(20):
+        with engine("lmdb", PLAIN, folder, sync=False) as made:
+            made.delete_day("ES", DAY)
+            made.append("ES", DAY, TWO)
+            taken = []
+
+            def write(made=made, taken=taken):
+                with contextlib.suppress(lib.ClosedError):
+                    for n in range(10**9):
+                        made.append("ES", DAY, {"timestamp": n, "value": 0.5})
+                        taken.append(n)
+
+            writer = threading.Thread(target=write)
+            writer.start()
+            time.sleep(0.005)
+            made.close()
+            writer.join()
+        with engine("lmdb", PLAIN, folder) as made:
+            assert len(made.read("ES", DAY)["value"]) == 2 + len(taken)
+
+
+def test_what_hears_a_warning_may_read(folder):
+    need("lmdb")
+    import lmdb
+
+    with lmdb.open(str(folder)) as env, env.begin(write=True) as txn:
+        txn.put(f"ES:{DAY}".encode(), struct.pack("<qd", 1, 0.5) + b"torn")
+
+    class Reads(logging.Handler):
+        found = ()
+
+        def emit(self, _record):
+            self.found = made.days("ES")
+
+    handler = Reads()
+    logging.getLogger("chronolite").addHandler(handler)
+    try:
+        with engine("lmdb", PLAIN, folder) as made:
+            assert made.read("ES", DAY)["timestamp"].tolist() == [1]
+            assert handler.found == [DAY]
+    finally:
+        logging.getLogger("chronolite").removeHandler(handler)
+
+
 def test_lmdb_says_what_is_wrong_in_our_words(folder):
     need("lmdb")
     engine("lmdb", PLAIN, folder).close()
@@ -208,6 +268,47 @@ def test_more_days_than_stay_open(folder):
         made.flush()
     with backend("packed-day", PLAIN, folder) as made:
         assert len(made.read("ES", (None, None))["value"]) == 4 * 84
+
+
+def test_a_day_that_is_not_kept_open_is_flushed_before(folder, monkeypatch):
+    monkeypatch.setattr("chronolite.backend._packed._KEPT", 1)
+    with backend("packed-day", PLAIN, folder) as made:
+        made.append("ES", DAY, TWO)
+        (opened,) = made._opened.values()
+
+        class Broken:
+            def __init__(self, db):
+                self.db = db
+
+            def flush(self):
+                raise lib.StorageError("the disk is gone")
+
+            def __getattr__(self, name):
+                return getattr(self.db, name)
+
+        opened.db = Broken(opened.db)
+        with pytest.raises(lib.StorageError, match="gone"):
+            made.append("ES", NEXT, TWO)
+        with pytest.raises(lib.StorageError, match="gone"):
+            made.flush()
+
+
+def test_two_threads_may_make_a_table(folder, monkeypatch):
+    with backend("packed-one", PLAIN, folder) as made:
+        made.append("NQ", DAY, TWO)
+        (file,) = made._opened.values()
+        found = file._found
+
+        def late(moment, name):
+            """Another one makes the table right after this one has seen none."""
+            monkeypatch.setattr(file, "_found", found)
+            seen = found(moment, name)
+            made.append("ES", DAY, TWO)
+            return seen
+
+        monkeypatch.setattr(file, "_found", late)
+        made.append("ES", DAY, TWO)
+        assert made.read("ES", DAY)["timestamp"].tolist() == [1, 2, 1, 2]
 
 
 def test_a_table_has_one_schema_in_all_its_files(kind, folder):
@@ -339,9 +440,11 @@ def test_what_where_is_given_is_a_dict_of_everything(make):
             same(copied, TWO)
         assert data.get("value") is data["value"]
         assert data.get("volume", 5) == 5
-        assert data.pop("value").tolist() == TWO["value"]
+        assert repr(data) == repr(dict(data))
         with pytest.raises(ValueError):
             data["value"][0] = 9
+        assert data.pop("value").tolist() == TWO["value"]
+        assert "value" not in data
         return data["timestamp"] > 0
 
     same(made.read("ES", DAY, where=where), TWO)
@@ -414,6 +517,38 @@ class TestFlat:
         assert (flat.tables(), flat.days("ES")) == ([], [])
         assert flat.delete_day("ES", DAY) is False
         assert not data_file(folder).exists()
+
+    def test_a_flush_beside_an_append_leaves_it_for_the_next(self, flat, monkeypatch):
+        flat.append("ES", DAY, TWO)
+        synced = []
+        of = flat.backend._file
+
+        class Watched:
+            def __init__(self, file):
+                self.file = file
+
+            def append(self, batch):
+                flat.flush()
+                return self.file.append(batch)
+
+            def sync(self):
+                synced.append(1)
+                self.file.sync()
+
+        monkeypatch.setattr(flat.backend, "_file", lambda *names: Watched(of(*names)))
+        flat.append("ES", DAY, TWO)
+        before = len(synced)
+        flat.flush()
+        assert len(synced) == before + 1
+
+    def test_a_table_that_another_process_made_anew_is_looked_at_again(self, flat, folder):
+        flat.append("ES", DAY, TWO)
+        shutil.rmtree(folder / "ES")
+        with engine("flat", "timestamp:q value:q", folder) as other:
+            other.append("ES", DAY, {"timestamp": 1, "value": 1})
+        for refused in (lambda: flat.append("ES", DAY, TWO), lambda: flat.read("ES", DAY)):
+            with pytest.raises(lib.SchemaError, match="ES"):
+                refused()
 
     def test_a_flush_that_failed_is_not_tried_again(self, flat, monkeypatch):
         flat.append("ES", DAY, TWO)

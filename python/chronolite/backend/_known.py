@@ -9,7 +9,7 @@ from chronolite._errors import SchemaError
 from chronolite.backend._schema import TableSchema
 
 
-class Told:
+class KnownSchemas:
     """Which tables are known to have the schema of a backend."""
 
     def __init__(self, schema: TableSchema) -> None:
@@ -19,9 +19,13 @@ class Told:
     def __contains__(self, table: str) -> bool:
         return table in self._same
 
-    def forget(self, table: str) -> None:
-        """The table may be another one by now."""
-        self._same.discard(table)
+    def kept(self) -> frozenset[str]:
+        """What is known by now."""
+        return frozenset(self._same)
+
+    def restore(self, kept: frozenset[str]) -> None:
+        """Forgets what is known since: the change that wrote it did not come to be."""
+        self._same &= kept
 
     def check(self, table: str, found: str | None, write: Callable[[str], str] | None) -> None:
         """Refuses a table that was written with another schema.
@@ -40,7 +44,14 @@ class Told:
         self._same.add(table)
 
 
+def not_ours(table: str) -> SchemaError:
+    """What is raised of a table of the kernel that no backend made."""
+    return SchemaError(f'table "{table}" was not written by a PackedBackend')
+
+
 def _difference(found: str, asked: str) -> str:
+    if not found:
+        return "has a schema that was not written as a whole"
     for there, wanted in zip_longest(found.splitlines(), asked.splitlines()):
         if there != wanted:
             has, wants = there or "no more", wanted or "no more"
