@@ -136,7 +136,7 @@ mod tests {
         let db = Db::open(folder.path().join("a.chl"), DbOptions::default()).unwrap();
         let table = db.create_table("t", TableSpec::new([("v", DataType::I64)])).unwrap();
         let packed = PackedDays::new(table.clone());
-        let append = |day, rows: usize| {
+        let append = |packed: &PackedDays, day, rows: usize| {
             let batch = |first: i64| {
                 let times: Vec<i64> = (first..).take(rows).collect();
                 vec![Batch { columns: vec![Column::from_vec(times.clone())], ts: times.into() }]
@@ -144,7 +144,7 @@ mod tests {
             packed.append(day, rows, batch).unwrap();
         };
         for (day, rows) in [(5, 2), (-3, 1), (5, 3), (9, 4)] {
-            append(day, rows);
+            append(&packed, day, rows);
         }
         let all = |first, last| days(&table, first, last).unwrap();
         assert_eq!(all(-100, 100), [(-3, 1), (5, 5), (9, 4)]);
@@ -153,7 +153,7 @@ mod tests {
         let packed = PackedDays::new(table.clone());
         assert!(packed.delete(5).unwrap() && !packed.delete(5).unwrap());
         assert_eq!(all(-100, 100), [(-3, 1), (9, 4)]);
-        append(5, 7);
+        append(&packed, 5, 7);
         assert_eq!(all(5, 5), [(5, 7)]);
         db.close().unwrap();
     }

@@ -19,7 +19,8 @@ impl Matching {
     pub fn new(spec: &TableSpec, names: &[impl AsRef<str>]) -> Result<Self> {
         let values = spec.columns.iter().map(|def| def.name.as_str());
         let columns: Vec<_> = once(spec.time_column.as_str()).chain(values).collect();
-        let mut values = places(&columns, names)?;
+        let what = |column| if column == 0 { "the time column" } else { "column" };
+        let mut values = matched(&columns, names, what)?;
         Ok(Self { time: values.remove(0), values })
     }
 }
@@ -29,6 +30,15 @@ impl Matching {
 /// # Errors
 /// `Schema` of a name that is missing, unknown or there twice.
 pub fn places(columns: &[&str], names: &[impl AsRef<str>]) -> Result<Vec<usize>> {
+    matched(columns, names, |_| "column")
+}
+
+/// The same; `what` each column is called where it is missing.
+fn matched(
+    columns: &[&str],
+    names: &[impl AsRef<str>],
+    what: impl Fn(usize) -> &'static str,
+) -> Result<Vec<usize>> {
     let mut places = vec![None; columns.len()];
     // The data mostly comes in the table's order: look there first.
     let mut next = 0;
@@ -41,8 +51,10 @@ pub fn places(columns: &[&str], names: &[impl AsRef<str>]) -> Result<Vec<usize>>
             return Err(Error::schema(format!("column {name:?} is in the data twice")));
         }
     }
-    let places = places.into_iter().zip(columns).map(|(found, name)| {
-        found.ok_or_else(|| Error::schema(format!("column {name:?} is missing from the data")))
+    let places = places.into_iter().zip(columns).enumerate().map(|(column, (found, name))| {
+        found.ok_or_else(|| {
+            Error::schema(format!("{} {name:?} is missing from the data", what(column)))
+        })
     });
     places.collect()
 }
