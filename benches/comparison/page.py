@@ -1,5 +1,5 @@
 """benches/README.md, made from the results: the newest of the codecs and of the living store, and
-the newest comparison in full size. ``tests/python/test_bench_page.py`` compares it with them.
+the newest comparisons in full size. ``tests/python/test_bench_page.py`` compares it with them.
 """
 
 import json
@@ -80,9 +80,9 @@ def render(results: Path) -> str:
         parts.append(codecs(found))
     if found := newest(results, "living-*.txt"):
         parts.append(living(found))
-    full = [path for path in sorted(results.glob("compare-*.json")) if is_full(path)]
-    if full:
-        parts.append(beside_others(full[-1]))
+    if runs := newest_of_each(results):
+        parts.append("\n".join(["## Beside others\n", OTHERS]))
+        parts += [beside_others(path, names) for path, names in runs]
     if found := newest(results, "timelog-*.txt"):
         parts.append(timelog(found))
     if found := newest(results, "chronomap-*.txt"):
@@ -95,10 +95,17 @@ def newest(results: Path, pattern: str) -> Path | None:
     return max(results.glob(pattern), default=None)
 
 
-def is_full(path: Path) -> bool:
-    """All workloads, in full size."""
-    asked = json.loads(path.read_text(encoding="utf-8"))["options"]
-    return asked["scale"] == 1 and set(asked["only"]) >= set(workloads.WORKLOADS)
+def newest_of_each(results: Path) -> list[tuple[Path, list[str]]]:
+    """The comparisons in full size, the newest first, and the workloads that no newer one has."""
+    runs = []
+    left = list(workloads.WORKLOADS)
+    for path in sorted(results.glob("compare-*.json"), reverse=True):
+        asked = json.loads(path.read_text(encoding="utf-8"))["options"]
+        names = [name for name in left if asked["scale"] == 1 and name in asked["only"]]
+        if names:
+            runs.append((path, names))
+        left = [name for name in left if name not in names]
+    return runs
 
 
 def of_run(path: Path, about: dict[str, str]) -> str:
@@ -201,25 +208,22 @@ def as_printed(title: str, what: str, path: Path) -> str:
     return "\n".join([f"## {title}\n", of_run(path, about), what, printed])
 
 
-def beside_others(path: Path) -> str:
-    """For each workload a table, and the targets."""
+def beside_others(path: Path, names: list[str]) -> str:
+    """For each of some workloads of a run a table, and the targets."""
     run = json.loads(path.read_text(encoding="utf-8"))
-    names = Result.__dataclass_fields__
-    results = [Result(**{k: v for k, v in one.items() if k in names}) for one in run["results"]]
-    parts = [
-        "## Beside others\n",
-        of_run(path, run["machine"]),
-        OTHERS,
-    ]
-    for workload in dict.fromkeys(result.workload for result in results):
+    fields = Result.__dataclass_fields__
+    results = [Result(**{k: v for k, v in one.items() if k in fields}) for one in run["results"]]
+    targets = [target for target in run["targets"] if target["workload"] in names]
+    parts = [of_run(path, run["machine"])]
+    for workload in names:
         of = [result for result in results if result.workload == workload]
         parts.append(f"### {workloads.load(workload).TITLE}\n")
         works = dict.fromkeys(result.work for result in of)
         rows = [[work, *best([result for result in of if result.work == work])] for work in works]
         parts.append(table(["work", "chronolite", "others"], rows))
     parts.append(f"![A bar for each figure](results/{path.stem}.svg)\n")
-    missed = [target for target in run["targets"] if target["met"] is False]
-    met = sum(target["met"] is True for target in run["targets"])
+    missed = [target for target in targets if target["met"] is False]
+    met = sum(target["met"] is True for target in targets)
     rows = [
         [
             f"{target['workload']}: {target['work']}",
@@ -230,7 +234,7 @@ def beside_others(path: Path) -> str:
         ]
         for target in missed
     ]
-    parts.append(f"{met} of {len(run['targets'])} targets are met.\n")
+    parts.append(f"{met} of {len(targets)} targets are met.\n")
     return "\n".join(parts) + misses(["work", "who", "found", "wanted", "why"], rows)
 
 

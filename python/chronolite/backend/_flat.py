@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import threading
 from collections import OrderedDict
 from functools import partial
@@ -184,7 +185,7 @@ def _number_of(file: str) -> tuple[int, int] | None:
 def _text_of(file: Path) -> str | None:
     """The text of a file; an empty one for what has none, None if there is no file."""
     try:
-        return file.read_text("utf-8") if file.is_file() or not file.exists() else ""
+        return file.read_text("utf-8") if stat.S_ISREG(file.stat().st_mode) else ""
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError:
