@@ -22,7 +22,10 @@ def shown(table):
         digest.update(repr((name, column.dtype, len(column))).encode())
         digest.update(column.tobytes() if plain else repr(column.tolist()).encode())
     return [len(table), digest.hexdigest()]
+"""
 
+# What it does then, in whatever it has imported.
+LOOP = """
 for line in sys.stdin:
     code, answer = json.loads(line), {}
     try:
@@ -40,14 +43,19 @@ class Other:
     """The process. It has `path`, `cl`, `np`, and `shown(table)`: rows and a hash of them."""
 
     def __init__(self, path: Path, first: str = "") -> None:
+        self.start(CODE, str(path))
+        if first:
+            self.do(first)
+
+    def start(self, code: str, *arguments: str, cwd: Path | None = None) -> None:
+        """Start it with this code and these arguments."""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", CODE, str(path)],
+            [sys.executable, "-c", code + LOOP, *arguments],
+            cwd=cwd,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        if first:
-            self.do(first)
 
     @property
     def pid(self) -> int:

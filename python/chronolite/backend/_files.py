@@ -86,7 +86,7 @@ class FileFolder:
     def rows(self, table: str, day: str) -> pyarrow.Table:
         """The rows of a day, with the columns of the schema."""
         file = self._files[table][day]
-        names = [name for name, _ in self.schema.numpy_dtype]
+        names = self.schema.names
         try:
             found = _read(file, names)
             if missing := [name for name in names if name not in found.column_names]:

@@ -61,7 +61,7 @@ def _difference(found: str, asked: str) -> str:
 
 def check_nulls(schema: TableSchema, backend: str) -> None:
     """Refuses a schema with nulls for which packed rows have no place."""
-    if nullable := schema._layout.nullable:
+    if nullable := schema._nullable:
         raise SchemaError(
             f'column "{nullable[0]}" is nullable, and {backend} have no place for its nulls: '
             "PackedBackend keeps them"

@@ -77,7 +77,7 @@ def migrate(
 
 def check_same_columns(source: Backend | FileFolder, target: Backend) -> None:
     """Refuses a target with other columns than the source has."""
-    has, takes = ([name for name, _ in each.schema.numpy_dtype] for each in (source, target))
+    has, takes = source.schema.names, target.schema.names
     if has != takes:
         names = ", ".join(takes)
         raise SchemaError(f"the target has the columns {names}; the source has {', '.join(has)}")

@@ -90,7 +90,7 @@ def _mask(given: Any, rows: int) -> Any:
 
 def to_dict(schema: TableSchema, columns: list[Values]) -> dict[str, Any]:
     """Every column as an array; one that may have nulls without a value in NumPy is masked."""
-    nullable = schema._layout.nullable
+    nullable = schema._nullable
 
     def array(name: str, values: Any, nulls: Any) -> Any:
         if nulls is None and name in nullable:

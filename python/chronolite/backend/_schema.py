@@ -69,7 +69,16 @@ class TableSchema:
     @functools.cached_property
     def names(self) -> list[str]:
         """The names of the columns; padding has none."""
-        return [name for name, _, _, _ in self._layout.columns]
+        return [name for name, _, _, _ in self._columns]
+
+    @functools.cached_property
+    def _columns(self) -> list[tuple[str, str, int | None, int]]:
+        """What the layout says of them, made once: each read asks for it."""
+        return self._layout.columns
+
+    @functools.cached_property
+    def _nullable(self) -> list[str]:
+        return self._layout.nullable
 
     @property
     def struct_format(self) -> str:
@@ -100,5 +109,5 @@ class TableSchema:
         """
         return [
             (name, np.dtype(of) if count is None else np.dtype((of, (count,))))
-            for name, of, count, _ in self._layout.columns
+            for name, of, count, _ in self._columns
         ]

@@ -89,7 +89,7 @@ class PackedRows(Source):
             return None
         size, rows = self._schema.record_size, len(self._rows)
         views = {}
-        for name, of, count, offset in self._schema._layout.columns:
+        for name, of, count, offset in self._schema._columns:
             dtype = np.dtype(of)
             shape, strides = (rows,), (size,)
             if count is not None:
@@ -100,7 +100,7 @@ class PackedRows(Source):
 
 def shaped(schema: TableSchema, names: Iterable[str], read: list[tuple[Any, Any]]) -> list[Values]:
     """Memory as the arrays of columns."""
-    types = {name: (of, count) for name, of, count, _ in schema._layout.columns}
+    types = {name: (of, count) for name, of, count, _ in schema._columns}
     columns = []
     for name, (memory, nulls) in zip(names, read, strict=True):
         of, count = types[name]

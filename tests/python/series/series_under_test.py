@@ -7,15 +7,14 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import other_process
 
 MODULE = os.environ.get("SERIES_MODULE", "chronolite")
 PEER = MODULE == "chronostore"
@@ -136,7 +135,7 @@ def empty(engine, table="ES", day=DAY):
     return PEER or (engine.days(table) == [] and engine.tables() == [])
 
 
-class Other:
+class Other(other_process.Other):
     """A Python process of its own that does what it is told; it has `lib`, and all that is here."""
 
     CODE = """
@@ -146,46 +145,16 @@ import series_under_test
 from series_under_test import *
 
 arguments = sys.argv[1:]
-for line in sys.stdin:
-    code, answer = json.loads(line), {}
-    try:
-        try:
-            answer["value"] = eval(compile(code, "<told>", "eval"))
-        except SyntaxError:
-            exec(code)
-    except BaseException as error:
-        answer["error"] = [type(error).__name__, str(error)]
-    print(json.dumps(answer, default=lambda value: None), flush=True)
 """
 
     def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", self.CODE, *map(str, arguments)],
-            cwd=Path(__file__).parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def tell(self, code):
-        """Let it begin with this; `answer` waits for it."""
-        self.process.stdin.write(json.dumps(code) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self):
-        answer = json.loads(self.process.stdout.readline())
-        assert "error" not in answer, answer
-        return answer.get("value")
-
-    def do(self, code):
-        """The value of an expression, or None of statements."""
-        self.tell(code)
-        return self.answer()
+        here = Path(__file__).parent
+        paths = f"import sys; sys.path.append({str(here.parent)!r})\n"
+        self.start(paths + self.CODE, *map(str, arguments), cwd=here)
 
     def fails(self, code):
         """The name of the error's class."""
-        self.tell(code)
-        return json.loads(self.process.stdout.readline())["error"][0]
+        return super().fails(code)[0]
 
     def kill(self):
         if self.process.poll() is None:

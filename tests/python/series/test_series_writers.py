@@ -1,5 +1,6 @@
 """Several writers of one day, in threads and in processes: each batch whole, in some order."""
 
+import functools
 import random
 import sys
 import threading
@@ -7,7 +8,10 @@ import threading
 import pytest
 from series_under_test import BATCHES, DAY, a_batch, engine, whole_batches
 
+from tests.proof import at_once as begun
+
 pytestmark = pytest.mark.ours
+at_once = functools.partial(begun.at_once, seconds=120)
 
 WRITERS, EACH = 4, 30
 SIZES = [1, 1, 2, 7, 300, 3000]
@@ -17,28 +21,6 @@ def write(made, writer, batches=EACH):
     sizes = random.Random(writer)
     for batch in range(batches):
         made.append("ES", DAY, a_batch(writer, batch, sizes.choice(SIZES)))
-
-
-def at_once(*works):
-    """Run these in threads that begin together; the first failure of any is raised."""
-    failures = []
-    start = threading.Barrier(len(works))
-
-    def run(work):
-        start.wait()
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-        assert not thread.is_alive(), "a thread hangs"
-    if failures:
-        raise failures[0]
 
 
 @pytest.fixture
