@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema, SchemaRef};
 
 use crate::arrow::import::{self, Place};
 use crate::arrow::types::{arrow_type, arrow_unit};
-use crate::base::{Column, Data, DataType, TimeUnit};
+use crate::base::{Column, Data, DataType, TableSpec, TimeUnit};
 use crate::error::{Error, Result};
 
 /// A column of a result: what it is called and what it holds.
@@ -23,6 +23,16 @@ pub struct OutColumn {
     pub name: String,
     /// Its type.
     pub ty: OutType,
+}
+
+impl OutColumn {
+    /// The columns of a table: the time, then the values.
+    pub fn of_table(spec: &TableSpec) -> Vec<Self> {
+        let time = Self { name: spec.time_column.clone(), ty: OutType::Time(spec.unit) };
+        let values = spec.columns.iter();
+        let values = values.map(|def| Self { name: def.name.clone(), ty: OutType::Value(def.ty) });
+        std::iter::once(time).chain(values).collect()
+    }
 }
 
 /// The type of a column of a result.

@@ -96,7 +96,7 @@ pub use options::{AutoMaintenance, DbOptions, Durability, Mode};
 pub use pack::{PackReport, Stop};
 pub use plan::{Key, ScanColumn, ScanSpec};
 pub use salvage::{SalvageReport, SalvagedTable, salvage, salvage_with};
-pub use scan::{Batches, Scan};
+pub use scan::{Batches, STREAM_ROWS, Scan};
 pub use stats::{ColumnStats, DbStats, Problem, TableStats};
 pub use table::{Db, PACKED_ROWS, Snapshot, Table};
 pub use tail::{Interrupt, Tail, TailBatch};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::arrow::{OutColumn, OutType};
 use crate::base::batch::{Column, Data};
 use crate::base::predicate::{Filter, Input, Predicate};
 use crate::base::schema::{ColumnDef, DataType, OnConflict};
@@ -84,6 +85,16 @@ impl ScanColumn {
             Self::Time { .. } => DataType::I64,
             Self::Value(def) => def.ty,
         }
+    }
+}
+
+impl From<&ScanColumn> for OutColumn {
+    fn from(column: &ScanColumn) -> Self {
+        let ty = match column {
+            ScanColumn::Time { unit, .. } => OutType::Time(*unit),
+            ScanColumn::Value(def) => OutType::Value(def.ty),
+        };
+        Self { name: column.name().to_owned(), ty }
     }
 }
 

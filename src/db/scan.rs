@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
+
+use crate::arrow::OutColumn;
+use crate::arrow::stream::Stream;
 use crate::base::batch::Column;
 use crate::db::aggregate::{self, AggregateSpec, Summary};
 use crate::db::batches::TableBatches;
@@ -14,6 +18,9 @@ use crate::db::tally::{Explanation, Tally};
 use crate::db::whole::Whole;
 use crate::error::Result;
 
+/// Rows of a batch of a stream, unless somebody says otherwise: enough to be worth a call, few enough
+/// to stay in the cache.
+pub const STREAM_ROWS: usize = 65_536;
 /// Rows of a piece of a result that is wanted as a whole.
 const WHOLE_ROWS: usize = 1 << 20;
 /// Rows of a piece that is reduced to aggregates.
@@ -88,6 +95,28 @@ impl Scan {
         self.check_open()?;
         let whole = Whole::new(plan.cut(&cuts), plan.types(), WHOLE_ROWS);
         Ok(Batches(Pieces::Whole(Box::new(whole))))
+    }
+
+    /// The rows as Arrow record batches of at most `rows` rows: a reader that is also an iterator,
+    /// and can be handed to C. `requested` is the schema that whoever reads would rather have: it
+    /// gets as much of it as loses nothing.
+    ///
+    /// ```
+    /// use chronolite::db::STREAM_ROWS;
+    /// use chronolite::{DataType, Db, DbOptions, ScanSpec, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(1, &[20.5.into()])?;
+    /// for batch in sensor.scan(ScanSpec::default())?.stream(STREAM_ROWS, None)? {
+    ///     assert_eq!(batch?.schema().field(1).name(), "temp");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stream(&self, rows: usize, requested: Option<&SchemaRef>) -> Result<Stream> {
+        let batches = Box::new(self.batches(rows)?);
+        Ok(Stream::new(self.columns().iter().map(OutColumn::from).collect(), batches, requested))
     }
 
     /// How many rows there are. Of a table, no more than the times at the ends of the range are

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+
+use crate::arrow::foreign::Rows;
+use crate::arrow::import;
 use crate::base::batch::Batch;
 use crate::base::codec::Codec;
 use crate::base::schema::{DataType, TableSpec, check_name};
@@ -465,6 +469,45 @@ impl Table {
         let receipt = self.write(batches)?;
         self.core.settle(receipt)?;
         Ok(receipt.rows)
+    }
+
+    /// Appends Arrow record batches, all of them or none, and returns how many rows that were. Their
+    /// columns are the table's by name, in any order; values convert where that loses nothing.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let temp: ArrayRef = Arc::new(Float64Array::from(vec![Some(20.5), None]));
+    /// let ts: ArrayRef = Arc::new(Int64Array::from(vec![1000, 2000]));
+    /// let batch = RecordBatch::try_from_iter([("temp", temp), ("ts", ts)])?;
+    /// assert_eq!(sensor.append_arrow(&[batch])?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Table::append_row`]; `Schema` also if the batches have different columns.
+    pub fn append_arrow(&self, batches: &[RecordBatch]) -> Result<u64> {
+        let Some(first) = batches.first() else { return Ok(0) };
+        let schema = first.schema_ref();
+        if batches.iter().any(|batch| batch.schema_ref().fields() != schema.fields()) {
+            return Err(Error::schema("the batches have different columns"));
+        }
+        let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let chunks = batches.iter().map(|batch| batch.columns().to_vec()).collect();
+        self.append_chunks(&Rows { names, chunks })
+    }
+
+    /// The same of arrays by column.
+    ///
+    /// # Errors
+    /// As for [`Table::append_arrow`].
+    pub fn append_chunks(&self, rows: &Rows) -> Result<u64> {
+        self.append(import::batches(&self.spec(), &rows.names, &rows.chunks)?)
     }
 
     /// The first half of [`Table::append_row`], which does not wait for its rows to be durable (it

@@ -58,6 +58,24 @@ impl Space {
         space
     }
 
+    /// All of it by name.
+    pub fn counts(&self) -> [(&'static str, u64); 12] {
+        [
+            ("columns", self.columns),
+            ("raw_ts_bytes", self.raw_ts_bytes),
+            ("raw_value_bytes", self.raw_value_bytes),
+            ("raw_total_bytes", self.raw_total_bytes),
+            ("stored_ts_bytes", self.stored_ts_bytes),
+            ("stored_value_bytes", self.stored_value_bytes),
+            ("stored_total_bytes", self.stored_total_bytes),
+            ("header_bytes", self.header_bytes),
+            ("ntt_file_bytes", self.ntt_file_bytes),
+            ("idx_file_bytes", self.idx_file_bytes),
+            ("schema_file_bytes", self.schema_file_bytes),
+            ("on_disk_bytes", self.on_disk_bytes),
+        ]
+    }
+
     /// How many times smaller what is stored is, by name; nothing if there are no rows in segments.
     pub fn ratios(&self) -> Vec<(&'static str, f64)> {
         if self.raw_total_bytes == 0 {

@@ -7,19 +7,18 @@ use std::ffi::CStr;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, StructArray, make_array};
-use arrow_schema::{ArrowError, DataType as ArrowType, Fields, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow_schema::{ArrowError, DataType as ArrowType, Schema, SchemaRef};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
 use super::errors::{invalid, wrong_type};
 use crate::arrow::cast::Cast;
+use crate::arrow::foreign;
 use crate::arrow::stream::Stream;
-use crate::error::{Error, Result};
 
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -27,7 +26,7 @@ const STREAM: &CStr = c"arrow_array_stream";
 
 /// A schema, out.
 pub(super) fn schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
-    let schema = FFI_ArrowSchema::try_from(schema).map_err(|error| foreign(&error))?;
+    let schema = FFI_ArrowSchema::try_from(schema).map_err(|error| unreadable(&error))?;
     PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 
@@ -47,7 +46,8 @@ pub(super) fn batch<'py>(
 
 /// One column, out.
 pub(super) fn array<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Bound<'py, PyTuple>> {
-    let schema = FFI_ArrowSchema::try_from(array.data_type()).map_err(|error| foreign(&error))?;
+    let schema =
+        FFI_ArrowSchema::try_from(array.data_type()).map_err(|error| unreadable(&error))?;
     let schema = PyCapsule::new_with_value(py, schema, SCHEMA)?;
     let array = PyCapsule::new_with_value(py, FFI_ArrowArray::new(&array.to_data()), ARRAY)?;
     PyTuple::new(py, [schema, array])
@@ -80,21 +80,7 @@ pub(super) fn import_type(object: &Bound<'_, PyAny>) -> PyResult<ArrowType> {
     let capsule = object.call_method0(intern!(object.py(), "__arrow_c_schema__"))?;
     let pointer = pointer::<FFI_ArrowSchema>(&capsule, SCHEMA)?;
     // SAFETY: a capsule of that name holds a valid schema, and lives as long as `capsule`.
-    Ok(type_of(unsafe { pointer.as_ref() })?)
-}
-
-/// The type in a schema. One that is not known is told with the column it belongs to.
-fn type_of(schema: &FFI_ArrowSchema) -> Result<ArrowType> {
-    if schema.release.is_none() {
-        return Err(Error::invalid("the Arrow schema was taken already; export it again"));
-    }
-    ArrowType::try_from(schema).map_err(|error| {
-        let bad = schema.children().find(|child| ArrowType::try_from(*child).is_err());
-        match bad.and_then(FFI_ArrowSchema::name) {
-            Some(name) => Error::schema(format!("column {name:?} cannot be read: {error}")),
-            None => unreadable(&error),
-        }
-    })
+    Ok(foreign::type_of(unsafe { pointer.as_ref() })?)
 }
 
 /// The array of anything with `__arrow_c_array__`.
@@ -120,54 +106,11 @@ pub(super) fn take_array(
         if schema.as_ref().release.is_none() || array.as_ref().is_released() {
             return Err(invalid("the Arrow array was taken already; export it again"));
         }
-        let ty = type_of(schema.as_ref())?;
+        let ty = foreign::type_of(schema.as_ref())?;
         (FFI_ArrowArray::from_raw(array.as_ptr()), ty)
     };
-    Ok(import(array, &ty)?)
-}
-
-/// The array of type `ty` that was handed over.
-fn import(array: FFI_ArrowArray, ty: &ArrowType) -> Result<ArrayRef> {
-    let lies = as_it_lies(&array, ty)?;
-    let changed = lies != *ty;
-    // SAFETY: who handed the array over promises that it is of type `ty`, and as it lies in memory
-    // it is of type `lies`.
-    let data = unsafe { from_ffi_and_data_type(array, lies) };
-    let read = make_array(data.map_err(|error| unreadable(&error))?);
-    if changed { as_declared(&read, ty) } else { Ok(read) }
-}
-
-/// An array of nulls has no buffers, but polars gives it a validity as all others have one. That
-/// is how a struct without fields lies in memory.
-fn as_it_lies(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<ArrowType> {
-    Ok(match ty {
-        ArrowType::Null if array.num_buffers() > 0 => ArrowType::Struct(Fields::empty()),
-        ArrowType::Struct(fields) => {
-            if array.num_children() != fields.len() {
-                return Err(Error::schema("the Arrow array has other columns than its schema"));
-            }
-            let children = fields.iter().enumerate().map(|(at, field)| {
-                let ty = as_it_lies(array.child(at), field.data_type())?;
-                Ok(field.as_ref().clone().with_data_type(ty))
-            });
-            ArrowType::Struct(children.collect::<Result<Vec<_>>>()?.into())
-        }
-        other => other.clone(),
-    })
-}
-
-fn as_declared(array: &ArrayRef, ty: &ArrowType) -> Result<ArrayRef> {
-    Ok(match (ty, array.as_struct_opt()) {
-        (ArrowType::Null, _) => Arc::new(NullArray::new(array.len())),
-        (ArrowType::Struct(fields), Some(rows)) if !fields.is_empty() => {
-            let pairs = rows.columns().iter().zip(fields);
-            let columns = pairs.map(|(column, field)| as_declared(column, field.data_type()));
-            let columns = columns.collect::<Result<_>>()?;
-            let rows = StructArray::try_new(fields.clone(), columns, rows.nulls().cloned());
-            Arc::new(rows.map_err(|error| unreadable(&error))?)
-        }
-        _ => array.clone(),
-    })
+    // SAFETY: whoever made the capsules promises that the array is of that schema.
+    Ok(unsafe { foreign::array(array, &ty)? })
 }
 
 /// The arrays of anything with `__arrow_c_stream__`, all of them, and their type.
@@ -178,57 +121,8 @@ pub(super) fn import_stream(object: &Bound<'_, PyAny>) -> PyResult<(ArrowType, V
     // behind, so that it is released once.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
     // The producer may be a scan, a query or Python code that attaches itself.
-    Ok(object.py().detach(move || drain(stream))?)
-}
-
-fn drain(mut stream: FFI_ArrowArrayStream) -> Result<(ArrowType, Vec<ArrayRef>)> {
-    let (Some(get_schema), Some(get_next)) = (stream.get_schema, stream.get_next) else {
-        return Err(Error::invalid("the Arrow stream was read already"));
-    };
-    let mut schema = FFI_ArrowSchema::empty();
-    // SAFETY: the callbacks of a stream that is not released may be called with the stream and a
-    // place to write to, one at a time.
-    if unsafe { get_schema(&mut stream, &mut schema) } != 0 {
-        return Err(last_error(&mut stream));
-    }
-    let ty = type_of(&schema)?;
-    let mut arrays = vec![];
-    loop {
-        let mut array = FFI_ArrowArray::empty();
-        // SAFETY: as above.
-        if unsafe { get_next(&mut stream, &mut array) } != 0 {
-            return Err(last_error(&mut stream));
-        }
-        if array.is_released() {
-            return Ok((ty, arrays));
-        }
-        arrays.push(import(array, &ty)?);
-    }
-}
-
-#[cold]
-fn last_error(stream: &mut FFI_ArrowArrayStream) -> Error {
-    // SAFETY: the callback may be called on a stream that is not released; the text it returns is
-    // good until the next call, and is copied before that.
-    let text = stream.get_last_error.and_then(|get| unsafe {
-        let text = get(stream);
-        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
-    });
-    let text = text.unwrap_or_else(|| "its producer does not say why".into());
-    Error::invalid(format!("the Arrow stream failed: {text}"))
-}
-
-/// The columns of a struct array.
-pub(super) fn columns(array: &ArrayRef) -> Result<Vec<ArrayRef>> {
-    let Some(rows) = array.as_struct_opt() else {
-        let ty = array.data_type();
-        return Err(Error::schema(format!("the data has no columns: it is an array of {ty}")));
-    };
-    // What stands under a null row is not to be looked at.
-    match (0..rows.len()).find(|&row| rows.is_null(row)) {
-        Some(row) => Err(Error::schema(format!("row {row} is null as a whole"))),
-        None => Ok(rows.columns().to_vec()),
-    }
+    // SAFETY: whoever made the capsule promises that its arrays are of its schema.
+    Ok(object.py().detach(move || unsafe { foreign::drain(stream) })?)
 }
 
 fn pointer<T>(object: &Bound<'_, PyAny>, name: &CStr) -> PyResult<NonNull<T>> {
@@ -241,11 +135,6 @@ fn pointer<T>(object: &Bound<'_, PyAny>, name: &CStr) -> PyResult<NonNull<T>> {
 }
 
 #[cold]
-fn foreign(error: &ArrowError) -> PyErr {
-    unreadable(error).into()
-}
-
-#[cold]
-fn unreadable(error: &ArrowError) -> Error {
-    Error::schema(format!("the Arrow data cannot be read: {error}"))
+fn unreadable(error: &ArrowError) -> PyErr {
+    foreign::unreadable(error).into()
 }

@@ -13,10 +13,7 @@ use super::{capsule, describe, memory};
 use crate::arrow::stream::Stream;
 use crate::arrow::{OutColumn, export};
 use crate::base::Column;
-use crate::db::{self, AggregateSpec};
-
-/// Rows of a batch of a stream: enough to be worth a call, few enough to stay in the cache.
-const STREAM_ROWS: usize = 65_536;
+use crate::db::{self, AggregateSpec, STREAM_ROWS};
 
 /// Rows of one table, or buckets of them, at one moment. Nothing is read until it is asked for,
 /// and it may be read as often as wanted: what is written after the scan was made is not in it.
@@ -185,9 +182,8 @@ impl Scan {
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let requested = capsule::requested_schema(requested_schema)?;
-        let batches = py.detach(|| self.scan.batches(STREAM_ROWS))?;
-        let columns = self.schema.columns().to_vec();
-        capsule::stream(py, Stream::new(columns, Box::new(batches), requested.as_ref()))
+        let stream = py.detach(|| self.scan.stream(STREAM_ROWS, requested.as_ref()))?;
+        capsule::stream(py, stream)
     }
 
     fn __repr__(&self) -> String {

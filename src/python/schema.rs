@@ -19,25 +19,12 @@ pub(super) struct Schema {
 impl Schema {
     /// The schema of a table: the time column, then the value columns.
     pub(super) fn of_table(spec: &TableSpec) -> Self {
-        let ty = OutType::Time(spec.unit);
-        let time = OutColumn { name: spec.time_column.clone(), ty };
-        let values = spec.columns.iter();
-        let values =
-            values.map(|def| OutColumn { name: def.name.clone(), ty: OutType::Value(def.ty) });
-        Self { columns: std::iter::once(time).chain(values).collect() }
+        Self { columns: OutColumn::of_table(spec) }
     }
 
     /// The schema of a scan's result.
     pub(super) fn of_scan(columns: &[ScanColumn]) -> Self {
-        let columns = columns.iter().map(|column| match column {
-            ScanColumn::Time { name, unit } => {
-                OutColumn { name: name.clone(), ty: OutType::Time(*unit) }
-            }
-            ScanColumn::Value(def) => {
-                OutColumn { name: def.name.clone(), ty: OutType::Value(def.ty) }
-            }
-        });
-        Self { columns: columns.collect() }
+        Self { columns: columns.iter().map(OutColumn::from).collect() }
     }
 
     pub(super) fn columns(&self) -> &[OutColumn] {

@@ -12,10 +12,8 @@ use super::scan::Scan;
 use super::schema::Schema;
 use super::tail::{self, Tail};
 use super::{aggregate, create, describe, durations, key, predicate, rows, timestamps};
-use crate::arrow::import;
 use crate::base::{Codec, TimeUnit, Value};
 use crate::db::{self, DownsampleSpec, Origin, Receipt, ScanSpec};
-use crate::error::Result;
 
 /// A table of a database: a time column, and typed value columns that can hold nulls.
 #[pyclass(frozen, module = "chronolite")]
@@ -301,11 +299,7 @@ impl Table {
 /// Appends rows, all of them or none, and returns how many. The caller holds on to `rows` until
 /// then: they may be views of memory that Python objects own.
 pub(super) fn append(py: Python<'_>, table: &db::Table, rows: &Rows) -> PyResult<u64> {
-    let appended = py.detach(|| -> Result<u64> {
-        let batches = import::batches(&table.spec(), &rows.names, &rows.chunks)?;
-        table.append(batches)
-    })?;
-    Ok(appended)
+    Ok(py.detach(|| table.append_chunks(rows))?)
 }
 
 /// Writes a row, detached where that may take long.

@@ -17,23 +17,16 @@ mod vectors;
 use std::iter::once;
 
 use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType as ArrowType;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyMapping};
 
 use super::capsule;
 use super::errors::schema;
+pub(super) use crate::arrow::foreign::Rows;
 use crate::arrow::import::{Matching, Place};
 use crate::base::{DataType, TableSpec, TimeUnit};
 use crate::error::Result;
-
-/// Rows by column. The arrays may be views of memory that Python objects own.
-pub(super) struct Rows {
-    pub(super) names: Vec<String>,
-    /// In each chunk the arrays have one length and stand in the order of `names`.
-    pub(super) chunks: Vec<Vec<ArrayRef>>,
-}
 
 /// The columns of some data, by name.
 type Columns<'py> = Vec<(String, Bound<'py, PyAny>)>;
@@ -127,10 +120,10 @@ fn whole(data: &Bound<'_, PyAny>, wants: &dyn Wants, first_row: usize) -> PyResu
     } else if data.hasattr(intern!(py, "__arrow_c_stream__"))? {
         polars::check_frame(data)?;
         let (ty, arrays) = capsule::import_stream(data)?;
-        from_arrow(&ty, &arrays)?
+        Rows::of(&ty, &arrays)?
     } else if data.hasattr(intern!(py, "__arrow_c_array__"))? {
         let array = capsule::import_array(data)?;
-        from_arrow(&array.data_type().clone(), &[array])?
+        Rows::of(&array.data_type().clone(), &[array])?
     } else if let Ok(mapping) = data.cast::<PyMapping>() {
         by_column(named(mapping.items()?)?, wants, first_row)?
     } else {
@@ -164,16 +157,6 @@ fn column_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
         Ok(name) => Ok(name),
         Err(_) => Err(schema(format!("a column's name is text, not {}", name.repr()?))),
     }
-}
-
-/// Rows that are an array of structs each.
-pub(super) fn from_arrow(ty: &ArrowType, arrays: &[ArrayRef]) -> PyResult<Rows> {
-    let ArrowType::Struct(fields) = ty else {
-        return Err(schema(format!("the data has no columns: it is an array of {ty}")));
-    };
-    let names = fields.iter().map(|field| field.name().clone()).collect();
-    let chunks = arrays.iter().map(capsule::columns).collect::<Result<_>>()?;
-    Ok(Rows { names, chunks })
 }
 
 /// Rows from columns that are each an object of their own.

@@ -53,7 +53,7 @@ pub(in crate::python) fn append_capsules(
     let table = db.table(name)?;
     let array = capsule::take_array(schema, array)?;
     // Holds on to the caller's memory until the kernel is done with it.
-    let rows = ingest::from_arrow(&array.data_type().clone(), &[array])?;
+    let rows = ingest::Rows::of(&array.data_type().clone(), &[array])?;
     let renamed = by_our_names(&table.spec(), &rows)?;
     table::append(py, &table, &renamed)
 }

@@ -9,18 +9,9 @@ use crate::nanots::Space;
 /// Adds what a table takes on disk. NanoTS's `rows` and `segments` are there already.
 pub(in crate::python) fn space(out: &Bound<'_, PyDict>, stats: &TableStats) -> PyResult<()> {
     let space = Space::of(stats);
-    out.set_item("columns", space.columns)?;
-    out.set_item("raw_ts_bytes", space.raw_ts_bytes)?;
-    out.set_item("raw_value_bytes", space.raw_value_bytes)?;
-    out.set_item("raw_total_bytes", space.raw_total_bytes)?;
-    out.set_item("stored_ts_bytes", space.stored_ts_bytes)?;
-    out.set_item("stored_value_bytes", space.stored_value_bytes)?;
-    out.set_item("stored_total_bytes", space.stored_total_bytes)?;
-    out.set_item("header_bytes", space.header_bytes)?;
-    out.set_item("ntt_file_bytes", space.ntt_file_bytes)?;
-    out.set_item("idx_file_bytes", space.idx_file_bytes)?;
-    out.set_item("schema_file_bytes", space.schema_file_bytes)?;
-    out.set_item("on_disk_bytes", space.on_disk_bytes)?;
+    for (name, count) in space.counts() {
+        out.set_item(name, count)?;
+    }
     for (name, ratio) in space.ratios() {
         out.set_item(name, ratio)?;
     }

@@ -1,0 +1,281 @@
+//! Arrays that somebody else made, handed over through Arrow's C data interface.
+//!
+//! The structs of the interface are pointers and counts that nobody checked. What can be seen from
+//! them alone (counts below zero, pointers that are null, columns that are missing) is an error here;
+//! what the pointers lead to is the promise of whoever made them.
+
+// Memory that others own is read through the pointers that they hand over.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_void};
+use std::ptr::from_ref;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{Array, ArrayRef, NullArray, StructArray, make_array};
+use arrow_data::layout;
+use arrow_schema::{ArrowError, DataType as ArrowType, Fields};
+
+use crate::error::{Error, Result};
+
+/// Rows by column.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The names of the columns.
+    pub names: Vec<String>,
+    /// In each chunk the arrays have one length and stand in the order of `names`.
+    pub chunks: Vec<Vec<ArrayRef>>,
+}
+
+impl Rows {
+    /// Rows that are an array of structs each.
+    ///
+    /// # Errors
+    /// `Schema` if they are not, or if a row is null as a whole.
+    pub fn of(ty: &ArrowType, arrays: &[ArrayRef]) -> Result<Self> {
+        let ArrowType::Struct(fields) = ty else { return Err(no_columns(ty)) };
+        let names = fields.iter().map(|field| field.name().clone()).collect();
+        let chunks = arrays.iter().map(columns).collect::<Result<_>>()?;
+        Ok(Self { names, chunks })
+    }
+}
+
+#[cold]
+fn no_columns(ty: &ArrowType) -> Error {
+    Error::schema(format!("the data has no columns: it is an array of {ty}"))
+}
+
+/// The columns of a struct array.
+fn columns(array: &ArrayRef) -> Result<Vec<ArrayRef>> {
+    let Some(rows) = array.as_struct_opt() else { return Err(no_columns(array.data_type())) };
+    // What stands under a null row is not to be looked at.
+    match (0..rows.len()).find(|&row| rows.is_null(row)) {
+        Some(row) => Err(Error::schema(format!("row {row} is null as a whole"))),
+        None => Ok(rows.columns().to_vec()),
+    }
+}
+
+/// The type in a schema. One that is not known is told with the column it belongs to.
+///
+/// # Errors
+/// `InvalidInput` if it was released, `Schema` if there is no such type.
+pub fn type_of(schema: &FFI_ArrowSchema) -> Result<ArrowType> {
+    if schema.release.is_none() {
+        return Err(Error::invalid("the Arrow schema was taken already; export it again"));
+    }
+    ArrowType::try_from(schema).map_err(|error| {
+        let bad = schema.children().find(|child| ArrowType::try_from(*child).is_err());
+        match bad.and_then(FFI_ArrowSchema::name) {
+            Some(name) => Error::schema(format!("column {name:?} cannot be read: {error}")),
+            None => unreadable(&error),
+        }
+    })
+}
+
+/// The array of type `ty` that was handed over.
+///
+/// # Errors
+/// `InvalidInput` if it was released, `Schema` if it is no array of that type.
+///
+/// # Safety
+/// It is of type `ty`, and its buffers are as long as that type and its counts make them.
+pub unsafe fn array(array: FFI_ArrowArray, ty: &ArrowType) -> Result<ArrayRef> {
+    if array.is_released() {
+        return Err(Error::invalid("the Arrow array was taken already; export it again"));
+    }
+    let lies = as_it_lies(&array, ty)?;
+    // SAFETY: an array that was not released has as many buffers and children as it says.
+    unsafe { check(&array, &lies)? };
+    let changed = lies != *ty;
+    // SAFETY: the caller promises that it is of type `ty`, and as it lies in memory it is of type
+    // `lies`.
+    let data = unsafe { from_ffi_and_data_type(array, lies) };
+    let read = make_array(data.map_err(|error| unreadable(&error))?);
+    if changed { as_declared(&read, ty) } else { Ok(read) }
+}
+
+/// The struct of the interface as its document has it, to see what the library's own hides.
+#[repr(C)]
+struct Raw {
+    length: i64,
+    null_count: i64,
+    offset: i64,
+    n_buffers: i64,
+    n_children: i64,
+    buffers: *const *const c_void,
+    children: *const *const FFI_ArrowArray,
+    dictionary: *const FFI_ArrowArray,
+}
+
+/// Refuses what no array of this type can be, in it or in its children.
+///
+/// # Safety
+/// `buffers` and `children`, where they are not null, are as long as their counts say.
+unsafe fn check(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<()> {
+    // SAFETY: both are laid out as the interface says, this one without the last two fields.
+    let raw = unsafe { &*from_ref(array).cast::<Raw>() };
+    let end = raw.length.checked_add(raw.offset);
+    if raw.length < 0 || raw.offset < 0 || end.is_none_or(|end| end > 1 << 56) {
+        let (length, offset) = (raw.length, raw.offset);
+        return Err(broken(format!("{length} values after {offset} others")));
+    }
+    let wants = layout(ty);
+    let (known, extra) = (wants.buffers.len() + usize::from(wants.can_contain_null_mask), 2);
+    let buffers = usize::try_from(raw.n_buffers).unwrap_or(usize::MAX);
+    // Views have buffers as they need them, and then one of the lengths of these.
+    let fits =
+        if wants.variadic { buffers >= extra && buffers < 1 << 31 } else { buffers == known };
+    if !fits || (buffers > 0 && raw.buffers.is_null()) {
+        return Err(broken(format!("{} buffers of an array of {ty}", raw.n_buffers)));
+    }
+    for at in usize::from(wants.can_contain_null_mask)..buffers {
+        // SAFETY: there are so many, as the caller promises.
+        let buffer = unsafe { raw.buffers.add(at).read_unaligned() };
+        // Bytes may be none though there are values, the other buffers may not.
+        let needed = end > Some(0) && (at == 1 || wants.variadic && at + 1 == buffers);
+        if buffer.is_null() && needed {
+            return Err(broken(format!("buffer {at} of an array of {ty} is missing")));
+        }
+    }
+    let children = children_of(ty);
+    let has = usize::try_from(raw.n_children).unwrap_or(usize::MAX);
+    if has != children.len() || (has > 0 && raw.children.is_null()) {
+        let n = raw.n_children;
+        return Err(broken(format!("{n} children of an array of {ty}")));
+    }
+    for (at, child) in children.into_iter().enumerate() {
+        // SAFETY: there are so many, as the caller promises.
+        let pointer = unsafe { raw.children.add(at).read_unaligned() };
+        // SAFETY: a child that is not null is an array, and lives as long as its parent.
+        let there = unsafe { pointer.as_ref() };
+        let there =
+            there.ok_or_else(|| broken(format!("child {at} of an array of {ty} is null")))?;
+        // SAFETY: as for the parent.
+        unsafe { check(there, child)? };
+    }
+    // SAFETY: a dictionary that is not null is an array, and lives as long as its parent.
+    match (ty, unsafe { raw.dictionary.as_ref() }) {
+        // SAFETY: as for the parent.
+        (ArrowType::Dictionary(_, values), Some(there)) => unsafe { check(there, values) },
+        (ArrowType::Dictionary(..), None) => Err(broken("a dictionary is missing".into())),
+        (_, Some(_)) => Err(broken(format!("an array of {ty} has a dictionary"))),
+        (_, None) => Ok(()),
+    }
+}
+
+/// The types of the children that an array of this type has.
+fn children_of(ty: &ArrowType) -> Vec<&ArrowType> {
+    match ty {
+        ArrowType::List(field)
+        | ArrowType::FixedSizeList(field, _)
+        | ArrowType::LargeList(field)
+        | ArrowType::ListView(field)
+        | ArrowType::LargeListView(field)
+        | ArrowType::Map(field, _) => vec![field.data_type()],
+        ArrowType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
+        ArrowType::Union(fields, _) => fields.iter().map(|(_, field)| field.data_type()).collect(),
+        ArrowType::RunEndEncoded(ends, values) => vec![ends.data_type(), values.data_type()],
+        _ => vec![],
+    }
+}
+
+/// An array of nulls has no buffers, but polars gives it a validity as all others have one. That
+/// is how a struct without fields lies in memory.
+fn as_it_lies(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<ArrowType> {
+    Ok(match ty {
+        ArrowType::Null if array.num_buffers() > 0 => ArrowType::Struct(Fields::empty()),
+        ArrowType::Struct(fields) => {
+            // SAFETY: as in `check`.
+            let raw = unsafe { &*from_ref(array).cast::<Raw>() };
+            let has = usize::try_from(raw.n_children).unwrap_or(usize::MAX);
+            if has != fields.len() || (has > 0 && raw.children.is_null()) {
+                return Err(Error::schema("the Arrow array has other columns than its schema"));
+            }
+            let children = fields.iter().enumerate().map(|(at, field)| {
+                // SAFETY: an array that was not released has as many children as it says, and each
+                // that is not null is an array.
+                let child = unsafe { raw.children.add(at).read_unaligned().as_ref() };
+                let child = child.ok_or_else(|| broken(format!("column {at} is null")))?;
+                let ty = as_it_lies(child, field.data_type())?;
+                Ok(field.as_ref().clone().with_data_type(ty))
+            });
+            ArrowType::Struct(children.collect::<Result<Vec<_>>>()?.into())
+        }
+        other => other.clone(),
+    })
+}
+
+fn as_declared(array: &ArrayRef, ty: &ArrowType) -> Result<ArrayRef> {
+    Ok(match (ty, array.as_struct_opt()) {
+        (ArrowType::Null, _) => Arc::new(NullArray::new(array.len())),
+        (ArrowType::Struct(fields), Some(rows)) if !fields.is_empty() => {
+            let pairs = rows.columns().iter().zip(fields);
+            let columns = pairs.map(|(column, field)| as_declared(column, field.data_type()));
+            let columns = columns.collect::<Result<_>>()?;
+            let rows = StructArray::try_new(fields.clone(), columns, rows.nulls().cloned());
+            Arc::new(rows.map_err(|error| unreadable(&error))?)
+        }
+        _ => array.clone(),
+    })
+}
+
+/// The type and all arrays of a stream that was handed over.
+///
+/// # Errors
+/// As for [`array`](fn@array), and what its producer fails with.
+///
+/// # Safety
+/// It is a valid stream, and its arrays are of its schema.
+pub unsafe fn drain(mut stream: FFI_ArrowArrayStream) -> Result<(ArrowType, Vec<ArrayRef>)> {
+    if stream.release.is_none() {
+        return Err(Error::invalid("the Arrow stream was read already"));
+    }
+    let (Some(get_schema), Some(get_next)) = (stream.get_schema, stream.get_next) else {
+        return Err(broken("a stream that cannot be asked for anything".into()));
+    };
+    let mut schema = FFI_ArrowSchema::empty();
+    // SAFETY: the callbacks of a stream that is not released may be called with the stream and a
+    // place to write to, one at a time.
+    if unsafe { get_schema(&mut stream, &mut schema) } != 0 {
+        return Err(last_error(&mut stream));
+    }
+    let ty = type_of(&schema)?;
+    let mut arrays = vec![];
+    loop {
+        let mut next = FFI_ArrowArray::empty();
+        // SAFETY: as above.
+        if unsafe { get_next(&mut stream, &mut next) } != 0 {
+            return Err(last_error(&mut stream));
+        }
+        if next.is_released() {
+            return Ok((ty, arrays));
+        }
+        // SAFETY: the caller promises that it is of that type.
+        arrays.push(unsafe { array(next, &ty)? });
+    }
+}
+
+#[cold]
+fn last_error(stream: &mut FFI_ArrowArrayStream) -> Error {
+    // SAFETY: the callback may be called on a stream that is not released; the text it returns is
+    // good until the next call, and is copied before that.
+    let text = stream.get_last_error.and_then(|get| unsafe {
+        let text = get(stream);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    });
+    let text = text.unwrap_or_else(|| "its producer does not say why".into());
+    Error::invalid(format!("the Arrow stream failed: {text}"))
+}
+
+#[cold]
+fn broken(what: String) -> Error {
+    Error::schema(format!("the Arrow array is not whole: {what}"))
+}
+
+/// What the library says of the data.
+#[cold]
+pub fn unreadable(error: &ArrowError) -> Error {
+    Error::schema(format!("the Arrow data cannot be read: {error}"))
+}
