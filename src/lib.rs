@@ -24,6 +24,7 @@
 //! | room | what it is | what does not belong there |
 //! | --- | --- | --- |
 //! | `python` | PyO3: names, types and conventions of Python | storage logic |
+//! | `capi` | the C ABI: numbers for handles, checks of what comes in | storage logic |
 //! | [`chronomap`] | a map that keeps what its keys were: ends, pruning, merging | keys, tries |
 //! | [`timelog`] | a multimap of items in memory: when it flushes and compacts | layers, merges |
 //! | [`nanots`] | NanoTS's names on [`Db`], and the SQL of its `execute` | files, memtables |
@@ -41,6 +42,8 @@
 
 pub mod arrow;
 pub mod base;
+#[cfg(feature = "capi")]
+pub mod capi;
 pub mod chronomap;
 pub mod codec;
 pub mod db;

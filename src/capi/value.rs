@@ -1,0 +1,167 @@
+//! Cells of rows, and keys.
+
+use std::ffi::c_char;
+use std::str;
+
+use super::arguments::items;
+use crate::base::Value;
+use crate::db::{Key, Table};
+use crate::error::{Error, Result};
+
+/// What a `chl_value` is.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum chl_kind {
+    /// No value.
+    CHL_VALUE_NULL = 0,
+    /// `of.boolean`: anything but 0 is true.
+    CHL_VALUE_BOOL = 1,
+    /// `of.integer`.
+    CHL_VALUE_INT = 2,
+    /// `of.unsigned_integer`; only needed above `INT64_MAX`.
+    CHL_VALUE_UINT = 3,
+    /// `of.number`.
+    CHL_VALUE_FLOAT = 4,
+    /// `of.bytes`, which are UTF-8.
+    CHL_VALUE_TEXT = 5,
+    /// `of.bytes`.
+    CHL_VALUE_BYTES = 6,
+}
+
+/// Bytes somewhere; no zero byte ends them.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct chl_bytes {
+    /// Where they begin; may be NULL if there are none.
+    pub data: *const c_char,
+    /// How many.
+    pub size: usize,
+}
+
+/// What is in a `chl_value`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union chl_cell {
+    /// Of `CHL_VALUE_BOOL`.
+    pub boolean: u8,
+    /// Of `CHL_VALUE_INT`.
+    pub integer: i64,
+    /// Of `CHL_VALUE_UINT`.
+    pub unsigned_integer: u64,
+    /// Of `CHL_VALUE_FLOAT`.
+    pub number: f64,
+    /// Of `CHL_VALUE_TEXT` and `CHL_VALUE_BYTES`.
+    pub bytes: chl_bytes,
+}
+
+/// A cell of a row, or a part of a key. It must fit the column's type exactly or by widening: nothing
+/// narrows in silence. `chl_int(7)`, `chl_text("a")` and the like make one.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct chl_value {
+    /// A `chl_kind`.
+    pub kind: i32,
+    /// What it is.
+    pub of: chl_cell,
+}
+
+impl chl_value {
+    /// What it means.
+    ///
+    /// # Safety
+    /// Bytes are as many as it says.
+    #[inline]
+    unsafe fn meant<'a>(&self, at: usize) -> Result<Value<'a>> {
+        const NULL: i32 = chl_kind::CHL_VALUE_NULL as i32;
+        const BOOL: i32 = chl_kind::CHL_VALUE_BOOL as i32;
+        const INT: i32 = chl_kind::CHL_VALUE_INT as i32;
+        const UINT: i32 = chl_kind::CHL_VALUE_UINT as i32;
+        const FLOAT: i32 = chl_kind::CHL_VALUE_FLOAT as i32;
+        const TEXT: i32 = chl_kind::CHL_VALUE_TEXT as i32;
+        const BYTES: i32 = chl_kind::CHL_VALUE_BYTES as i32;
+        // SAFETY: any bytes are a number, and bytes are as many as it says.
+        Ok(unsafe {
+            match self.kind {
+                NULL => Value::Null,
+                BOOL => Value::Bool(self.of.boolean != 0),
+                INT => Value::Int(self.of.integer),
+                UINT => Value::UInt(self.of.unsigned_integer),
+                FLOAT => Value::Float(self.of.number),
+                TEXT => {
+                    let text = str::from_utf8(self.of.bytes.read()?);
+                    Value::Str(text.map_err(|_| not_text(at))?)
+                }
+                BYTES => Value::Bytes(self.of.bytes.read()?),
+                kind => return Err(unknown(at, kind)),
+            }
+        })
+    }
+}
+
+#[cold]
+fn not_text(at: usize) -> Error {
+    Error::schema(format!("value {at} is not UTF-8; a column of bytes takes any"))
+}
+
+#[cold]
+fn unknown(at: usize, kind: i32) -> Error {
+    Error::invalid(format!("value {at}: {kind} is no `chl_kind`"))
+}
+
+impl chl_bytes {
+    /// The bytes.
+    ///
+    /// # Safety
+    /// They are as many as it says.
+    #[inline]
+    unsafe fn read<'a>(&self) -> Result<&'a [u8]> {
+        // SAFETY: as the caller says.
+        unsafe { items("the bytes of a value", self.data.cast(), self.size) }
+    }
+}
+
+/// Rows of so many cells are put together without an allocation.
+const FEW: usize = 16;
+
+/// Hands these cells to `use_them`.
+///
+/// # Safety
+/// `values` is NULL or leads to as many cells, and their bytes are as many as they say.
+#[inline]
+pub(super) unsafe fn with_values<R>(
+    values: *const chl_value,
+    count: usize,
+    use_them: impl FnOnce(&[Value<'_>]) -> Result<R>,
+) -> Result<R> {
+    // SAFETY: as the caller says.
+    let given = unsafe { items("values", values, count)? };
+    let mut few = [Value::Null; FEW];
+    let mut many = Vec::new();
+    let row = if count <= FEW {
+        &mut few[..count]
+    } else {
+        many.resize(count, Value::Null);
+        &mut many[..]
+    };
+    for (at, (cell, value)) in given.iter().zip(row.iter_mut()).enumerate() {
+        // SAFETY: as the caller says.
+        *value = unsafe { cell.meant(at)? };
+    }
+    use_them(row)
+}
+
+/// The key that these cells are, if there are any.
+///
+/// # Safety
+/// As for [`with_values`].
+pub(super) unsafe fn key(
+    table: &Table,
+    values: *const chl_value,
+    count: usize,
+) -> Result<Option<Key>> {
+    if count == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as the caller says.
+    unsafe { with_values(values, count, |values| table.key(values).map(Some)) }
+}
