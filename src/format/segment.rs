@@ -455,6 +455,10 @@ pub fn raw_view(
     rows: &Range<usize>,
     width: usize,
 ) -> Option<Result<Buffer, Malformed>> {
+    // No block says that it is raw, and where raw values ended the segment may not reach.
+    if rows.is_empty() {
+        return None;
+    }
     for (block, block_rows, _) in parts(footer, stream, rows.clone()) {
         if block.codec != Codec::Raw || block.len as usize != block_rows * width {
             return None;
@@ -565,6 +569,26 @@ mod tests {
         assert_eq!(values.values::<f64>()[1], 1024.0 * 0.25);
         assert_eq!(read_seq(&entry, &footer, &extent, 5..6).unwrap()[0], 6);
         assert!(verify(&footer, &extent).is_ok());
+    }
+
+    #[test]
+    fn no_rows_read_back_as_none_wherever_they_would_stand() {
+        for storage in StoragePolicy::ALL {
+            let def = def(storage);
+            let order = Order::Time;
+            let new = NewSegment { id: 7, def: &def, salt: 9, as_of_lsn: 3, level: 0, order };
+            let mut extent = Vec::new();
+            let entry = build(new, &rows(0.0), &mut extent);
+            let extent = Buffer::from_vec(extent);
+            let footer = read_footer(&entry, 9, &extent).unwrap();
+            for at in [0, 1, 8192, 39_999, 40_000] {
+                for column in &footer.columns {
+                    let none = read_column(&footer, column, &extent, at..at).unwrap();
+                    assert_eq!(none.len(column.ty), 0, "{} at {at}", storage.name());
+                }
+                assert_eq!(read_seq(&entry, &footer, &extent, at..at).unwrap().len(), 0);
+            }
+        }
     }
 
     /// After a power loss what stood in the same place before may still stand there, whole.
