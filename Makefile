@@ -3,7 +3,7 @@
 #
 # Three Rust builds in all, each of one profile and one set of features:
 #   clippy              dev profile, all features, checked only
-#   cargo test          dev profile, `sim`
+#   cargo test          dev profile, `sim` and `capi`, with the C library that its tests are linked with
 #   maturin develop     release profile, `python`: the demo, the Python tests and stubtest share it
 
 PYTHON ?= python3
@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test proof proof-kernel proof-processes format bench bench-kernel bench-peers bench-timelog bench-chronomap fuzz asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test c-library header install-c proof proof-kernel proof-processes format bench bench-kernel bench-peers bench-timelog bench-chronomap fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +46,7 @@ rust-lint: .venv/.created
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 
 rust-test:
-	cargo test --locked --features sim
+	cargo test --locked --features sim,capi
 
 python-lint: .venv/.installed .venv/.test-tools
 	$(BIN)/ruff check
@@ -57,8 +57,35 @@ python-lint: .venv/.installed .venv/.test-tools
 # With the examples of README.md (test_readme.py), of examples/ (test_examples.py) and of the stubs
 # (test_face_stubs.py), and the short forms of tests/proof. A test that takes ten minutes hangs: the
 # run ends there, with the stacks of all threads.
-python-test: .venv/.installed .venv/.test-tools
+python-test: .venv/.installed .venv/.test-tools c-library
 	$(BIN)/python -m pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true $(ARGS)
+
+# What the tests of tests/capi are linked with.
+c-library:
+	cargo test --locked --features sim,capi --test c_header --no-run
+	mkdir -p target/c
+	for file in libchronolite.so libchronolite.a; do ln -sf ../debug/deps/$$file target/c/$$file; done
+	ln -sf libchronolite.so target/c/$(SONAME)
+
+# Where `make install-c` puts the C library; DESTDIR is for those who make packages.
+PREFIX ?= /usr/local
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+# As build.rs has it.
+SONAME = libchronolite.so.$(basename $(VERSION))
+
+header: ## write include/chronolite.h from the Rust sources
+	CHRONOLITE_WRITE_HEADER=1 cargo test --locked --features sim,capi --test c_header
+
+install-c: ## the C library, its header and pkg-config file (options: PREFIX=/usr/local)
+	cargo build --locked --release --no-default-features --features capi
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/chronolite.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 target/release/libchronolite.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 target/release/libchronolite.so $(DESTDIR)$(PREFIX)/lib/libchronolite.so.$(VERSION)
+	ln -sf libchronolite.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libchronolite.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' include/chronolite.pc.in \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/chronolite.pc
 
 # Hours, on two cores; less by SHARE=0.01. Figures go to tests/proof/results, a file for each test
 # that passed. `proof-kernel` is the part in Rust, `proof-processes` that in Python.

@@ -1,6 +1,8 @@
 /* chronolite: an embedded time-series storage kernel. Time-stamped rows in one durable, compressed
  * file, written a row or a million at a time, read straight into Apache Arrow.
  *
+ * It is for C99 and C++11, and those that came after.
+ *
  * This file is made from the Rust sources (`make header`); do not edit it.
  *
  * HOW A CALL ENDS. Every call returns a `chl_status`: `CHL_OK`, `CHL_NONE` where there is nothing of what
@@ -24,10 +26,11 @@
  * THREADS. Any call may be made in any thread, also on the same handle at the same time: reads see whole
  * appends, appends of several threads follow each other. An `ArrowArrayStream` and the arrays it gave may
  * move to other threads, but are used by one at a time. A handle does not work in a child that was
- * forked after it was made (`CHL_ERROR_CLOSED`): open the database there again.
+ * forked after it was made: `chl_close` leaves the file alone there, all else answers `CHL_ERROR_CLOSED`.
  *
  * ARGUMENTS. Text is UTF-8 that a zero byte ends; a path is in the bytes of the system. A pointer may be
- * NULL where that is said, or where its count is 0. NULL elsewhere, counts that no memory has (a negative
+ * NULL where that is said, or where its count is 0. It is aligned as C has it for its type. NULL elsewhere,
+ * pointers that are not aligned, counts that no memory has (a negative
  * one is such), numbers of enums that are none, and text that is not UTF-8 are answered with
  * `CHL_ERROR_INVALID_INPUT` or, where values are meant for a column, `CHL_ERROR_SCHEMA`. What cannot be
  * seen is the caller's promise: that a pointer that is not NULL leads to as much as its count says, and
@@ -113,7 +116,7 @@ struct ArrowArrayStream {
 /* The cursor of a tail that begins behind the newest row of now. */
 #define CHL_TAIL_NOW UINT64_MAX
 /* The timeout of a wait without an end. */
-#define CHL_FOREVER ((int64_t)-1)
+#define CHL_FOREVER INT64_C(-1)
 
 
 /**
@@ -405,6 +408,191 @@ enum {
 typedef int32_t chl_fill;
 
 /**
+ * An error. Later versions may have more fields at its end.
+ */
+typedef struct {
+  /**
+   * What the call returned.
+   */
+  chl_status status;
+  /**
+   * What was wrong, where, and what to do, as UTF-8; `""` if no call has failed.
+   */
+  const char *message;
+  /**
+   * The file to blame, or NULL.
+   */
+  const char *file;
+  /**
+   * The byte in `file` at which the damage was found, or -1.
+   */
+  int64_t offset;
+  /**
+   * The `errno` of the system call that failed, or 0.
+   */
+  int32_t os_error;
+  /**
+   * The process that holds the lock, or 0.
+   */
+  uint32_t pid;
+} chl_error;
+
+/**
+ * How background maintenance runs. Zeros are the defaults.
+ */
+typedef struct {
+  /**
+   * `sizeof(chl_maintenance)`.
+   */
+  size_t size;
+  /**
+   * It flushes once the log has `wal_min_bytes`, and this many times the bytes of the last flush.
+   */
+  uint64_t wal_target_ratio;
+  /**
+   * Bytes of log below which it does not flush.
+   */
+  uint64_t wal_min_bytes;
+  /**
+   * Rows that a segment is packed to.
+   */
+  uint64_t target_segment_points;
+  /**
+   * Milliseconds from one look to the next.
+   */
+  uint64_t check_interval_ms;
+  /**
+   * Milliseconds from one look for old rows to the next.
+   */
+  uint64_t retention_check_interval_ms;
+  /**
+   * Rows a second above which it waits for calmer times.
+   */
+  uint64_t max_writes_per_sec;
+  /**
+   * Milliseconds over which rows a second are counted.
+   */
+  uint64_t write_load_window_ms;
+  /**
+   * Milliseconds without a write after which it may run at any load.
+   */
+  uint64_t min_idle_ms;
+  /**
+   * Most segments that are packed in one go.
+   */
+  uint64_t max_segments_per_pack;
+} chl_maintenance;
+
+/**
+ * How a database is opened. Zeros are the defaults: `chl_options o = {.size = sizeof o};`
+ */
+typedef struct {
+  /**
+   * `sizeof(chl_options)`.
+   */
+  size_t size;
+  /**
+   * A `chl_mode`.
+   */
+  int32_t mode;
+  /**
+   * A `chl_durability`.
+   */
+  int32_t durability;
+  /**
+   * Milliseconds between two syncs at `CHL_DURABILITY_INTERVAL`; 0 is 100.
+   */
+  uint64_t sync_interval_ms;
+  /**
+   * Most bytes of a row; 0 is what the environment's `NANOTS_MAX_RECORD_SIZE` says, or 64 MiB.
+   */
+  uint64_t max_record_size;
+  /**
+   * Milliseconds that a row may be old before `chl_apply_retention` or maintenance removes it; 0 is
+   * for ever.
+   */
+  uint64_t retention_ms;
+  /**
+   * How background maintenance runs; NULL is not at all.
+   */
+  const chl_maintenance *maintenance;
+} chl_options;
+
+/**
+ * An open database. `{0}` is none.
+ */
+typedef struct {
+  /**
+   * What the library knows it by.
+   */
+  uint64_t id;
+} chl_db;
+
+/**
+ * A column of a table to be.
+ */
+typedef struct {
+  /**
+   * Its name, UTF-8, at most 255 bytes.
+   */
+  const char *name;
+  /**
+   * A `chl_type`.
+   */
+  int32_t type;
+  /**
+   * The codec for it, such as `"gorilla"`; NULL is up to the storage.
+   */
+  const char *codec;
+} chl_column;
+
+/**
+ * A table to be. Zeros are the defaults: `chl_table_spec s = {.size = sizeof s, ...};`
+ */
+typedef struct {
+  /**
+   * `sizeof(chl_table_spec)`.
+   */
+  size_t size;
+  /**
+   * The value columns.
+   */
+  const chl_column *columns;
+  /**
+   * How many.
+   */
+  size_t column_count;
+  /**
+   * The names of those that are the key, in its order; NULL is no key.
+   */
+  const char *const *key;
+  /**
+   * How many.
+   */
+  size_t key_count;
+  /**
+   * The name of the time column; NULL is `"ts"`.
+   */
+  const char *time_column;
+  /**
+   * The codec for the time column; NULL is up to the storage.
+   */
+  const char *time_codec;
+  /**
+   * A `chl_time_unit`.
+   */
+  int32_t time_unit;
+  /**
+   * A `chl_on_conflict`.
+   */
+  int32_t on_conflict;
+  /**
+   * A `chl_storage`.
+   */
+  int32_t storage;
+} chl_table_spec;
+
+/**
  * A table of an open database, or of a snapshot of it. `{0}` is none.
  */
 typedef struct {
@@ -455,8 +643,9 @@ typedef union {
 } chl_cell;
 
 /**
- * A cell of a row, or a part of a key. It must fit the column's type exactly or by widening: nothing
- * narrows in silence. `chl_int(7)`, `chl_text("a")` and the like make one.
+ * A cell of a row, or a part of a key. It must fit the column's type by its value: an integer is in the
+ * range of the type, an integer for a float is one that the float can be. A float for an `f32` is
+ * rounded to the nearest. `chl_int(7)`, `chl_text("a")` and the like make one.
  */
 typedef struct {
   /**
@@ -468,6 +657,36 @@ typedef struct {
    */
   chl_cell of;
 } chl_value;
+
+/**
+ * A column of rows that are appended.
+ */
+typedef struct {
+  /**
+   * The name of the column.
+   */
+  const char *name;
+  /**
+   * What the array holds, a `chl_type`: that of the column, or a type all of whose values the
+   * column's has, such as `i16` for `i64` or `f32` for `f64`; integers for floats if each is one
+   * that the float can be.
+   */
+  int32_t type;
+  /**
+   * A value for each row: of a bool a byte, of text and bytes nothing but what `offsets` delimits.
+   */
+  const void *values;
+  /**
+   * Of text and bytes: one number more than rows, the bytes of row `i` are those from `offsets[i]` to
+   * `offsets[i + 1]` of `values`. Otherwise NULL.
+   */
+  const int64_t *offsets;
+  /**
+   * A bit for each row, the lowest of each byte first, 1 for a value and 0 for null, as Arrow has
+   * it; NULL if all rows have a value.
+   */
+  const uint8_t *validity;
+} chl_array;
 
 /**
  * Which rows and columns of a range are read. Zeros are all of them.
@@ -578,155 +797,6 @@ typedef struct {
 } chl_downsample_options;
 
 /**
- * A column of rows that are appended.
- */
-typedef struct {
-  /**
-   * The name of the column.
-   */
-  const char *name;
-  /**
-   * What the array holds, a `chl_type`: that of the column, or one that fits it without loss.
-   */
-  int32_t type;
-  /**
-   * A value for each row: of a bool a byte, of text and bytes nothing but what `offsets` delimits.
-   */
-  const void *values;
-  /**
-   * Of text and bytes: one number more than rows, the bytes of row `i` are those from `offsets[i]` to
-   * `offsets[i + 1]` of `values`. Otherwise NULL.
-   */
-  const int64_t *offsets;
-  /**
-   * A bit for each row, the lowest of each byte first, 1 for a value and 0 for null, as Arrow has
-   * it; NULL if all rows have a value.
-   */
-  const uint8_t *validity;
-} chl_array;
-
-/**
- * How background maintenance runs. Zeros are the defaults.
- */
-typedef struct {
-  /**
-   * `sizeof(chl_maintenance)`.
-   */
-  size_t size;
-  /**
-   * It flushes once the log has `wal_min_bytes`, and this many times the bytes of the last flush.
-   */
-  uint64_t wal_target_ratio;
-  /**
-   * Bytes of log below which it does not flush.
-   */
-  uint64_t wal_min_bytes;
-  /**
-   * Rows that a segment is packed to.
-   */
-  uint64_t target_segment_points;
-  /**
-   * Milliseconds from one look to the next.
-   */
-  uint64_t check_interval_ms;
-  /**
-   * Milliseconds from one look for old rows to the next.
-   */
-  uint64_t retention_check_interval_ms;
-  /**
-   * Rows a second above which it waits for calmer times.
-   */
-  uint64_t max_writes_per_sec;
-  /**
-   * Milliseconds over which rows a second are counted.
-   */
-  uint64_t write_load_window_ms;
-  /**
-   * Milliseconds without a write after which it may run at any load.
-   */
-  uint64_t min_idle_ms;
-  /**
-   * Most segments that are packed in one go.
-   */
-  uint64_t max_segments_per_pack;
-} chl_maintenance;
-
-/**
- * How a database is opened. Zeros are the defaults: `chl_options o = {.size = sizeof o};`
- */
-typedef struct {
-  /**
-   * `sizeof(chl_options)`.
-   */
-  size_t size;
-  /**
-   * A `chl_mode`.
-   */
-  int32_t mode;
-  /**
-   * A `chl_durability`.
-   */
-  int32_t durability;
-  /**
-   * Milliseconds between two syncs at `CHL_DURABILITY_INTERVAL`; 0 is 100.
-   */
-  uint64_t sync_interval_ms;
-  /**
-   * Most bytes of a row; 0 is what the environment's `NANOTS_MAX_RECORD_SIZE` says, or 64 MiB.
-   */
-  uint64_t max_record_size;
-  /**
-   * Milliseconds that a row may be old before `chl_apply_retention` or maintenance removes it; 0 is
-   * for ever.
-   */
-  uint64_t retention_ms;
-  /**
-   * How background maintenance runs; NULL is not at all.
-   */
-  const chl_maintenance *maintenance;
-} chl_options;
-
-/**
- * An open database. `{0}` is none.
- */
-typedef struct {
-  /**
-   * What the library knows it by.
-   */
-  uint64_t id;
-} chl_db;
-
-/**
- * An error. Later versions may have more fields at its end.
- */
-typedef struct {
-  /**
-   * What the call returned.
-   */
-  chl_status status;
-  /**
-   * What was wrong, where, and what to do, as UTF-8; `""` if no call has failed.
-   */
-  const char *message;
-  /**
-   * The file to blame, or NULL.
-   */
-  const char *file;
-  /**
-   * The byte in `file` at which the damage was found, or -1.
-   */
-  int64_t offset;
-  /**
-   * The `errno` of the system call that failed, or 0.
-   */
-  int32_t os_error;
-  /**
-   * The process that holds the lock, or 0.
-   */
-  uint32_t pid;
-} chl_error;
-
-/**
  * One moment of a database. `{0}` is none.
  */
 typedef struct {
@@ -735,70 +805,6 @@ typedef struct {
    */
   uint64_t id;
 } chl_snapshot;
-
-/**
- * A column of a table to be.
- */
-typedef struct {
-  /**
-   * Its name, UTF-8, at most 255 bytes.
-   */
-  const char *name;
-  /**
-   * A `chl_type`.
-   */
-  int32_t type;
-  /**
-   * The codec for it, such as `"gorilla"`; NULL is up to the storage.
-   */
-  const char *codec;
-} chl_column;
-
-/**
- * A table to be. Zeros are the defaults: `chl_table_spec s = {.size = sizeof s, ...};`
- */
-typedef struct {
-  /**
-   * `sizeof(chl_table_spec)`.
-   */
-  size_t size;
-  /**
-   * The value columns.
-   */
-  const chl_column *columns;
-  /**
-   * How many.
-   */
-  size_t column_count;
-  /**
-   * The names of those that are the key, in its order; NULL is no key.
-   */
-  const char *const *key;
-  /**
-   * How many.
-   */
-  size_t key_count;
-  /**
-   * The name of the time column; NULL is `"ts"`.
-   */
-  const char *time_column;
-  /**
-   * The codec for the time column; NULL is up to the storage.
-   */
-  const char *time_codec;
-  /**
-   * A `chl_time_unit`.
-   */
-  int32_t time_unit;
-  /**
-   * A `chl_on_conflict`.
-   */
-  int32_t on_conflict;
-  /**
-   * A `chl_storage`.
-   */
-  int32_t storage;
-} chl_table_spec;
 
 /**
  * The rows of a table as they arrive. `{0}` is none.
@@ -815,99 +821,22 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * What the rows that `chl_scan` would give come to: a stream of one row, whose columns are called
- * `temp_mean` and so on, in the order of `wanted`. `exact`, if it is not 0, has sums, means and
- * standard deviations rounded once. The stream is as that of `chl_scan`.
- *
- * Errors: `CHL_ERROR_SCHEMA` if there is no such column, or no such aggregate of its type;
- * `CHL_ERROR_OVERFLOW` if a sum of integers does not fit 64 bits.
+ * The name of a status, such as `"CHL_ERROR_SCHEMA"`; `"?"` of a number that is none. The text is
+ * the library's and always there.
  */
-chl_status chl_aggregate(chl_table table,
-                         int64_t start,
-                         int64_t end,
-                         const chl_scan_options *options,
-                         const chl_wanted *wanted,
-                         size_t count,
-                         int32_t exact,
-                         struct ArrowArrayStream *out);
+const char *chl_status_name(int32_t status);
 
 /**
- * The rows with `start <= time < end` in buckets of time, and what each comes to: a row for each bucket
- * that has rows, and each group in it, in the order of time and group. The columns are the time at
- * which the bucket begins, those of `by`, and then `temp_mean` and so on. The stream is as that of
- * `chl_scan`.
- *
- * Errors: `CHL_ERROR_SCHEMA` if there is no such column, aggregate of its type, or filling of that;
- * `CHL_ERROR_INVALID_INPUT` if `every` is no length, or `tz` no zone.
+ * The version of the library, such as `"0.1.0"`: that of the header is `CHL_VERSION`. The text is
+ * the library's and always there.
  */
-chl_status chl_downsample(chl_table table,
-                          int64_t start,
-                          int64_t end,
-                          const chl_downsample_options *options,
-                          const chl_wanted *wanted,
-                          size_t count,
-                          struct ArrowArrayStream *out);
+const char *chl_version(void);
 
 /**
- * Appends a row: a value for each value column, in the schema's order. `*seq`, unless `seq` is NULL, is
- * its number: rows are numbered 1, 2, 3 over all tables. The values are copied.
- *
- * Errors: `CHL_ERROR_SCHEMA` if it does not fit and `CHL_ERROR_CONFLICT` if one of its time and key is
- * there and the table refuses that; nothing is written then. `CHL_ERROR_INDETERMINATE` if it was
- * written but could not be synced at `CHL_DURABILITY_SYNC`.
+ * What the last call that failed in this thread says. It is never NULL, and good until another call
+ * fails in this thread or the thread ends; calls that do not fail leave it as it is.
  */
-chl_status chl_append_row(chl_table table,
-                          int64_t time,
-                          const chl_value *values,
-                          size_t count,
-                          uint64_t *seq);
-
-/**
- * The same of a table whose value columns are all numbers: a float for each.
- */
-chl_status chl_append_row_f64(chl_table table,
-                              int64_t time,
-                              const double *values,
-                              size_t count,
-                              uint64_t *seq);
-
-/**
- * Appends the rows of an Arrow struct array, all of them or none: its children are the columns of the
- * table, by name and in any order, the time among them. Values convert where that loses nothing.
- * `*appended`, unless `appended` is NULL, is how many rows that were.
- *
- * `array` and `schema` are taken over, whatever this returns: afterwards both are released.
- *
- * Errors: as for `chl_append_row`.
- */
-chl_status chl_append_arrow(chl_table table,
-                            struct ArrowSchema *schema,
-                            struct ArrowArray *array,
-                            uint64_t *appended);
-
-/**
- * Appends the rows of all arrays of a stream, all of them or none, as `chl_append_arrow` does. They are
- * all read before any is written.
- *
- * `stream` is taken over, whatever this returns: afterwards it is released.
- */
-chl_status chl_append_stream(chl_table table,
-                             struct ArrowArrayStream *stream,
-                             uint64_t *appended);
-
-/**
- * Appends `rows` rows, all of them or none: `times` has a time for each, and `arrays` an array for each
- * value column, by name and in any order. `*appended`, unless `appended` is NULL, is how many rows
- * that were. All is copied.
- *
- * Errors: as for `chl_append_row`.
- */
-chl_status chl_append_columns(chl_table table,
-                              size_t rows,
-                              const int64_t *times,
-                              const chl_array *arrays,
-                              size_t count,
-                              uint64_t *appended);
+const chl_error *chl_last_error(void);
 
 /**
  * Opens the database at `path`, and makes it if it is not there and opened for writing. `options` may
@@ -1010,10 +939,184 @@ chl_status chl_salvage(const char *source,
                        char **report);
 
 /**
- * What the last call that failed in this thread says. It is never NULL, and good until another call
- * fails in this thread or the thread ends; calls that do not fail leave it as it is.
+ * Makes a table. If there is one of that name with the same schema, this is it; if its schema is
+ * another, the error says in what. The handle in `*table` is good until `chl_release_table` or the end
+ * of the database.
  */
-const chl_error *chl_last_error(void);
+chl_status chl_create_table(chl_db db,
+                            const char *name,
+                            const chl_table_spec *spec,
+                            chl_table *table);
+
+/**
+ * The table of that name. The handle in `*table` is good until `chl_release_table` or the end of the
+ * database.
+ */
+chl_status chl_find_table(chl_db db,
+                          const char *name,
+                          chl_table *table);
+
+/**
+ * Ends the handle of a table; the table stays.
+ */
+chl_status chl_release_table(chl_table table);
+
+/**
+ * The names and types of its columns, the time first, as an Arrow struct type, which the caller
+ * releases.
+ */
+chl_status chl_schema(chl_table table, struct ArrowSchema *schema);
+
+/**
+ * Its schema and rules as JSON: its name, `time_column`, `time_unit`, `columns` in order with their
+ * `name`, `type` and the `codec` that was asked for, `key`, `on_conflict` and `storage`. The caller gives
+ * `*json` back by `chl_free_text`.
+ */
+chl_status chl_describe(chl_table table,
+                        char **json);
+
+/**
+ * Gives the table a column, the last one. The rows there are now are null in it; rows that are
+ * appended from now on have a value for it. `codec` may be NULL.
+ */
+chl_status chl_add_column(chl_table table,
+                          const char *name,
+                          int32_t column_type,
+                          const char *codec);
+
+/**
+ * The least and the greatest time of all rows; `CHL_NONE` if there are no rows. Either may be NULL.
+ */
+chl_status chl_time_range(chl_table table, int64_t *first, int64_t *last);
+
+/**
+ * Deletes the rows there are now with `start <= time < end` and, unless `key_count` is 0, of that key:
+ * a value for each key column. They are gone at once; rows that are appended later are not touched.
+ */
+chl_status chl_delete(chl_table table,
+                      int64_t start,
+                      int64_t end,
+                      const chl_value *key,
+                      size_t key_count);
+
+/**
+ * Deletes the rows older than so many milliseconds, by the clock on the wall.
+ */
+chl_status chl_retain_age(chl_table table, uint64_t milliseconds);
+
+/**
+ * Deletes the rows before a time.
+ */
+chl_status chl_retain_from(chl_table table, int64_t cutoff);
+
+/**
+ * Appends a row: a value for each value column, in the schema's order. `*seq`, unless `seq` is NULL, is
+ * its number: rows are numbered 1, 2, 3 over all tables. The values are copied.
+ *
+ * Errors: `CHL_ERROR_SCHEMA` if it does not fit and `CHL_ERROR_CONFLICT` if one of its time and key is
+ * there and the table refuses that; nothing is written then. `CHL_ERROR_INDETERMINATE` if it was
+ * written but could not be synced at `CHL_DURABILITY_SYNC`.
+ */
+chl_status chl_append_row(chl_table table,
+                          int64_t time,
+                          const chl_value *values,
+                          size_t count,
+                          uint64_t *seq);
+
+/**
+ * The same of a table whose value columns are all numbers: a float for each.
+ */
+chl_status chl_append_row_f64(chl_table table,
+                              int64_t time,
+                              const double *values,
+                              size_t count,
+                              uint64_t *seq);
+
+/**
+ * Appends `rows` rows, all of them or none: `times` has a time for each, and `arrays` an array for each
+ * value column, by name and in any order. `*appended`, unless `appended` is NULL, is how many rows
+ * that were. All is copied. That every array has `rows` values, and text and bytes as many as their
+ * offsets say, is the caller's promise.
+ *
+ * Errors: as for `chl_append_row`.
+ */
+chl_status chl_append_columns(chl_table table,
+                              size_t rows,
+                              const int64_t *times,
+                              const chl_array *arrays,
+                              size_t count,
+                              uint64_t *appended);
+
+/**
+ * Appends the rows of an Arrow struct array, all of them or none: its children are the columns of the
+ * table, by name and in any order, the time among them, as a timestamp or an integer in the table's
+ * unit. Types convert as those of `chl_array` do; text and bytes of 32 and 64 bit offsets, views and
+ * dictionaries are taken too.
+ * `*appended`, unless `appended` is NULL, is how many rows that were.
+ *
+ * `array` and `schema` are taken over, whatever this returns: afterwards both are released.
+ *
+ * Errors: as for `chl_append_row`.
+ */
+chl_status chl_append_arrow(chl_table table,
+                            struct ArrowSchema *schema,
+                            struct ArrowArray *array,
+                            uint64_t *appended);
+
+/**
+ * Appends the rows of all arrays of a stream, all of them or none, as `chl_append_arrow` does. They are
+ * all read before any is written.
+ *
+ * `stream` is taken over, whatever this returns: afterwards it is released.
+ */
+chl_status chl_append_stream(chl_table table,
+                             struct ArrowArrayStream *stream,
+                             uint64_t *appended);
+
+/**
+ * The rows with `start <= time < end`, in the order of time, as of now. `options` may be NULL. The stream
+ * in `*out` is the caller's, who releases it; it may be read by one thread at a time, until the
+ * database is closed. Handles that it came from may be released before it, and its table be dropped:
+ * it shows its moment still. Its arrays may be views of the mapped file, and stay good until they are
+ * released, after the end of the database too.
+ *
+ * What reading it fails with is told by the stream: `get_next` returns an `errno`, then and from then
+ * on, `get_last_error` has the text, and `chl_last_error` of that thread the status, file and offset.
+ */
+chl_status chl_scan(chl_table table,
+                    int64_t start,
+                    int64_t end,
+                    const chl_scan_options *options,
+                    struct ArrowArrayStream *out);
+
+/**
+ * How many rows `chl_scan` would give.
+ */
+chl_status chl_count(chl_table table,
+                     int64_t start,
+                     int64_t end,
+                     const chl_scan_options *options,
+                     uint64_t *rows);
+
+/**
+ * The newest `n` rows, in the order of time; of one key, unless `key_count` is 0. The stream is as that
+ * of `chl_scan`.
+ */
+chl_status chl_last(chl_table table,
+                    size_t n,
+                    const chl_value *key,
+                    size_t key_count,
+                    struct ArrowArrayStream *out);
+
+/**
+ * The newest row at or before a time, or none; of one key, unless `key_count` is 0. The stream is as
+ * that of `chl_scan`.
+ */
+chl_status chl_asof(chl_table table,
+                    int64_t time,
+                    const chl_value *key,
+                    size_t key_count,
+                    struct ArrowArrayStream *out);
 
 /**
  * What the rows that `chl_scan` would give come to: a stream of one row, whose columns are called
@@ -1050,214 +1153,6 @@ chl_status chl_downsample(chl_table table,
                           struct ArrowArrayStream *out);
 
 /**
- * Appends a row: a value for each value column, in the schema's order. `*seq`, unless `seq` is NULL, is
- * its number: rows are numbered 1, 2, 3 over all tables. The values are copied.
- *
- * Errors: `CHL_ERROR_SCHEMA` if it does not fit and `CHL_ERROR_CONFLICT` if one of its time and key is
- * there and the table refuses that; nothing is written then. `CHL_ERROR_INDETERMINATE` if it was
- * written but could not be synced at `CHL_DURABILITY_SYNC`.
- */
-chl_status chl_append_row(chl_table table,
-                          int64_t time,
-                          const chl_value *values,
-                          size_t count,
-                          uint64_t *seq);
-
-/**
- * The same of a table whose value columns are all numbers: a float for each.
- */
-chl_status chl_append_row_f64(chl_table table,
-                              int64_t time,
-                              const double *values,
-                              size_t count,
-                              uint64_t *seq);
-
-/**
- * Appends the rows of an Arrow struct array, all of them or none: its children are the columns of the
- * table, by name and in any order, the time among them. Values convert where that loses nothing.
- * `*appended`, unless `appended` is NULL, is how many rows that were.
- *
- * `array` and `schema` are taken over, whatever this returns: afterwards both are released.
- *
- * Errors: as for `chl_append_row`.
- */
-chl_status chl_append_arrow(chl_table table,
-                            struct ArrowSchema *schema,
-                            struct ArrowArray *array,
-                            uint64_t *appended);
-
-/**
- * Appends the rows of all arrays of a stream, all of them or none, as `chl_append_arrow` does. They are
- * all read before any is written.
- *
- * `stream` is taken over, whatever this returns: afterwards it is released.
- */
-chl_status chl_append_stream(chl_table table,
-                             struct ArrowArrayStream *stream,
-                             uint64_t *appended);
-
-/**
- * Appends `rows` rows, all of them or none: `times` has a time for each, and `arrays` an array for each
- * value column, by name and in any order. `*appended`, unless `appended` is NULL, is how many rows
- * that were. All is copied.
- *
- * Errors: as for `chl_append_row`.
- */
-chl_status chl_append_columns(chl_table table,
-                              size_t rows,
-                              const int64_t *times,
-                              const chl_array *arrays,
-                              size_t count,
-                              uint64_t *appended);
-
-/**
- * Opens the database at `path`, and makes it if it is not there and opened for writing. `options` may
- * be NULL. `*db` is the caller's, who closes it by `chl_close`.
- *
- * Errors: `CHL_ERROR_LOCKED` if it is to be written and is open for writing elsewhere,
- * `CHL_ERROR_CORRUPTION` if its bytes are not what was written, `CHL_ERROR_FORMAT` if they are of a
- * newer version, `CHL_ERROR_IO` with the system's error. Nothing is open then.
- */
-chl_status chl_open(const char *path,
-                    const chl_options *options,
-                    chl_db *db);
-
-/**
- * Closes it: what was written is flushed, the log removed, the lock given up. The handle ends, and
- * with it those of its tables, snapshots and tails, whatever this returns; a second call answers
- * `CHL_ERROR_CLOSED`. Calls of other threads that are under way end first or answer
- * `CHL_ERROR_CLOSED`. Streams that were not read to their end fail from then on; arrays that were
- * taken out of streams stay good until they are released.
- *
- * Errors: as for `chl_flush`; what was written is then still in the log, which the next opening
- * reads.
- */
-chl_status chl_close(chl_db db);
-
-/**
- * Writes what is in memory and the log to the file: what was written before survives power loss.
- */
-chl_status chl_flush(chl_db db);
-
-/**
- * Moves on to what is committed by now, where it is open for reading only. Every call does so by
- * itself: this tells whether that works.
- */
-chl_status chl_refresh(chl_db db);
-
-/**
- * The names of its tables, sorted: `*count` texts in `*names`, which the caller gives back by
- * `chl_free_names`.
- */
-chl_status chl_tables(chl_db db, char ***names, size_t *count);
-
-/**
- * Drops a table with all that is in it; handles of it answer `CHL_ERROR_TABLE_NOT_FOUND`.
- */
-chl_status chl_drop_table(chl_db db, const char *name);
-
-/**
- * Carries out one SQL statement, `CREATE TABLE` or `INSERT INTO ... VALUES`. `*rows`, unless `rows` is
- * NULL, is how many rows it inserted.
- */
-chl_status chl_execute(chl_db db,
-                       const char *sql,
-                       uint64_t *rows);
-
-/**
- * Packs a table, or all of them if `table` is NULL: segments that overlap, are small or hold deleted
- * rows become segments that follow each other, without what was deleted. Those of fewer than
- * `least_rows` rows are joined with their neighbours; 0 is 262,144. Appends and reads go on
- * meanwhile. `*report`, unless `report` is NULL, is what was done as JSON, which the caller gives
- * back by `chl_free_text`.
- */
-chl_status chl_pack(chl_db db,
-                    const char *table,
-                    size_t least_rows,
-                    char **report);
-
-/**
- * Packs all tables and gives back the space that nothing needs any more: the file gets smaller.
- */
-chl_status chl_compact(chl_db db);
-
-/**
- * Removes the rows of all tables that are older than the options' `retention_ms`, and gives their
- * space back; without one it does nothing.
- */
-chl_status chl_apply_retention(chl_db db);
-
-/**
- * Figures about the database and its tables, as JSON: the keys are those of Python's `Db.stats()`.
- * The caller gives `*json` back by `chl_free_text`.
- */
-chl_status chl_stats(chl_db db, char **json);
-
-/**
- * Reads the whole file and its log and checks all of it. `*report`, unless `report` is NULL, is what
- * was found, as JSON, which the caller gives back by `chl_free_text`: also if this returns
- * `CHL_ERROR_CORRUPTION`, which it does if anything is not as it was written.
- */
-chl_status chl_verify(chl_db db,
-                      char **report);
-
-/**
- * Writes what can be read of a damaged database to a new one. `*report`, unless `report` is NULL, is
- * what was kept and lost, as JSON, which the caller gives back by `chl_free_text`. Nothing has the
- * name `target` before all of it is written and synced.
- */
-chl_status chl_salvage(const char *source,
-                       const char *target,
-                       char **report);
-
-/**
- * What the last call that failed in this thread says. It is never NULL, and good until another call
- * fails in this thread or the thread ends; calls that do not fail leave it as it is.
- */
-const chl_error *chl_last_error(void);
-
-/**
- * The rows with `start <= time < end`, in the order of time, as of now. `options` may be NULL. The stream
- * in `*out` is the caller's, who releases it; it may be read by one thread at a time, until the
- * database is closed. Its arrays may be views of the mapped file, and stay good until they are
- * released, after the end of the database too.
- */
-chl_status chl_scan(chl_table table,
-                    int64_t start,
-                    int64_t end,
-                    const chl_scan_options *options,
-                    struct ArrowArrayStream *out);
-
-/**
- * How many rows `chl_scan` would give.
- */
-chl_status chl_count(chl_table table,
-                     int64_t start,
-                     int64_t end,
-                     const chl_scan_options *options,
-                     uint64_t *rows);
-
-/**
- * The newest `n` rows, in the order of time; of one key, unless `key_count` is 0. The stream is as that
- * of `chl_scan`.
- */
-chl_status chl_last(chl_table table,
-                    size_t n,
-                    const chl_value *key,
-                    size_t key_count,
-                    struct ArrowArrayStream *out);
-
-/**
- * The newest row at or before a time, or none; of one key, unless `key_count` is 0. The stream is as
- * that of `chl_scan`.
- */
-chl_status chl_asof(chl_table table,
-                    int64_t time,
-                    const chl_value *key,
-                    size_t key_count,
-                    struct ArrowArrayStream *out);
-
-/**
  * This moment of the whole database: what is appended, deleted, packed or dropped meanwhile does not
  * show in it. The handle in `*snapshot` is good until `chl_release_snapshot` or the end of the
  * database; as long as it is, the space of what it shows is not used again.
@@ -1280,81 +1175,6 @@ chl_status chl_snapshot_table(chl_snapshot snapshot,
 chl_status chl_release_snapshot(chl_snapshot snapshot);
 
 /**
- * The name of a status, such as `"CHL_ERROR_SCHEMA"`; `"?"` of a number that is none. The text is
- * the library's and always there.
- */
-const char *chl_status_name(int32_t status);
-
-/**
- * The version of the library, such as `"0.1.0"`: that of the header is `CHL_VERSION`. The text is
- * the library's and always there.
- */
-const char *chl_version(void);
-
-/**
- * Makes a table. If there is one of that name with the same schema, this is it; if its schema is
- * another, the error says in what. The handle in `*table` is good until `chl_release_table` or the end
- * of the database.
- */
-chl_status chl_create_table(chl_db db,
-                            const char *name,
-                            const chl_table_spec *spec,
-                            chl_table *table);
-
-/**
- * The table of that name. The handle in `*table` is good until `chl_release_table` or the end of the
- * database.
- */
-chl_status chl_find_table(chl_db db,
-                          const char *name,
-                          chl_table *table);
-
-/**
- * Ends the handle of a table; the table stays.
- */
-chl_status chl_release_table(chl_table table);
-
-/**
- * The names and types of its columns, the time first, as an Arrow struct type, which the caller
- * releases.
- */
-chl_status chl_schema(chl_table table, struct ArrowSchema *schema);
-
-/**
- * Gives the table a column, the last one. The rows there are now are null in it; rows that are
- * appended from now on have a value for it. `codec` may be NULL.
- */
-chl_status chl_add_column(chl_table table,
-                          const char *name,
-                          int32_t column_type,
-                          const char *codec);
-
-/**
- * The least and the greatest time of all rows; `CHL_NONE` if there are no rows. Either may be NULL.
- */
-chl_status chl_time_range(chl_table table, int64_t *first, int64_t *last);
-
-/**
- * Deletes the rows there are now with `start <= time < end` and, unless `key_count` is 0, of that key:
- * a value for each key column. They are gone at once; rows that are appended later are not touched.
- */
-chl_status chl_delete(chl_table table,
-                      int64_t start,
-                      int64_t end,
-                      const chl_value *key,
-                      size_t key_count);
-
-/**
- * Deletes the rows older than so many milliseconds, by the clock on the wall.
- */
-chl_status chl_retain_age(chl_table table, uint64_t milliseconds);
-
-/**
- * Deletes the rows before a time.
- */
-chl_status chl_retain_from(chl_table table, int64_t cutoff);
-
-/**
  * The rows that arrive in a table after the one with the number `cursor`, in the order of arrival: 0
  * begins with the first one, `CHL_TAIL_NOW` behind the newest. The handle in `*tail` is good until
  * `chl_close_tail` or the end of the database.
@@ -1365,193 +1185,9 @@ chl_status chl_open_tail(chl_table table,
 
 /**
  * The next rows, some ten thousand at most, as a struct array and its type, both of which the caller
- * releases; `schema` may be NULL. `*cursor`, unless `cursor` is NULL, is the number of the last of
- * them: a tail that begins there goes on behind it, in a later process too.
- *
- * If there are no rows it waits for them, `timeout_ms` milliseconds or, at `CHL_FOREVER`, without an
- * end; then it returns `CHL_NONE`, and can be called again. So it does if another thread calls
- * `chl_interrupt_tail`. A second thread in it waits for the first.
- *
- * Errors: `CHL_ERROR_CLOSED` if the tail or the database ends meanwhile, `CHL_ERROR_TABLE_NOT_FOUND` if
- * the table is dropped.
- */
-chl_status chl_next_of_tail(chl_tail tail,
-                            int64_t timeout_ms,
-                            struct ArrowSchema *schema,
-                            struct ArrowArray *array,
-                            uint64_t *cursor);
-
-/**
- * Ends the wait of another thread in `chl_next_of_tail`, or else the next one.
- */
-chl_status chl_interrupt_tail(chl_tail tail);
-
-/**
- * Ends a tail. A thread that waits in it gets `CHL_ERROR_CLOSED`.
- */
-chl_status chl_close_tail(chl_tail tail);
-
-/**
- * Frees a text that the library made. NULL is nothing to free.
- */
-void chl_free_text(char *text);
-
-/**
- * Frees names that the library made, `count` as it was given with them. NULL is nothing to free.
- */
-void chl_free_names(char **names, size_t count);
-
-/**
- * The rows with `start <= time < end`, in the order of time, as of now. `options` may be NULL. The stream
- * in `*out` is the caller's, who releases it; it may be read by one thread at a time, until the
- * database is closed. Its arrays may be views of the mapped file, and stay good until they are
- * released, after the end of the database too.
- */
-chl_status chl_scan(chl_table table,
-                    int64_t start,
-                    int64_t end,
-                    const chl_scan_options *options,
-                    struct ArrowArrayStream *out);
-
-/**
- * How many rows `chl_scan` would give.
- */
-chl_status chl_count(chl_table table,
-                     int64_t start,
-                     int64_t end,
-                     const chl_scan_options *options,
-                     uint64_t *rows);
-
-/**
- * The newest `n` rows, in the order of time; of one key, unless `key_count` is 0. The stream is as that
- * of `chl_scan`.
- */
-chl_status chl_last(chl_table table,
-                    size_t n,
-                    const chl_value *key,
-                    size_t key_count,
-                    struct ArrowArrayStream *out);
-
-/**
- * The newest row at or before a time, or none; of one key, unless `key_count` is 0. The stream is as
- * that of `chl_scan`.
- */
-chl_status chl_asof(chl_table table,
-                    int64_t time,
-                    const chl_value *key,
-                    size_t key_count,
-                    struct ArrowArrayStream *out);
-
-/**
- * This moment of the whole database: what is appended, deleted, packed or dropped meanwhile does not
- * show in it. The handle in `*snapshot` is good until `chl_release_snapshot` or the end of the
- * database; as long as it is, the space of what it shows is not used again.
- */
-chl_status chl_take_snapshot(chl_db db,
-                             chl_snapshot *snapshot);
-
-/**
- * The table of that name as it was: it is read as others are, and refuses writes with
- * `CHL_ERROR_READ_ONLY`. Its handle is good until `chl_release_table` or the end of the database, also
- * after that of the snapshot is released.
- */
-chl_status chl_snapshot_table(chl_snapshot snapshot,
-                              const char *name,
-                              chl_table *table);
-
-/**
- * Ends the handle of a snapshot.
- */
-chl_status chl_release_snapshot(chl_snapshot snapshot);
-
-/**
- * The name of a status, such as `"CHL_ERROR_SCHEMA"`; `"?"` of a number that is none. The text is
- * the library's and always there.
- */
-const char *chl_status_name(int32_t status);
-
-/**
- * The version of the library, such as `"0.1.0"`: that of the header is `CHL_VERSION`. The text is
- * the library's and always there.
- */
-const char *chl_version(void);
-
-/**
- * Makes a table. If there is one of that name with the same schema, this is it; if its schema is
- * another, the error says in what. The handle in `*table` is good until `chl_release_table` or the end
- * of the database.
- */
-chl_status chl_create_table(chl_db db,
-                            const char *name,
-                            const chl_table_spec *spec,
-                            chl_table *table);
-
-/**
- * The table of that name. The handle in `*table` is good until `chl_release_table` or the end of the
- * database.
- */
-chl_status chl_find_table(chl_db db,
-                          const char *name,
-                          chl_table *table);
-
-/**
- * Ends the handle of a table; the table stays.
- */
-chl_status chl_release_table(chl_table table);
-
-/**
- * The names and types of its columns, the time first, as an Arrow struct type, which the caller
- * releases.
- */
-chl_status chl_schema(chl_table table, struct ArrowSchema *schema);
-
-/**
- * Gives the table a column, the last one. The rows there are now are null in it; rows that are
- * appended from now on have a value for it. `codec` may be NULL.
- */
-chl_status chl_add_column(chl_table table,
-                          const char *name,
-                          int32_t column_type,
-                          const char *codec);
-
-/**
- * The least and the greatest time of all rows; `CHL_NONE` if there are no rows. Either may be NULL.
- */
-chl_status chl_time_range(chl_table table, int64_t *first, int64_t *last);
-
-/**
- * Deletes the rows there are now with `start <= time < end` and, unless `key_count` is 0, of that key:
- * a value for each key column. They are gone at once; rows that are appended later are not touched.
- */
-chl_status chl_delete(chl_table table,
-                      int64_t start,
-                      int64_t end,
-                      const chl_value *key,
-                      size_t key_count);
-
-/**
- * Deletes the rows older than so many milliseconds, by the clock on the wall.
- */
-chl_status chl_retain_age(chl_table table, uint64_t milliseconds);
-
-/**
- * Deletes the rows before a time.
- */
-chl_status chl_retain_from(chl_table table, int64_t cutoff);
-
-/**
- * The rows that arrive in a table after the one with the number `cursor`, in the order of arrival: 0
- * begins with the first one, `CHL_TAIL_NOW` behind the newest. The handle in `*tail` is good until
- * `chl_close_tail` or the end of the database.
- */
-chl_status chl_open_tail(chl_table table,
-                         uint64_t cursor,
-                         chl_tail *tail);
-
-/**
- * The next rows, some ten thousand at most, as a struct array and its type, both of which the caller
- * releases; `schema` may be NULL. `*cursor`, unless `cursor` is NULL, is the number of the last of
- * them: a tail that begins there goes on behind it, in a later process too.
+ * releases; `schema` may be NULL. `*cursor`, unless `cursor` is NULL, is the number of the last row that
+ * was handed out, or where the tail began, also where this returns `CHL_NONE`: a tail that begins there
+ * goes on behind it, in a later process too.
  *
  * If there are no rows it waits for them, `timeout_ms` milliseconds or, at `CHL_FOREVER`, without an
  * end; then it returns `CHL_NONE`, and can be called again. So it does if another thread calls

@@ -10,6 +10,26 @@ const CONTRACT: &str = include_str!("../src/capi/header/contract.h");
 const ARROW: &str = include_str!("../src/capi/header/arrow.h");
 const VALUES: &str = include_str!("../src/capi/header/values.h");
 
+/// What a reader wants to know first comes first.
+const READ: [&str; 16] = [
+    "status.rs",
+    "error.rs",
+    "handles.rs",
+    "options.rs",
+    "database.rs",
+    "table_spec.rs",
+    "table.rs",
+    "value.rs",
+    "append.rs",
+    "columns.rs",
+    "arrow.rs",
+    "scan.rs",
+    "aggregate.rs",
+    "snapshot.rs",
+    "tail.rs",
+    "text.rs",
+];
+
 /// What `chl_options.mode` and the like are numbers of.
 const NUMBERED: [&str; 11] = [
     "chl_mode",
@@ -86,14 +106,8 @@ fn header(root: &Path) -> String {
         ..Config::default()
     };
     let mut builder = Builder::new().with_config(config);
-    let mut files: Vec<_> = fs::read_dir(root.join("src/capi"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "rs"))
-        .collect();
-    files.sort();
-    for file in files {
-        builder = builder.with_src(file);
+    for file in READ {
+        builder = builder.with_src(root.join("src/capi").join(file));
     }
     let mut bytes = Vec::new();
     builder.generate().unwrap().write(&mut bytes);

@@ -7,7 +7,7 @@
 // Memory that others own is read through the pointers that they hand over.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr::from_ref;
 use std::sync::Arc;
 
@@ -19,6 +19,11 @@ use arrow_data::layout;
 use arrow_schema::{ArrowError, DataType as ArrowType, Fields};
 
 use crate::error::{Error, Result};
+
+/// Levels of columns within columns, which are read by calls within calls.
+const MOST_DEPTH: usize = 64;
+/// More columns than any table has.
+const MOST_CHILDREN: usize = 1 << 20;
 
 /// Rows by column.
 #[derive(Debug, Clone)]
@@ -65,6 +70,8 @@ pub fn type_of(schema: &FFI_ArrowSchema) -> Result<ArrowType> {
     if schema.release.is_none() {
         return Err(Error::invalid("the Arrow schema was taken already; export it again"));
     }
+    // SAFETY: a schema that was not released has texts, and as many children as it says.
+    unsafe { check_schema(schema, 0)? };
     ArrowType::try_from(schema).map_err(|error| {
         let bad = schema.children().find(|child| ArrowType::try_from(*child).is_err());
         match bad.and_then(FFI_ArrowSchema::name) {
@@ -96,7 +103,53 @@ pub unsafe fn array(array: FFI_ArrowArray, ty: &ArrowType) -> Result<ArrayRef> {
     if changed { as_declared(&read, ty) } else { Ok(read) }
 }
 
-/// The struct of the interface as its document has it, to see what the library's own hides.
+/// A schema as the interface's document has it, to see what the library's own hides.
+#[repr(C)]
+struct RawSchema {
+    format: *const c_char,
+    name: *const c_char,
+    metadata: *const c_char,
+    flags: i64,
+    n_children: i64,
+    children: *const *const FFI_ArrowSchema,
+    dictionary: *const FFI_ArrowSchema,
+}
+
+/// Refuses what no schema can be, in it or in its children.
+///
+/// # Safety
+/// Its texts end with a zero byte where they are not null, and `children` is as long as its count says.
+unsafe fn check_schema(schema: &FFI_ArrowSchema, depth: usize) -> Result<()> {
+    if depth > MOST_DEPTH {
+        return Err(Error::schema(format!("an Arrow schema of more than {MOST_DEPTH} levels")));
+    }
+    // SAFETY: both are laid out as the interface says, this one without the last two fields.
+    let raw = unsafe { &*from_ref(schema).cast::<RawSchema>() };
+    for (text, what) in [(raw.format, "type"), (raw.name, "name")] {
+        // SAFETY: the caller says that it ends with a zero byte.
+        let broken = !text.is_null() && unsafe { CStr::from_ptr(text) }.to_str().is_err();
+        if broken || (text.is_null() && what == "type") {
+            return Err(Error::schema(format!("the {what} of a column is not UTF-8 or missing")));
+        }
+    }
+    let children = usize::try_from(raw.n_children).unwrap_or(usize::MAX);
+    if children > MOST_CHILDREN || (children > 0 && raw.children.is_null()) {
+        return Err(Error::schema(format!("an Arrow schema of {} columns", raw.n_children)));
+    }
+    let dictionary = (!raw.dictionary.is_null()).then_some(raw.dictionary);
+    // SAFETY: there are so many, as the caller promises.
+    let children = (0..children).map(|at| unsafe { raw.children.add(at).read_unaligned() });
+    for child in children.chain(dictionary) {
+        // SAFETY: a child that is not null is a schema, and lives as long as its parent.
+        let there = unsafe { child.as_ref() };
+        let there = there.ok_or_else(|| Error::schema("a column of an Arrow schema is missing"))?;
+        // SAFETY: as for the parent.
+        unsafe { check_schema(there, depth + 1)? };
+    }
+    Ok(())
+}
+
+/// An array as the interface's document has it, to see what the library's own hides.
 #[repr(C)]
 struct Raw {
     length: i64,
@@ -139,6 +192,10 @@ unsafe fn check(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<()> {
             return Err(broken(format!("buffer {at} of an array of {ty} is missing")));
         }
     }
+    // SAFETY: the buffers that are needed are there, and as long as the counts make them.
+    if unsafe { lengths(raw, ty, buffers) }.into_iter().any(|len| len < 0) {
+        return Err(broken(format!("an offset or length of an array of {ty} is below 0")));
+    }
     let children = children_of(ty);
     let has = usize::try_from(raw.n_children).unwrap_or(usize::MAX);
     if has != children.len() || (has > 0 && raw.children.is_null()) {
@@ -154,6 +211,19 @@ unsafe fn check(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<()> {
             there.ok_or_else(|| broken(format!("child {at} of an array of {ty} is null")))?;
         // SAFETY: as for the parent.
         unsafe { check(there, child)? };
+        let needs = match ty {
+            ArrowType::Struct(_) => end,
+            ArrowType::FixedSizeList(_, size) => {
+                end.and_then(|end| end.checked_mul((*size).into()))
+            }
+            _ => Some(0),
+        };
+        let (has, Some(0..)) = (there.len() as i64, needs) else {
+            return Err(broken(format!("a list of {ty}")));
+        };
+        if needs.is_some_and(|needs| has < needs) {
+            return Err(broken(format!("child {at} of an array of {ty} has {has} values")));
+        }
     }
     // SAFETY: a dictionary that is not null is an array, and lives as long as its parent.
     match (ty, unsafe { raw.dictionary.as_ref() }) {
@@ -162,6 +232,35 @@ unsafe fn check(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<()> {
         (ArrowType::Dictionary(..), None) => Err(broken("a dictionary is missing".into())),
         (_, Some(_)) => Err(broken(format!("an array of {ty} has a dictionary"))),
         (_, None) => Ok(()),
+    }
+}
+
+/// The numbers in the buffers of an array that say how long others are.
+///
+/// # Safety
+/// Its buffers are as many as `buffers` and as long as its counts make them, those of offsets and
+/// lengths not null if it has values.
+unsafe fn lengths(raw: &Raw, ty: &ArrowType, buffers: usize) -> Vec<i64> {
+    let last = (raw.length + raw.offset) as usize;
+    if raw.length == 0 {
+        return vec![];
+    }
+    // SAFETY: as the caller says; offsets are one more than values.
+    unsafe {
+        match ty {
+            ArrowType::Utf8 | ArrowType::Binary | ArrowType::List(_) | ArrowType::Map(..) => {
+                let offsets = (*raw.buffers.add(1)).cast::<i32>();
+                vec![offsets.add(last).read_unaligned().into()]
+            }
+            ArrowType::LargeUtf8 | ArrowType::LargeBinary | ArrowType::LargeList(_) => {
+                vec![(*raw.buffers.add(1)).cast::<i64>().add(last).read_unaligned()]
+            }
+            ArrowType::Utf8View | ArrowType::BinaryView if buffers > 3 => {
+                let lengths = (*raw.buffers.add(buffers - 1)).cast::<i64>();
+                (0..buffers - 3).map(|at| lengths.add(at).read_unaligned()).collect()
+            }
+            _ => vec![],
+        }
     }
 }
 

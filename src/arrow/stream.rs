@@ -30,7 +30,8 @@ impl Stream {
         Self { columns, native, cast, chunks }
     }
 
-    fn pull(&mut self) -> Option<Result<RecordBatch>> {
+    /// The next batch, with an error as it is.
+    pub fn pull(&mut self) -> Option<Result<RecordBatch>> {
         let chunk = self.chunks.next()?;
         let batch = chunk.and_then(|data| export::record_batch(&self.native, &self.columns, data));
         Some(batch.and_then(|batch| self.cast.batch(&batch)))

@@ -5,11 +5,14 @@ use std::iter;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 
-use super::arguments::{Sized, items, null, one_of, optional_text, sized, text};
+use super::arguments::{
+    Numbered, Sized, items, null, numbered, one_of, optional_text, sized, text,
+};
 use super::call::call;
 use super::handles::chl_table;
 use super::scan::{End, Start, chl_scan_options, hand_out, spec, stream_out};
 use super::status::chl_status;
+use super::stream::exported;
 use super::table::found;
 use super::table_spec::names;
 use crate::arrow::OutColumn;
@@ -112,16 +115,16 @@ pub struct chl_downsample_options {
 // SAFETY: it is `repr(C)`, begins with its size, and has numbers and pointers only.
 unsafe impl Sized for chl_downsample_options {}
 
-const KINDS: [(i32, Aggregate); 8] = [
-    (chl_aggregate_kind::CHL_COUNT as i32, Aggregate::Count),
-    (chl_aggregate_kind::CHL_SUM as i32, Aggregate::Sum),
-    (chl_aggregate_kind::CHL_MEAN as i32, Aggregate::Mean),
-    (chl_aggregate_kind::CHL_MIN as i32, Aggregate::Min),
-    (chl_aggregate_kind::CHL_MAX as i32, Aggregate::Max),
-    (chl_aggregate_kind::CHL_FIRST as i32, Aggregate::First),
-    (chl_aggregate_kind::CHL_LAST as i32, Aggregate::Last),
-    (chl_aggregate_kind::CHL_STD as i32, Aggregate::Std),
-];
+const KINDS: [Numbered<Aggregate>; 8] = numbered!(chl_aggregate_kind {
+    CHL_COUNT => Aggregate::Count,
+    CHL_SUM => Aggregate::Sum,
+    CHL_MEAN => Aggregate::Mean,
+    CHL_MIN => Aggregate::Min,
+    CHL_MAX => Aggregate::Max,
+    CHL_FIRST => Aggregate::First,
+    CHL_LAST => Aggregate::Last,
+    CHL_STD => Aggregate::Std,
+});
 
 /// What the rows that `chl_scan` would give come to: a stream of one row, whose columns are called
 /// `temp_mean` and so on, in the order of `wanted`. `exact`, if it is not 0, has sums, means and
@@ -152,7 +155,7 @@ pub unsafe extern "C" fn chl_aggregate(
         let (columns, values) =
             summary.columns().map(|(c, v)| (OutColumn::from(c), v.clone())).unzip();
         let row = Box::new(iter::once(Ok(values)));
-        out.set(FFI_ArrowArrayStream::new(Box::new(Stream::new(columns, row, None))));
+        out.set(exported(Stream::new(columns, row, None)));
         Ok(())
     })
 }
@@ -202,23 +205,23 @@ pub unsafe extern "C" fn chl_downsample(
 
 impl chl_downsample_options {
     fn origin(&self) -> Result<Origin> {
-        let all = [
-            (chl_origin::CHL_ORIGIN_EPOCH as i32, Origin::Epoch),
-            (chl_origin::CHL_ORIGIN_START as i32, Origin::Start),
-            (chl_origin::CHL_ORIGIN_AT as i32, Origin::At(self.origin_time)),
-        ];
+        let all = numbered!(chl_origin {
+            CHL_ORIGIN_EPOCH => Origin::Epoch,
+            CHL_ORIGIN_START => Origin::Start,
+            CHL_ORIGIN_AT => Origin::At(self.origin_time),
+        });
         one_of("options.origin", self.origin, &all)
     }
 
     fn fill(&self) -> Result<Option<Fill>> {
-        let all = [
-            (chl_fill::CHL_FILL_NONE as i32, None),
-            (chl_fill::CHL_FILL_NULL as i32, Some(Fill::Null)),
-            (chl_fill::CHL_FILL_PREVIOUS as i32, Some(Fill::Previous)),
-            (chl_fill::CHL_FILL_LINEAR as i32, Some(Fill::Linear)),
-            (chl_fill::CHL_FILL_INT as i32, Some(Fill::Int(self.fill_integer))),
-            (chl_fill::CHL_FILL_FLOAT as i32, Some(Fill::Float(self.fill_number))),
-        ];
+        let all = numbered!(chl_fill {
+            CHL_FILL_NONE => None,
+            CHL_FILL_NULL => Some(Fill::Null),
+            CHL_FILL_PREVIOUS => Some(Fill::Previous),
+            CHL_FILL_LINEAR => Some(Fill::Linear),
+            CHL_FILL_INT => Some(Fill::Int(self.fill_integer)),
+            CHL_FILL_FLOAT => Some(Fill::Float(self.fill_number)),
+        });
         one_of("options.fill", self.fill, &all)
     }
 }

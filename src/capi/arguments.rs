@@ -162,11 +162,23 @@ pub(super) unsafe fn optional_out<T>(what: &str, place: *mut T) -> Result<Option
     unsafe { out(what, place) }.map(Some)
 }
 
+/// A number of an enum, its name in C, and what it means.
+pub(super) type Numbered<T> = (i32, &'static str, T);
+
+/// The numbers of an enum.
+macro_rules! numbered {
+    ($all:ident { $($name:ident => $meaning:expr),* $(,)? }) => {
+        [$(($all::$name as i32, stringify!($name), $meaning)),*]
+    };
+}
+pub(super) use numbered;
+
 /// What a number of an enum means; the error has the names.
-pub(super) fn one_of<T: Copy>(what: &str, number: i32, all: &[(i32, T)]) -> Result<T> {
-    let found = all.iter().find(|(known, _)| *known == number);
-    found.map(|(_, meaning)| *meaning).ok_or_else(|| {
-        let known: Vec<_> = all.iter().map(|(known, _)| known.to_string()).collect();
+pub(super) fn one_of<T: Copy>(what: &str, number: i32, all: &[Numbered<T>]) -> Result<T> {
+    let found = all.iter().find(|(known, ..)| *known == number);
+    found.map(|(.., meaning)| *meaning).ok_or_else(|| {
+        let known: Vec<_> =
+            all.iter().map(|(known, name, _)| format!("{name} ({known})")).collect();
         Error::invalid(format!("{what} is one of {}, not {number}", known.join(", ")))
     })
 }

@@ -14,7 +14,9 @@ use crate::arrow::foreign::{self, Rows};
 use crate::error::Result;
 
 /// Appends the rows of an Arrow struct array, all of them or none: its children are the columns of the
-/// table, by name and in any order, the time among them. Values convert where that loses nothing.
+/// table, by name and in any order, the time among them, as a timestamp or an integer in the table's
+/// unit. Types convert as those of `chl_array` do; text and bytes of 32 and 64 bit offsets, views and
+/// dictionaries are taken too.
 /// `*appended`, unless `appended` is NULL, is how many rows that were.
 ///
 /// `array` and `schema` are taken over, whatever this returns: afterwards both are released.

@@ -30,7 +30,9 @@ use crate::store::pages::Pages;
 pub struct chl_array {
     /// The name of the column.
     pub name: *const c_char,
-    /// What the array holds, a `chl_type`: that of the column, or one that fits it without loss.
+    /// What the array holds, a `chl_type`: that of the column, or a type all of whose values the
+    /// column's has, such as `i16` for `i64` or `f32` for `f64`; integers for floats if each is one
+    /// that the float can be.
     pub type_: i32,
     /// A value for each row: of a bool a byte, of text and bytes nothing but what `offsets` delimits.
     pub values: *const c_void,
@@ -44,7 +46,8 @@ pub struct chl_array {
 
 /// Appends `rows` rows, all of them or none: `times` has a time for each, and `arrays` an array for each
 /// value column, by name and in any order. `*appended`, unless `appended` is NULL, is how many rows
-/// that were. All is copied.
+/// that were. All is copied. That every array has `rows` values, and text and bytes as many as their
+/// offsets say, is the caller's promise.
 ///
 /// Errors: as for `chl_append_row`.
 ///

@@ -29,14 +29,14 @@ pub struct chl_error {
 /// The error, and what its pointers lead to.
 struct Last {
     shown: chl_error,
-    _message: CString,
+    message: CString,
     _file: Option<CString>,
 }
 
 thread_local! {
     static LAST: RefCell<Last> = RefCell::new(Last {
         shown: NONE,
-        _message: CString::default(),
+        message: CString::default(),
         _file: None,
     });
 }
@@ -80,8 +80,19 @@ fn keep(mut shown: chl_error, message: CString, file: Option<CString>) -> chl_st
     shown.message = message.as_ptr();
     shown.file = file.as_ref().map_or(ptr::null(), |file| file.as_ptr());
     // In a thread that is just ending there is nobody to ask for it.
-    _ = LAST.try_with(|last| *last.borrow_mut() = Last { shown, _message: message, _file: file });
+    _ = LAST.try_with(|last| *last.borrow_mut() = Last { shown, message, _file: file });
     status
+}
+
+/// The message of the error that is kept.
+pub(super) fn kept_message() -> CString {
+    LAST.try_with(|last| last.borrow().message.clone()).unwrap_or_default()
+}
+
+/// The `errno` of the error that is kept, if it has one.
+pub(super) fn last_os_error() -> Option<i32> {
+    let number = LAST.try_with(|last| last.borrow().shown.os_error).unwrap_or(0);
+    (number != 0).then_some(number)
 }
 
 fn text(bytes: &[u8]) -> CString {

@@ -27,6 +27,7 @@ mod report;
 mod scan;
 mod snapshot;
 mod status;
+mod stream;
 mod table;
 mod table_spec;
 mod tail;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::arguments::{Sized, one_of, sized};
+use super::arguments::{Numbered, Sized, numbered, one_of, sized};
 use crate::db::{AutoMaintenance, DbOptions, Durability, Mode};
 use crate::error::{Error, Result};
 
@@ -80,15 +80,15 @@ unsafe impl Sized for chl_options {}
 // SAFETY: as above.
 unsafe impl Sized for chl_maintenance {}
 
-const MODES: [(i32, Mode); 2] = [
-    (chl_mode::CHL_MODE_READ_WRITE as i32, Mode::ReadWrite),
-    (chl_mode::CHL_MODE_READ as i32, Mode::Read),
-];
-const DURABILITIES: [(i32, Durability); 3] = [
-    (chl_durability::CHL_DURABILITY_INTERVAL as i32, Durability::Interval),
-    (chl_durability::CHL_DURABILITY_SYNC as i32, Durability::Sync),
-    (chl_durability::CHL_DURABILITY_NONE as i32, Durability::None),
-];
+const MODES: [Numbered<Mode>; 2] = numbered!(chl_mode {
+    CHL_MODE_READ_WRITE => Mode::ReadWrite,
+    CHL_MODE_READ => Mode::Read,
+});
+const DURABILITIES: [Numbered<Durability>; 3] = numbered!(chl_durability {
+    CHL_DURABILITY_INTERVAL => Durability::Interval,
+    CHL_DURABILITY_SYNC => Durability::Sync,
+    CHL_DURABILITY_NONE => Durability::None,
+});
 
 /// The options that were given, or the defaults.
 ///

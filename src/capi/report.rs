@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::base::{Codec, TableSpec};
 use crate::db::{
     ColumnStats, DbStats, MaintenanceStats, PackReport, Problem, SalvageReport, TableStats,
     VerifyReport,
@@ -37,6 +38,27 @@ pub(super) fn stats(stats: &DbStats) -> Value {
         "write_amplification": stats.write_amplification,
         "maintenance": maintenance(&stats.maintenance),
         "tables": tables.collect::<Map<_, _>>(),
+    })
+}
+
+/// What a table is made of, in the names that `create_table` takes.
+pub(super) fn described(name: &str, spec: &TableSpec) -> Value {
+    let columns = spec.columns.iter().map(|column| {
+        json!({
+            "name": column.name,
+            "type": column.ty.name(),
+            "codec": column.codec.map(Codec::name),
+        })
+    });
+    json!({
+        "name": name,
+        "time_column": spec.time_column,
+        "time_unit": spec.unit.name(),
+        "time_codec": spec.time_codec.map(Codec::name),
+        "columns": columns.collect::<Vec<_>>(),
+        "key": spec.key.iter().map(|&at| &spec.columns[at].name).collect::<Vec<_>>(),
+        "on_conflict": spec.on_conflict.name(),
+        "storage": spec.storage.name(),
     })
 }
 

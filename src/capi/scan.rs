@@ -8,6 +8,7 @@ use super::arguments::{Out, Sized, optional_text, out, sized};
 use super::call::call;
 use super::handles::chl_table;
 use super::status::chl_status;
+use super::stream::exported;
 use super::table::found;
 use super::table_spec::names;
 use super::value::{self, chl_value};
@@ -68,8 +69,12 @@ unsafe impl Sized for chl_scan_options {}
 
 /// The rows with `start <= time < end`, in the order of time, as of now. `options` may be NULL. The stream
 /// in `*out` is the caller's, who releases it; it may be read by one thread at a time, until the
-/// database is closed. Its arrays may be views of the mapped file, and stay good until they are
+/// database is closed. Handles that it came from may be released before it, and its table be dropped:
+/// it shows its moment still. Its arrays may be views of the mapped file, and stay good until they are
 /// released, after the end of the database too.
+///
+/// What reading it fails with is told by the stream: `get_next` returns an `errno`, then and from then
+/// on, `get_last_error` has the text, and `chl_last_error` of that thread the status, file and offset.
 ///
 /// # Safety
 /// As for all functions here: see the module.
@@ -198,6 +203,6 @@ pub(super) unsafe fn stream_out(
 
 /// Gives the caller what a scan reads.
 pub(super) fn hand_out(scan: &Scan, out: Out<FFI_ArrowArrayStream>) -> Result<()> {
-    out.set(FFI_ArrowArrayStream::new(Box::new(scan.stream(STREAM_ROWS, None)?)));
+    out.set(exported(scan.stream(STREAM_ROWS, None)?));
     Ok(())
 }

@@ -10,9 +10,11 @@ use super::arguments::{optional_out, optional_text, out, text};
 use super::call::call;
 use super::database::database;
 use super::handles::{self, TABLES, add_of, chl_db, chl_table};
+use super::report;
 use super::scan::{End, Start};
 use super::status::chl_status;
 use super::table_spec::{chl_table_spec, data_type, table_spec};
+use super::text::text_out;
 use super::value::{self, chl_value};
 use crate::arrow::{OutColumn, export, foreign};
 use crate::base::Codec;
@@ -81,6 +83,24 @@ pub unsafe extern "C" fn chl_schema(table: chl_table, schema: *mut FFI_ArrowSche
         let columns = OutColumn::of_table(&found(table)?.table.spec());
         let schema = FFI_ArrowSchema::try_from(export::schema(&columns).as_ref());
         place.set(schema.map_err(|error| foreign::unreadable(&error))?);
+        Ok(())
+    })
+}
+
+/// Its schema and rules as JSON: its name, `time_column`, `time_unit`, `columns` in order with their
+/// `name`, `type` and the `codec` that was asked for, `key`, `on_conflict` and `storage`. The caller gives
+/// `*json` back by `chl_free_text`.
+///
+/// # Safety
+/// As for all functions here: see the module.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chl_describe(table: chl_table, json: *mut *mut c_char) -> chl_status {
+    call(|| {
+        // SAFETY: as the caller says.
+        let json = unsafe { out("json", json)? };
+        let found = found(table)?;
+        let described = report::described(found.table.name(), &found.table.spec());
+        json.set(text_out(described.to_string())?);
         Ok(())
     })
 }

@@ -2,7 +2,9 @@
 
 use std::ffi::c_char;
 
-use super::arguments::{Sized, items, null, one_of, optional_text, sized, text};
+use super::arguments::{
+    Numbered, Sized, items, null, numbered, one_of, optional_text, sized, text,
+};
 use crate::base::{DataType, OnConflict, StoragePolicy, TableSpec, TimeUnit};
 use crate::error::Result;
 
@@ -108,39 +110,39 @@ pub struct chl_table_spec {
 // SAFETY: it is `repr(C)`, begins with its size, and has numbers and pointers only.
 unsafe impl Sized for chl_table_spec {}
 
-const TYPES: [(i32, DataType); 13] = [
-    (chl_type::CHL_TYPE_I8 as i32, DataType::I8),
-    (chl_type::CHL_TYPE_I16 as i32, DataType::I16),
-    (chl_type::CHL_TYPE_I32 as i32, DataType::I32),
-    (chl_type::CHL_TYPE_I64 as i32, DataType::I64),
-    (chl_type::CHL_TYPE_U8 as i32, DataType::U8),
-    (chl_type::CHL_TYPE_U16 as i32, DataType::U16),
-    (chl_type::CHL_TYPE_U32 as i32, DataType::U32),
-    (chl_type::CHL_TYPE_U64 as i32, DataType::U64),
-    (chl_type::CHL_TYPE_F32 as i32, DataType::F32),
-    (chl_type::CHL_TYPE_F64 as i32, DataType::F64),
-    (chl_type::CHL_TYPE_BOOL as i32, DataType::Bool),
-    (chl_type::CHL_TYPE_UTF8 as i32, DataType::Utf8),
-    (chl_type::CHL_TYPE_BINARY as i32, DataType::Binary),
-];
-const UNITS: [(i32, TimeUnit); 4] = [
-    (chl_time_unit::CHL_UNIT_MILLISECOND as i32, TimeUnit::Millisecond),
-    (chl_time_unit::CHL_UNIT_SECOND as i32, TimeUnit::Second),
-    (chl_time_unit::CHL_UNIT_MICROSECOND as i32, TimeUnit::Microsecond),
-    (chl_time_unit::CHL_UNIT_NANOSECOND as i32, TimeUnit::Nanosecond),
-];
-const RULES: [(i32, OnConflict); 4] = [
-    (chl_on_conflict::CHL_CONFLICT_ALL as i32, OnConflict::All),
-    (chl_on_conflict::CHL_CONFLICT_LAST as i32, OnConflict::Last),
-    (chl_on_conflict::CHL_CONFLICT_FIRST as i32, OnConflict::First),
-    (chl_on_conflict::CHL_CONFLICT_ERROR as i32, OnConflict::Error),
-];
-const STORAGES: [(i32, StoragePolicy); 4] = [
-    (chl_storage::CHL_STORAGE_BALANCED as i32, StoragePolicy::Balanced),
-    (chl_storage::CHL_STORAGE_SPEED as i32, StoragePolicy::Speed),
-    (chl_storage::CHL_STORAGE_SIZE as i32, StoragePolicy::Size),
-    (chl_storage::CHL_STORAGE_RAW as i32, StoragePolicy::Raw),
-];
+const TYPES: [Numbered<DataType>; 13] = numbered!(chl_type {
+    CHL_TYPE_I8 => DataType::I8,
+    CHL_TYPE_I16 => DataType::I16,
+    CHL_TYPE_I32 => DataType::I32,
+    CHL_TYPE_I64 => DataType::I64,
+    CHL_TYPE_U8 => DataType::U8,
+    CHL_TYPE_U16 => DataType::U16,
+    CHL_TYPE_U32 => DataType::U32,
+    CHL_TYPE_U64 => DataType::U64,
+    CHL_TYPE_F32 => DataType::F32,
+    CHL_TYPE_F64 => DataType::F64,
+    CHL_TYPE_BOOL => DataType::Bool,
+    CHL_TYPE_UTF8 => DataType::Utf8,
+    CHL_TYPE_BINARY => DataType::Binary,
+});
+const UNITS: [Numbered<TimeUnit>; 4] = numbered!(chl_time_unit {
+    CHL_UNIT_MILLISECOND => TimeUnit::Millisecond,
+    CHL_UNIT_SECOND => TimeUnit::Second,
+    CHL_UNIT_MICROSECOND => TimeUnit::Microsecond,
+    CHL_UNIT_NANOSECOND => TimeUnit::Nanosecond,
+});
+const RULES: [Numbered<OnConflict>; 4] = numbered!(chl_on_conflict {
+    CHL_CONFLICT_ALL => OnConflict::All,
+    CHL_CONFLICT_LAST => OnConflict::Last,
+    CHL_CONFLICT_FIRST => OnConflict::First,
+    CHL_CONFLICT_ERROR => OnConflict::Error,
+});
+const STORAGES: [Numbered<StoragePolicy>; 4] = numbered!(chl_storage {
+    CHL_STORAGE_BALANCED => StoragePolicy::Balanced,
+    CHL_STORAGE_SPEED => StoragePolicy::Speed,
+    CHL_STORAGE_SIZE => StoragePolicy::Size,
+    CHL_STORAGE_RAW => StoragePolicy::Raw,
+});
 
 /// What a `chl_type` means.
 pub(super) fn data_type(what: &str, number: i32) -> Result<DataType> {

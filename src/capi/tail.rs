@@ -49,8 +49,9 @@ pub unsafe extern "C" fn chl_open_tail(
 }
 
 /// The next rows, some ten thousand at most, as a struct array and its type, both of which the caller
-/// releases; `schema` may be NULL. `*cursor`, unless `cursor` is NULL, is the number of the last of
-/// them: a tail that begins there goes on behind it, in a later process too.
+/// releases; `schema` may be NULL. `*cursor`, unless `cursor` is NULL, is the number of the last row that
+/// was handed out, or where the tail began, also where this returns `CHL_NONE`: a tail that begins there
+/// goes on behind it, in a later process too.
 ///
 /// If there are no rows it waits for them, `timeout_ms` milliseconds or, at `CHL_FOREVER`, without an
 /// end; then it returns `CHL_NONE`, and can be called again. So it does if another thread calls
@@ -91,7 +92,11 @@ pub unsafe extern "C" fn chl_next_of_tail(
         tail.check()?;
         let next = turn.next_batch(timeout);
         tail.check()?;
-        let Some(batch) = next? else { return Ok(chl_status::CHL_NONE) };
+        let next = next?;
+        if let Some(cursor) = cursor {
+            cursor.set(turn.cursor());
+        }
+        let Some(batch) = next else { return Ok(chl_status::CHL_NONE) };
         let columns: Vec<_> = batch.columns.iter().map(OutColumn::from).collect();
         let rows = export::record_batch(&export::schema(&columns), &columns, batch.data)?;
         if let Some(place) = schema {
@@ -99,9 +104,6 @@ pub unsafe extern "C" fn chl_next_of_tail(
             place.set(schema.map_err(|error| foreign::unreadable(&error))?);
         }
         array.set(FFI_ArrowArray::new(&StructArray::from(rows).to_data()));
-        if let Some(cursor) = cursor {
-            cursor.set(batch.cursor);
-        }
         Ok(chl_status::CHL_OK)
     })
 }

@@ -65,4 +65,4 @@ struct ArrowArrayStream {
 /* The cursor of a tail that begins behind the newest row of now. */
 #define CHL_TAIL_NOW UINT64_MAX
 /* The timeout of a wait without an end. */
-#define CHL_FOREVER ((int64_t)-1)
+#define CHL_FOREVER INT64_C(-1)

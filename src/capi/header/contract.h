@@ -1,6 +1,8 @@
 /* chronolite: an embedded time-series storage kernel. Time-stamped rows in one durable, compressed
  * file, written a row or a million at a time, read straight into Apache Arrow.
  *
+ * It is for C99 and C++11, and those that came after.
+ *
  * This file is made from the Rust sources (`make header`); do not edit it.
  *
  * HOW A CALL ENDS. Every call returns a `chl_status`: `CHL_OK`, `CHL_NONE` where there is nothing of what
@@ -24,10 +26,11 @@
  * THREADS. Any call may be made in any thread, also on the same handle at the same time: reads see whole
  * appends, appends of several threads follow each other. An `ArrowArrayStream` and the arrays it gave may
  * move to other threads, but are used by one at a time. A handle does not work in a child that was
- * forked after it was made (`CHL_ERROR_CLOSED`): open the database there again.
+ * forked after it was made: `chl_close` leaves the file alone there, all else answers `CHL_ERROR_CLOSED`.
  *
  * ARGUMENTS. Text is UTF-8 that a zero byte ends; a path is in the bytes of the system. A pointer may be
- * NULL where that is said, or where its count is 0. NULL elsewhere, counts that no memory has (a negative
+ * NULL where that is said, or where its count is 0. It is aligned as C has it for its type. NULL elsewhere,
+ * pointers that are not aligned, counts that no memory has (a negative
  * one is such), numbers of enums that are none, and text that is not UTF-8 are answered with
  * `CHL_ERROR_INVALID_INPUT` or, where values are meant for a column, `CHL_ERROR_SCHEMA`. What cannot be
  * seen is the caller's promise: that a pointer that is not NULL leads to as much as its count says, and
