@@ -44,6 +44,7 @@ lint: rust-lint python-lint ## rustfmt, clippy, ruff, mypy, stubtest
 rust-lint: .venv/.created
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features capi
 
 rust-test:
 	cargo test --locked --features sim,capi

@@ -367,11 +367,7 @@ fn extent() {
         let mut random = Random(88_172_645_463_325_252);
         let mut range = |rows: i64| {
             let start = random.below(millions * MILLION - rows) * 1000;
-            let scan = ScanSpec {
-                start: Some(start),
-                end: Some(start + rows * 1000),
-                ..ScanSpec::default()
-            };
+            let scan = ScanSpec::range(start, start + rows * 1000);
             let scan = table.scan(scan).expect("a scan");
             let pieces = scan.batches(65_536).expect("batches");
             let read: usize =

@@ -110,8 +110,8 @@ fn header(root: &Path) -> String {
         builder = builder.with_src(root.join("src/capi").join(file));
     }
     let mut bytes = Vec::new();
-    builder.generate().unwrap().write(&mut bytes);
-    tidy(&String::from_utf8(bytes).unwrap())
+    builder.generate().expect("the sources can be read").write(&mut bytes);
+    tidy(&String::from_utf8(bytes).expect("UTF-8"))
 }
 
 /// Without what is said to Rust alone and what only C23 has, and with the functions that make values.
@@ -142,7 +142,7 @@ fn tidy(text: &str) -> String {
         }
     }
     // They go before the end of what is C in C++.
-    let end = out.rfind("#ifdef __cplusplus").unwrap();
+    let end = out.rfind("#ifdef __cplusplus").expect("an end");
     out.insert_str(end, &format!("{VALUES}\n"));
     out
 }

@@ -51,8 +51,8 @@ fn check(table: &Table, rows: &Rows, keyed: bool, random: &mut Random) {
         let (start, len) = (random.below(SPAN), 1 + random.below(SPAN / 5));
         let (end, of) = (start + len, random.below(SITES));
         let key = keyed.then(|| table.key(&[Value::Str(&site(of))]).unwrap());
-        let spec =
-            ScanSpec { start: Some(start), end: Some(end), key: key.clone(), ..Default::default() };
+        let mut spec = ScanSpec::range(start, end);
+        spec.key = key.clone();
         let inside = |row: &&(i64, i64, i64)| row.0 < end && (!keyed || row.1 == of);
         let expected: Rows =
             sorted.iter().filter(inside).filter(|row| row.0 >= start).copied().collect();

@@ -104,7 +104,7 @@ fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCa
         let Some(rows) = rows else { continue };
         let table = db.table(name).unwrap();
         // As it comes, ends before starts among them.
-        let spec = ScanSpec { start: Some(a), end: Some(b), ..ScanSpec::default() };
+        let spec = ScanSpec::range(a, b);
         let within: Vec<_> = rows.into_iter().filter(|row| (a..b).contains(&row.ts)).collect();
         let scan = table.scan(spec.clone()).unwrap();
         prop_assert_eq!(scan.count().unwrap(), within.len() as u64);
@@ -115,11 +115,11 @@ fn range(work: &mut Work, (a, b): (i64, i64), limit: usize) -> Result<(), TestCa
             .map(|row| (row.cells[1].clone(), table.key(&[value(&row.cells[1])]).unwrap()))
         {
             let of_tag: Vec<_> = within.iter().filter(|row| row.cells[1] == tag).cloned().collect();
-            let scan = table.scan(ScanSpec { key: Some(key.clone()), ..spec.clone() }).unwrap();
+            let scan = table.scan(spec.clone().key(key.clone())).unwrap();
             prop_assert_eq!(scan.count().unwrap(), of_tag.len() as u64);
             prop_assert_eq!(&rows_of(&table, &scan).unwrap(), &of_tag);
         }
-        let scan = table.scan(ScanSpec { limit: Some(limit as u64), ..spec.clone() }).unwrap();
+        let scan = table.scan(spec.clone().limit(limit as u64)).unwrap();
         let least = within.len().min(limit);
         prop_assert_eq!(&rows_of(&table, &scan).unwrap()[..], &within[..least]);
         filtered(&table, &spec, &within, limit)?;
@@ -175,18 +175,18 @@ fn filtered(
             if reverse {
                 kept.reverse();
             }
-            let all = ScanSpec { filter: filter.clone(), reverse, ..spec.clone() };
+            let mut all = spec.clone();
+            (all.filter, all.reverse) = (filter.clone(), reverse);
             let scan = table.scan(all.clone()).unwrap();
             prop_assert_eq!(scan.count().unwrap(), kept.len() as u64, "{}", text);
             prop_assert_eq!(&rows_of(table, &scan).unwrap(), &kept, "{} {}", text, reverse);
             prop_assert_eq!(scan.explain().unwrap().rows, kept.len() as u64);
-            let few = table.scan(ScanSpec { limit: Some(limit as u64), ..all }).unwrap();
+            let few = table.scan(all.limit(limit as u64)).unwrap();
             let first = &kept[..kept.len().min(limit)];
             prop_assert_eq!(&rows_of(table, &few).unwrap()[..], first);
         }
     }
-    let mut backwards =
-        rows_of(table, &table.scan(ScanSpec { reverse: true, ..spec.clone() }).unwrap()).unwrap();
+    let mut backwards = rows_of(table, &table.scan(spec.clone().reverse()).unwrap()).unwrap();
     backwards.reverse();
     prop_assert_eq!(&backwards[..], rows);
     Ok(())

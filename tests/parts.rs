@@ -76,7 +76,8 @@ proptest! {
         model.sort_by_key(|(ts, _)| *ts);
         let filter = least.map(|least| Predicate::parse(&format!("x >= {least}")).unwrap());
 
-        let spec = ScanSpec { start, end, filter: filter.clone(), reverse, ..ScanSpec::default() };
+        let mut spec = ScanSpec::default();
+        (spec.start, spec.end, spec.filter, spec.reverse) = (start, end, filter.clone(), reverse);
         let mut rows = vec![];
         for piece in table.scan(spec).unwrap().all_batches().unwrap() {
             let piece = piece.unwrap();
@@ -91,9 +92,8 @@ proptest! {
             expected.entry(ts.div_euclid(every) * every).or_default().push(*x);
         }
         let fill = fill.then_some(Fill::Int(-1)).filter(|_| start.is_none() && end.is_none());
-        let spec = DownsampleSpec {
-            start, end, filter, fill, ..DownsampleSpec::new(every, [("x", EACH.to_vec())])
-        };
+        let mut spec = DownsampleSpec::new(every, [("x", EACH.to_vec())]);
+        (spec.start, spec.end, spec.filter, spec.fill) = (start, end, filter, fill);
         let mut found = vec![];
         for piece in table.downsample(spec).unwrap().batches(100).unwrap() {
             let piece = piece.unwrap();

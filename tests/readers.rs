@@ -21,7 +21,7 @@ use chronolite::{
 use common::{Rng, figures, seed, size};
 
 fn spec(policy: Policy) -> TableSpec {
-    TableSpec { storage: policy, ..TableSpec::new([("v", DataType::I64)]) }
+    TableSpec::new([("v", DataType::I64)]).storage(policy)
 }
 
 fn write(storage: &Arc<dyn Storage>, path: &Path) -> Db {

@@ -50,7 +50,7 @@ fn rows_come_back_in_order_through_flush_and_reopen() {
     let got: Vec<f64> =
         last.batches(100).unwrap().flat_map(|b| b.unwrap()[1].values::<f64>().to_vec()).collect();
     assert_eq!(got, tail.iter().map(|r| r.1).collect::<Vec<_>>());
-    let range = ScanSpec { start: Some(100), end: Some(200), ..ScanSpec::default() };
+    let range = ScanSpec::range(100, 200);
     let within: Vec<_> = expected.iter().copied().filter(|r| (100..200).contains(&r.0)).collect();
     assert_eq!(rows(&table, range.clone()), within);
     assert_eq!(table.scan(range).unwrap().count().unwrap(), within.len() as u64);

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 /// How the values of a block are encoded. The codes are those in a file, fixed for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Codec {
     /// As Arrow lays them out.
     Raw = 0,

@@ -30,6 +30,7 @@ pub struct ColumnDef {
 /// What a second row with the same (time, key) means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum OnConflict {
     /// Both rows are kept.
     #[default]
@@ -74,6 +75,7 @@ impl OnConflict {
 /// How hard a table's columns are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum StoragePolicy {
     /// The smallest of the fast codecs; a packed segment may use slower ones.
     #[default]
@@ -103,6 +105,7 @@ impl StoragePolicy {
 
 /// The schema of a table and the rules it was created with.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TableSpec {
     /// Name of the time column.
     pub time_column: String,

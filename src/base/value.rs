@@ -3,6 +3,7 @@
 /// A value on its way into a row. It must fit the column's type exactly or by widening: integers
 /// widen, integers become floats where exact; nothing narrows in silence.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Value<'a> {
     /// No value.
     Null,

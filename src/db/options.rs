@@ -9,6 +9,7 @@ pub const MAX_RECORD_SIZE_VARIABLE: &str = "NANOTS_MAX_RECORD_SIZE";
 
 /// When a write survives what. No level corrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Durability {
     /// A write returns when its rows survive power loss. Writers in several threads share a sync.
     Sync,
@@ -41,6 +42,7 @@ impl Durability {
 
 /// What a database is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Mode {
     /// To read and write, created if it is missing. One handle at a time, over all processes.
     #[default]
@@ -54,6 +56,7 @@ pub enum Mode {
 /// the first write until the close; what it fails with is told by the next call that writes, which
 /// does nothing then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AutoMaintenance {
     /// The log is flushed once it is so many times the size of all segments.
     pub wal_target_ratio: u64,

@@ -25,6 +25,7 @@ use crate::index::{Chunk, Span};
 
 /// Which rows and columns to read.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ScanSpec {
     /// Least time, in the table's unit.
     pub start: Option<i64>,
@@ -54,10 +55,66 @@ impl ScanSpec {
     pub fn closed(start: i64, end: i64) -> Self {
         Self { start: Some(start), end: end.checked_add(1), ..Self::default() }
     }
+
+    /// The rows with `start <= time < end`.
+    #[must_use]
+    pub fn range(start: i64, end: i64) -> Self {
+        Self::default().start(start).end(end)
+    }
+
+    /// The same from this time on.
+    #[must_use]
+    pub fn start(mut self, time: i64) -> Self {
+        self.start = Some(time);
+        self
+    }
+
+    /// The same up to this time, which is not in it.
+    #[must_use]
+    pub fn end(mut self, time: i64) -> Self {
+        self.end = Some(time);
+        self
+    }
+
+    /// The same with these columns alone.
+    #[must_use]
+    pub fn columns<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.columns = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The same with so many rows at most.
+    #[must_use]
+    pub fn limit(mut self, rows: u64) -> Self {
+        self.limit = Some(rows);
+        self
+    }
+
+    /// The same of one key.
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The same with rows alone for which this is true.
+    #[must_use]
+    pub fn filter(mut self, filter: Predicate) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// The same, the newest row first.
+    #[must_use]
+    pub fn reverse(mut self) -> Self {
+        self.reverse = true;
+        self
+    }
 }
 
 /// A column of a scan's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScanColumn {
     /// The time column.
     Time {

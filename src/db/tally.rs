@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What a scan looked at, and what it had to do for its result. A block is up to 16,384 rows of a
 /// segment (65,536 in tables with `StoragePolicy::Size`), all columns of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
     /// Rows of the result.
     pub rows: u64,

@@ -9,7 +9,7 @@
 //! What costs time in a large trie is to wait for memory. The places of a node stand in it, beside
 //! the hashes of their entries, so that a step down is one wait, and an entry is looked at only if
 //! its hash is the right one. A node of few places has a bitmap that tells which of them there are;
-//! one of more than [`DENSE`] has all [`WIDE`]. Entries stand outside of the nodes: these stay small,
+//! one of more than `DENSE` has all `WIDE`. Entries stand outside of the nodes: these stay small,
 //! and a copy of one copies no entry.
 
 use std::ops::{Add, Sub};

@@ -1,7 +1,7 @@
 //! The rows of one thing, in order of time and of arrival where times are equal, of which copies
 //! share what is the same in both.
 //!
-//! Rows stand in leaves of up to [`LEAF`]. A change copies one leaf if somebody else has it too,
+//! Rows stand in leaves of up to `LEAF`. A change copies one leaf if somebody else has it too,
 //! and the list of leaves; where nobody has, it is made in place. As most things have one row or
 //! few, one row stands where it is told of, and few need no list of leaves.
 

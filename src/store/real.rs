@@ -3,7 +3,7 @@
 //! Two things are less plain than they look. A mapping keeps its open file alive, and with it any
 //! lock on that open file: an Arrow buffer, or a fork child, would hold the lock of a database long
 //! closed. So the lock is taken through a second opening of the same file that is never mapped.
-//! And a fork child must keep no descriptor, so that all are opened through [`GuardedFile`].
+//! And a fork child must keep no descriptor, so that all are opened through `GuardedFile`.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -529,6 +529,7 @@ impl Ledger {
                     let distinct = rows.is_sorted_by(|a, b| place(table, a) < place(table, b));
                     assert!(distinct, "two rows of one time and tag were taken");
                 }
+                rule => panic!("{rule:?} is not modelled"),
             }
         }
         content

@@ -47,6 +47,7 @@ pub const MAX_NODES: usize = 10_000;
 /// # Ok::<(), chronolite::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Predicate {
     /// True, false or, if it is `None`, unknown for every row.
     Known(Option<bool>),
@@ -118,6 +119,7 @@ impl PartialEq for Place {
 
 /// A value to compare with.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Literal {
     /// Nothing: a comparison with it is unknown.
     Null,

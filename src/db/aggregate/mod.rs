@@ -38,6 +38,7 @@ use crate::error::{Error, Result};
 
 /// What to make of the values of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Aggregate {
     /// How many values are not null.
     Count,
@@ -136,7 +137,7 @@ impl Aggregate {
 ///     sensor.append_row(ts, &[flow.into()])?;
 /// }
 /// let sum = AggregateSpec::new([("flow", vec![Aggregate::Sum])]);
-/// let exact = AggregateSpec { exact: true, ..sum.clone() };
+/// let exact = sum.clone().exact();
 /// let scan = sensor.scan(ScanSpec::default())?;
 /// let (sum, exact) = (scan.aggregate(&sum)?, scan.aggregate(&exact)?);
 /// assert_eq!(sum.get("flow", Aggregate::Sum), Some(Value::Float(0.1 + 0.2 + 0.3)));
@@ -146,6 +147,7 @@ impl Aggregate {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AggregateSpec {
     /// Columns, and the aggregates of each.
     pub aggregates: Vec<(String, Vec<Aggregate>)>,
@@ -159,6 +161,13 @@ impl AggregateSpec {
     pub fn new<N: Into<String>>(aggregates: impl IntoIterator<Item = (N, Vec<Aggregate>)>) -> Self {
         let aggregates = aggregates.into_iter().map(|(name, wanted)| (name.into(), wanted));
         Self { aggregates: aggregates.collect(), exact: false }
+    }
+
+    /// The same with sums, means and standard deviations rounded but once.
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
     }
 }
 

@@ -50,6 +50,7 @@ use side_by_side::SideBySide;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct DownsampleSpec {
     /// The length of a bucket, in the table's unit.
     pub every: i64,
@@ -84,10 +85,60 @@ impl DownsampleSpec {
         let aggregates = aggregates.into_iter().map(|(name, wanted)| (name.into(), wanted));
         Self { every, aggregates: aggregates.collect(), ..Self::default() }
     }
+
+    /// The same of the rows with `start <= time < end`.
+    #[must_use]
+    pub fn range(mut self, start: i64, end: i64) -> Self {
+        (self.start, self.end) = (Some(start), Some(end));
+        self
+    }
+
+    /// The same for each group of rows that these columns tell apart.
+    #[must_use]
+    pub fn by<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
+        self.by = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with buckets that begin there.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// The same by the clock of a zone of the IANA database.
+    #[must_use]
+    pub fn tz(mut self, name: impl Into<String>) -> Self {
+        self.tz = Some(name.into());
+        self
+    }
+
+    /// The same with something for buckets without rows.
+    #[must_use]
+    pub fn fill(mut self, fill: Fill) -> Self {
+        self.fill = Some(fill);
+        self
+    }
+
+    /// The same of rows alone for which this is true.
+    #[must_use]
+    pub fn filter(mut self, filter: Predicate) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+
+    /// The same with sums, means and standard deviations rounded but once.
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
 }
 
 /// A time at which a bucket begins; the others follow both ways.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// 1970-01-01, or Monday 1969-12-29 for buckets of whole weeks; midnight there, given a zone.
     #[default]
@@ -102,6 +153,7 @@ pub enum Origin {
 /// of these, there is a row for every bucket and group: from the bucket of the range's start, or of
 /// the first row if it has none, to that of its end, or of the last row. A count is never null.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Fill {
     /// Nothing does.
     Null,

@@ -173,7 +173,8 @@ fn look(db: &Db, rows: bool) -> Result<(), Error> {
 fn read(table: &Table) -> Result<(), Error> {
     table.len()?;
     for reverse in [false, true] {
-        let spec = ScanSpec { reverse, limit: Some(ROWS as u64), ..ScanSpec::default() };
+        let mut spec = ScanSpec::default().limit(ROWS as u64);
+        spec.reverse = reverse;
         table.scan(spec)?.batches(100)?.try_for_each(|piece| piece.map(drop))?;
     }
     table.last(3, None)?.batches(3)?.try_for_each(|piece| piece.map(drop))
