@@ -1,4 +1,4 @@
-//! The seeds, made again: `cargo test --features sim --test fuzz -- --ignored`. They are kept, as a
+//! The seeds, made again: `cargo test --features sim,capi --test fuzz -- --ignored`. They are kept, as a
 //! database's salt is another each time.
 
 use std::fs;
@@ -32,6 +32,16 @@ fn make_seeds() {
     databases();
     text();
     arrays();
+    calls();
+}
+
+/// Any bytes are calls; these begin by an open and a table, so that most of what follows has handles.
+fn calls() {
+    let mut rng = Rng(11);
+    for seed in 0..8 {
+        let bytes: Vec<u8> = (0..1500).map(|_| rng.below(256) as u8).collect();
+        keep("c_calls", &format!("random-{seed}"), &bytes);
+    }
 }
 
 /// Rows of a block whose values go up and down a little, now and then a lot.

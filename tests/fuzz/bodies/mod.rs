@@ -8,11 +8,13 @@
 //!   not keep everything else from being reached
 //! - `arrow`: arrays of any Arrow type, imported
 //! - `text`: predicates, SQL, times
+//! - `calls`: the C ABI
 
 #![allow(missing_docs, unreachable_pub)] // of a test, and of the crate in `fuzz/`
 
 pub mod arrow;
 pub mod blocks;
+pub mod calls;
 pub mod columns;
 pub mod files;
 pub mod format;
@@ -26,7 +28,7 @@ use chronolite::codec::Codec;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 28] = [
     ("decode_raw", |data| blocks::decode(Codec::Raw, data)),
     ("decode_constant", |data| blocks::decode(Codec::Constant, data)),
     ("decode_frame_of_reference", |data| blocks::decode(Codec::FrameOfReference, data)),
@@ -54,4 +56,5 @@ pub const TARGETS: [Target; 27] = [
     ("sql", text::sql),
     ("iso8601", text::iso8601),
     ("key", format::key),
+    ("c_calls", calls::calls),
 ];

@@ -1,0 +1,3 @@
+#![no_main]
+
+chronolite_fuzz::target!(c_calls);
