@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test lint rust-lint rust-test python-lint python-test c-library header install-c proof proof-kernel proof-processes format bench bench-kernel bench-peers bench-timelog bench-chronomap fuzz asan clean
+.PHONY: help demo build test lint rust-lint rust-test python-lint python-test c-library header msrv install-c proof proof-kernel proof-processes format bench bench-kernel bench-peers bench-timelog bench-chronomap fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,12 @@ SONAME = libchronolite.so.$(basename $(VERSION))
 
 header: ## write include/chronolite.h from the Rust sources
 	CHRONOLITE_WRITE_HEADER=1 cargo test --locked --features sim,capi --test c_header
+
+# The oldest Rust that builds it, as Cargo.toml says.
+MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+msrv: ## check the crate with the oldest Rust that it is for
+	cargo +$(MSRV) check --locked --lib --features capi
 
 install-c: ## the C library, its header and pkg-config file (options: PREFIX=/usr/local)
 	cargo build --locked --release --no-default-features --features capi

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from comparison import machine, page, plot
 from comparison.options import PROJECT, RESULTS
 
-BENCHES = ("codec", "living", "spine")
+BENCHES = ("capi", "codec", "living", "spine")
 TARGET = PROJECT / "target"
 
 
@@ -47,7 +47,8 @@ def run(name: str) -> None:
 
 def output(name: str, arguments: list[str]) -> str:
     """What it prints, shown as it comes."""
-    command = ["cargo", "bench", "--locked", "--bench", name, "--", *arguments]
+    features = ["--features", "capi"] if name == "capi" else []
+    command = ["cargo", "bench", "--locked", *features, "--bench", name, "--", *arguments]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         lines = []
         for line in process.stdout or ():
