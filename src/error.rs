@@ -6,9 +6,32 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// `std::result::Result` with this crate's [`Error`].
+///
+/// ```
+/// use chronolite::{Predicate, Result};
+///
+/// fn warmer_than(text: &str) -> Result<Predicate> {
+///     Predicate::parse(&format!("temp > {text}"))
+/// }
+/// assert!(warmer_than("24.5").is_ok() && warmer_than("warm or").is_err());
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, as a caller would decide on it.
+///
+/// ```
+/// use chronolite::ErrorKind;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let humidity = match db.table("humidity") {
+///     Err(error) if error.kind() == ErrorKind::TableNotFound => None,
+///     table => Some(table?),
+/// };
+/// assert!(humidity.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -41,6 +64,18 @@ pub enum ErrorKind {
 }
 
 /// The error of every fallible call of this crate.
+///
+/// ```
+/// use chronolite::ErrorKind;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let error = db.table("humidity").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::TableNotFound);
+/// assert_eq!(error.to_string(), "no table \"humidity\"; the database has sensor");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -54,6 +89,13 @@ struct Inner {
 
 impl Error {
     /// An error of `kind` that says `message`.
+    ///
+    /// ```
+    /// use chronolite::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::InvalidInput, "a week has seven days");
+    /// assert_eq!(format!("{error:?}"), "InvalidInput: a week has seven days");
+    /// ```
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -61,24 +103,28 @@ impl Error {
     }
 
     /// A [`ErrorKind::Schema`] error.
+    #[doc(hidden)]
     #[cold]
     pub fn schema(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Schema, message)
     }
 
     /// A [`ErrorKind::InvalidInput`] error.
+    #[doc(hidden)]
     #[cold]
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidInput, message)
     }
 
     /// A [`ErrorKind::Corruption`] error; add the place with [`Error::at`].
+    #[doc(hidden)]
     #[cold]
     pub fn corruption(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Corruption, message)
     }
 
     /// A [`ErrorKind::Io`] error: what was being done, to which file, and the system's answer.
+    #[doc(hidden)]
     #[cold]
     pub fn from_io(doing: &str, file: &Path, source: io::Error) -> Self {
         let mut error = Self::new(ErrorKind::Io, format!("cannot {doing}"));
@@ -88,6 +134,7 @@ impl Error {
     }
 
     /// The same error, placed: in `file`, at byte `offset`.
+    #[doc(hidden)]
     #[must_use]
     pub fn at(mut self, file: &Path, offset: u64) -> Self {
         self.0.file = Some(file.to_path_buf());
@@ -96,6 +143,7 @@ impl Error {
     }
 
     /// The same error, placed in `file`.
+    #[doc(hidden)]
     #[must_use]
     pub fn in_file(mut self, file: &Path) -> Self {
         self.0.file = Some(file.to_path_buf());
@@ -103,6 +151,7 @@ impl Error {
     }
 
     /// The same error, naming the process that is in the way.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_pid(mut self, pid: u32) -> Self {
         self.0.pid = Some(pid);
@@ -110,6 +159,7 @@ impl Error {
     }
 
     /// The same error, saying what can be done.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_advice(mut self, advice: &str) -> Self {
         self.0.message = format!("{}; {advice}", self.0.message);
@@ -117,6 +167,7 @@ impl Error {
     }
 
     /// The same cause, seen as another kind (a failed sync of the log as `Indeterminate`, say).
+    #[doc(hidden)]
     #[must_use]
     pub fn recast(mut self, kind: ErrorKind, message: impl Into<String>) -> Self {
         self.0.message = format!("{}: {}", message.into(), self.0.message);
@@ -125,36 +176,101 @@ impl Error {
     }
 
     /// What went wrong.
+    ///
+    /// ```
+    /// use chronolite::{ErrorKind, Predicate};
+    ///
+    /// assert_eq!(Predicate::parse("temp >").unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// The message without file, offset and system error.
+    ///
+    /// ```
+    /// use chronolite::{Error, ErrorKind};
+    ///
+    /// assert_eq!(Error::new(ErrorKind::Overflow, "too much").message(), "too much");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// The file to blame.
+    ///
+    /// ```
+    /// use chronolite::{Db, DbOptions, Mode};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let missing = folder.path().join("missing.chl");
+    /// let error = Db::open(&missing, DbOptions::default().mode(Mode::Read)).unwrap_err();
+    /// assert!(error.file().is_some_and(|file| file.ends_with("missing.chl")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn file(&self) -> Option<&Path> {
         self.0.file.as_deref()
     }
 
     /// The byte in [`Error::file`] at which the damage was found.
+    ///
+    /// ```
+    /// use std::fs;
+    /// use chronolite::{Db, DbOptions, ErrorKind};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("plant.chl");
+    /// fs::write(&path, "no database".repeat(10_000))?;
+    /// let error = Db::open(&path, DbOptions::default()).unwrap_err();
+    /// assert_eq!((error.kind(), error.offset()), (ErrorKind::Corruption, Some(0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
     /// The process that holds the lock, where it is known.
+    ///
+    /// ```
+    /// use chronolite::{Db, DbOptions, ErrorKind};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("plant.chl");
+    /// let db = Db::open(&path, DbOptions::default())?;
+    /// let error = Db::open(&path, DbOptions::default()).unwrap_err();
+    /// assert_eq!((error.kind(), error.pid()), (ErrorKind::Locked, Some(std::process::id())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pid(&self) -> Option<u32> {
         self.0.pid
     }
 
     /// The operating system's error behind this one.
+    ///
+    /// ```
+    /// use chronolite::{Db, DbOptions, Mode};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let missing = folder.path().join("missing.chl");
+    /// let error = Db::open(&missing, DbOptions::default().mode(Mode::Read)).unwrap_err();
+    /// assert_eq!(error.io().map(|io| io.kind()), Some(std::io::ErrorKind::NotFound));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn io(&self) -> Option<&io::Error> {
         self.0.io.as_ref()
     }
 
     /// True if the cause is a full disk or quota, or a file size limit.
+    ///
+    /// ```
+    /// use chronolite::{Db, DbOptions, Mode};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let missing = folder.path().join("missing.chl");
+    /// let error = Db::open(&missing, DbOptions::default().mode(Mode::Read)).unwrap_err();
+    /// assert!(!error.is_out_of_space());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_out_of_space(&self) -> bool {
         self.io().and_then(io::Error::raw_os_error).is_some_and(is_out_of_space)
     }

@@ -14,6 +14,23 @@ use crate::error::Result;
 pub type Chunks = Box<dyn Iterator<Item = Result<Vec<Column>>> + Send>;
 
 /// Record batches over the chunks of a result.
+///
+/// ```
+/// use chronolite::arrow_array::RecordBatchReader;
+/// use chronolite::{STREAM_ROWS, ScanSpec};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let stream = sensor.scan(ScanSpec::default())?.stream(STREAM_ROWS, None)?;
+/// assert_eq!(stream.schema().fields().len(), 2);
+/// let rows: usize = stream.map(|batch| batch.map_or(0, |batch| batch.num_rows())).sum();
+/// assert_eq!(rows, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Stream {
     columns: Vec<OutColumn>,
     native: SchemaRef,
@@ -24,6 +41,7 @@ pub struct Stream {
 impl Stream {
     /// A stream of these columns. `requested` is the schema the reader would rather have: it gets
     /// as much of it as loses nothing ([`Cast::new`]).
+    #[doc(hidden)]
     pub fn new(columns: Vec<OutColumn>, chunks: Chunks, requested: Option<&SchemaRef>) -> Self {
         let native = export::schema(&columns);
         let cast = Cast::new(&native, requested);
@@ -31,6 +49,22 @@ impl Stream {
     }
 
     /// The next batch, with an error as it is.
+    ///
+    /// ```
+    /// use chronolite::{STREAM_ROWS, ScanSpec};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let mut stream = sensor.scan(ScanSpec::default())?.stream(STREAM_ROWS, None)?;
+    /// let batch = stream.pull().expect("three rows")?;
+    /// assert_eq!(batch.num_rows(), 3);
+    /// assert!(stream.pull().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pull(&mut self) -> Option<Result<RecordBatch>> {
         let chunk = self.chunks.next()?;
         let batch = chunk.and_then(|data| export::record_batch(&self.native, &self.columns, data));

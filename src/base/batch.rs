@@ -12,6 +12,15 @@ use crate::base::schema::DataType;
 use crate::base::value::Value;
 
 /// The values of a column. At null positions they are arbitrary but readable.
+///
+/// ```
+/// use chronolite::{Column, Data};
+///
+/// let temps = Column::from_vec(vec![20.5, 21.5]);
+/// assert!(matches!(temps.data, Data::Fixed(_)));
+/// let sites = Column::from_texts(["north", "south"]);
+/// assert!(matches!(sites.data, Data::Bytes { .. }));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Data {
     /// Integers and floats: little-endian values of the type's width, aligned to it.
@@ -28,6 +37,17 @@ pub enum Data {
 }
 
 /// A column: values and which of them are null.
+///
+/// ```
+/// use chronolite::arrow_buffer::NullBuffer;
+/// use chronolite::{Column, DataType, Value};
+///
+/// let validity = NullBuffer::from(vec![true, false, true]);
+/// let temps = Column::from_vec(vec![20.5, 0.0, 21.5]).with_validity(Some(validity));
+/// assert_eq!((temps.len(DataType::F64), temps.null_count()), (3, 1));
+/// assert_eq!(temps.value(DataType::F64, 1), Value::Null);
+/// assert_eq!(temps.value(DataType::F64, 2), Value::Float(21.5));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Column {
     /// The values.
@@ -38,16 +58,37 @@ pub struct Column {
 
 impl Column {
     /// A column of fixed width without nulls.
+    ///
+    /// ```
+    /// use chronolite::Column;
+    ///
+    /// assert_eq!(Column::from_vec(vec![1i16, 2, 3]).values::<i16>(), [1, 2, 3]);
+    /// ```
     pub fn from_vec<T: ArrowNativeType>(values: Vec<T>) -> Self {
         Self::from_buffer(Buffer::from_vec(values))
     }
 
     /// A column of fixed width without nulls, which shares its values.
+    ///
+    /// ```
+    /// use chronolite::Column;
+    /// use chronolite::arrow_buffer::Buffer;
+    ///
+    /// let values = Buffer::from_vec(vec![20.5, 21.5]);
+    /// let column = Column::from_buffer(values.clone());
+    /// assert_eq!(column.values::<f64>().as_ptr().cast(), values.as_ptr());
+    /// ```
     pub fn from_buffer(values: Buffer) -> Self {
         Self { data: Data::Fixed(values), validity: None }
     }
 
     /// A column of text without nulls.
+    ///
+    /// ```
+    /// use chronolite::Column;
+    ///
+    /// assert_eq!(Column::from_texts(["north", "south"]).bytes_at(1), b"south");
+    /// ```
     pub fn from_texts<S: AsRef<[u8]>>(texts: impl IntoIterator<Item = S>) -> Self {
         let (mut offsets, mut values) = (vec![0i32], Vec::new());
         for text in texts {
@@ -59,6 +100,12 @@ impl Column {
     }
 
     /// `rows` nulls of the given type.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType};
+    ///
+    /// assert_eq!(Column::nulls(DataType::Utf8, 3).null_count(), 3);
+    /// ```
     pub fn nulls(ty: DataType, rows: usize) -> Self {
         let data = match ty.width() {
             Some(width) => {
@@ -75,6 +122,15 @@ impl Column {
     }
 
     /// The same column with these nulls; a buffer that marks none is dropped.
+    ///
+    /// ```
+    /// use chronolite::Column;
+    /// use chronolite::arrow_buffer::NullBuffer;
+    ///
+    /// let column = Column::from_vec(vec![1i64, 2]);
+    /// let column = column.with_validity(Some(NullBuffer::from(vec![true, false])));
+    /// assert!(column.is_valid(0) && !column.is_valid(1));
+    /// ```
     #[must_use]
     pub fn with_validity(mut self, validity: Option<NullBuffer>) -> Self {
         self.validity = validity.filter(|nulls| nulls.null_count() > 0);
@@ -82,16 +138,35 @@ impl Column {
     }
 
     /// How many of the values are null.
+    ///
+    /// ```
+    /// use chronolite::Column;
+    ///
+    /// assert_eq!(Column::from_vec(vec![1i64, 2]).null_count(), 0);
+    /// ```
     pub fn null_count(&self) -> usize {
         self.validity.as_ref().map_or(0, NullBuffer::null_count)
     }
 
     /// True if value `row` is not null.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType};
+    ///
+    /// assert!(Column::from_vec(vec![1i64]).is_valid(0));
+    /// assert!(!Column::nulls(DataType::I64, 1).is_valid(0));
+    /// ```
     pub fn is_valid(&self, row: usize) -> bool {
         self.validity.as_ref().is_none_or(|nulls| nulls.is_valid(row))
     }
 
     /// How many values there are. `ty` is the column's type.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType};
+    ///
+    /// assert_eq!(Column::from_vec(vec![1i16, 2, 3]).len(DataType::I16), 3);
+    /// ```
     pub fn len(&self, ty: DataType) -> usize {
         match &self.data {
             Data::Fixed(buffer) => buffer.len() / ty.width().unwrap_or(1),
@@ -101,6 +176,7 @@ impl Column {
     }
 
     /// True if the values are laid out as `ty` wants them; widths are not told apart.
+    #[doc(hidden)]
     pub fn fits(&self, ty: DataType) -> bool {
         match &self.data {
             Data::Fixed(_) => ty.width().is_some(),
@@ -111,6 +187,12 @@ impl Column {
 
     /// The values as `T`s. Panics unless the column is of that fixed width: a mistake of ours,
     /// never of a file, as columns are built by the type their schema gives.
+    ///
+    /// ```
+    /// use chronolite::Column;
+    ///
+    /// assert_eq!(Column::from_vec(vec![20.5, 21.5]).values::<f64>(), [20.5, 21.5]);
+    /// ```
     pub fn values<T: ArrowNativeType>(&self) -> &[T] {
         match &self.data {
             Data::Fixed(buffer) => buffer.typed_data(),
@@ -119,6 +201,12 @@ impl Column {
     }
 
     /// Text or bytes at `row`; the same panic as [`Column::values`].
+    ///
+    /// ```
+    /// use chronolite::Column;
+    ///
+    /// assert_eq!(Column::from_texts(["north"]).bytes_at(0), b"north");
+    /// ```
     pub fn bytes_at(&self, row: usize) -> &[u8] {
         match &self.data {
             Data::Bytes { offsets, values } => {
@@ -129,6 +217,13 @@ impl Column {
     }
 
     /// The value of a row. `ty` is the column's type.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType, Value};
+    ///
+    /// let sites = Column::from_texts(["north"]);
+    /// assert_eq!(sites.value(DataType::Utf8, 0), Value::Str("north"));
+    /// ```
     pub fn value(&self, ty: DataType, row: usize) -> Value<'_> {
         if !self.is_valid(row) {
             return Value::Null;
@@ -154,6 +249,13 @@ impl Column {
     }
 
     /// `len` values from `start` on, sharing the buffers. `ty` is the column's type.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType};
+    ///
+    /// let some = Column::from_vec(vec![1i64, 2, 3, 4]).slice(DataType::I64, 1, 2);
+    /// assert_eq!(some.values::<i64>(), [2, 3]);
+    /// ```
     #[must_use]
     pub fn slice(&self, ty: DataType, start: usize, len: usize) -> Self {
         let data = match &self.data {
@@ -172,6 +274,14 @@ impl Column {
 
     /// True if both have the same values to the bit, and nulls in the same rows. `ty` is the type of
     /// both.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType};
+    ///
+    /// let (zero, minus_zero) = (Column::from_vec(vec![0.0]), Column::from_vec(vec![-0.0]));
+    /// assert!(zero.same_as(&zero.clone(), DataType::F64));
+    /// assert!(!zero.same_as(&minus_zero, DataType::F64));
+    /// ```
     pub fn same_as(&self, other: &Self, ty: DataType) -> bool {
         let rows = self.len(ty);
         let nulls = |column: &Self, row| !column.is_valid(row);
@@ -215,6 +325,7 @@ impl Column {
     }
 
     /// Bytes of text of `len` rows from `start` on.
+    #[doc(hidden)]
     pub fn text_bytes(&self, start: usize, len: usize) -> usize {
         match &self.data {
             Data::Bytes { offsets, .. } => (offsets[start + len] - offsets[start]) as usize,
@@ -223,6 +334,12 @@ impl Column {
     }
 
     /// Bytes of memory the values take, for accounting. `ty` is the column's type.
+    ///
+    /// ```
+    /// use chronolite::{Column, DataType};
+    ///
+    /// assert_eq!(Column::from_vec(vec![1i64, 2]).byte_size(DataType::I64), 16);
+    /// ```
     pub fn byte_size(&self, ty: DataType) -> usize {
         let rows = self.len(ty);
         let data = match &self.data {
@@ -237,6 +354,21 @@ impl Column {
 }
 
 /// Rows of one table: the time column and the value columns in the schema's order.
+///
+/// ```
+/// use chronolite::{Batch, Column, DataType, Db, DbOptions, TableSpec};
+///
+/// let folder = tempfile::tempdir()?;
+/// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let batch = Batch {
+///     ts: vec![1000, 2000, 3000].into(),
+///     columns: vec![Column::from_vec(vec![20.5, 21.5, 22.5])],
+/// };
+/// assert_eq!(batch.rows(), 3);
+/// assert_eq!(sensor.append(vec![batch])?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// The time column, in the table's unit; never null.
@@ -247,11 +379,28 @@ pub struct Batch {
 
 impl Batch {
     /// How many rows.
+    ///
+    /// ```
+    /// use chronolite::{Batch, Column};
+    ///
+    /// let columns = vec![Column::from_vec(vec![20.5, 21.5])];
+    /// let batch = Batch { ts: vec![1, 2].into(), columns };
+    /// assert_eq!(batch.rows(), 2);
+    /// ```
     pub fn rows(&self) -> usize {
         self.ts.len()
     }
 
     /// `len` rows from `start` on, sharing the buffers. `types` are those of the columns.
+    ///
+    /// ```
+    /// use chronolite::{Batch, Column, DataType};
+    ///
+    /// let columns = vec![Column::from_vec(vec![20.5, 21.5])];
+    /// let batch = Batch { ts: vec![1, 2].into(), columns };
+    /// let last = batch.slice(&[DataType::F64], 1, 1);
+    /// assert_eq!((last.ts[0], last.columns[0].values::<f64>()), (2, &[21.5][..]));
+    /// ```
     #[must_use]
     pub fn slice(&self, types: &[DataType], start: usize, len: usize) -> Self {
         let columns = self.columns.iter().zip(types);

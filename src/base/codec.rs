@@ -7,6 +7,15 @@ use crate::base::data_type::DataType;
 use crate::error::{Error, Result};
 
 /// How the values of a block are encoded. The codes are those in a file, fixed for ever.
+///
+/// ```
+/// use chronolite::{Codec, DataType, TableSpec};
+///
+/// let spec = TableSpec::new([("site", DataType::Utf8)]).codec("site", Codec::Dictionary)?;
+/// assert_eq!(spec.columns[0].codec, Some(Codec::Dictionary));
+/// assert_eq!(Codec::Dictionary.to_string(), "dictionary");
+/// # Ok::<(), chronolite::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -43,6 +52,13 @@ pub enum Codec {
 
 impl Codec {
     /// All codecs, in the order of their codes in a file.
+    ///
+    /// ```
+    /// use chronolite::{Codec, DataType};
+    ///
+    /// let of_bools = Codec::ALL.into_iter().filter(|codec| codec.applies_to(DataType::Bool));
+    /// assert!(of_bools.eq([Codec::Raw, Codec::Constant, Codec::RunLength]));
+    /// ```
     pub const ALL: [Self; 14] = [
         Self::Raw,
         Self::Constant,
@@ -61,11 +77,16 @@ impl Codec {
     ];
 
     /// The codec with this code in a file.
+    #[doc(hidden)]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| *codec as u8 == code)
     }
 
     /// The name in the API.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::Codec::FrameOfReference.name(), "frame_of_reference");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -86,11 +107,24 @@ impl Codec {
     }
 
     /// True if it decodes much slower than the others.
+    ///
+    /// ```
+    /// use chronolite::Codec;
+    ///
+    /// assert!(Codec::Zstd.is_cold() && !Codec::Delta.is_cold());
+    /// ```
     pub fn is_cold(self) -> bool {
         matches!(self, Self::Pco | Self::Zstd)
     }
 
     /// True if values of this type can be encoded so.
+    ///
+    /// ```
+    /// use chronolite::{Codec, DataType};
+    ///
+    /// assert!(Codec::Gorilla.applies_to(DataType::F64));
+    /// assert!(!Codec::Gorilla.applies_to(DataType::I64));
+    /// ```
     pub fn applies_to(self, ty: DataType) -> bool {
         match self {
             Self::Raw | Self::Constant | Self::RunLength => true,

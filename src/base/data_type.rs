@@ -3,6 +3,14 @@
 use std::fmt;
 
 /// The type of a value column.
+///
+/// ```
+/// use chronolite::{DataType, TableSpec};
+///
+/// let spec = TableSpec::new([("temp", DataType::F64), ("site", DataType::Utf8)]);
+/// assert_eq!(spec.columns[1].ty, DataType::Utf8);
+/// assert_eq!(DataType::Utf8.to_string(), "utf8");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 #[allow(missing_docs)]
@@ -25,6 +33,12 @@ pub enum DataType {
 
 impl DataType {
     /// All types, in the order of their codes in a file.
+    ///
+    /// ```
+    /// use chronolite::DataType;
+    ///
+    /// assert!(DataType::ALL.iter().all(|ty| DataType::from_name(ty.name()) == Some(*ty)));
+    /// ```
     pub const ALL: [Self; 13] = [
         Self::I8,
         Self::I16,
@@ -42,11 +56,16 @@ impl DataType {
     ];
 
     /// The type with this code in a file.
+    #[doc(hidden)]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| *ty as u8 == code)
     }
 
     /// The name in the API: `i8` to `i64`, `u8` to `u64`, `f32`, `f64`, `bool`, `utf8`, `binary`.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::DataType::U16.name(), "u16");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::I8 => "i8",
@@ -66,11 +85,24 @@ impl DataType {
     }
 
     /// The type of that name.
+    ///
+    /// ```
+    /// use chronolite::DataType;
+    ///
+    /// assert_eq!(DataType::from_name("f32"), Some(DataType::F32));
+    /// assert_eq!(DataType::from_name("decimal"), None);
+    /// ```
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|ty| ty.name() == name)
     }
 
     /// Bytes a value, for the types of fixed width; bool, utf8 and binary have none.
+    ///
+    /// ```
+    /// use chronolite::DataType;
+    ///
+    /// assert_eq!((DataType::I32.width(), DataType::Utf8.width()), (Some(4), None));
+    /// ```
     pub const fn width(self) -> Option<usize> {
         match self {
             Self::I8 | Self::U8 => Some(1),
@@ -82,16 +114,34 @@ impl DataType {
     }
 
     /// True for `f32` and `f64`.
+    ///
+    /// ```
+    /// use chronolite::DataType;
+    ///
+    /// assert!(DataType::F32.is_float() && !DataType::I32.is_float());
+    /// ```
     pub const fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64)
     }
 
     /// True for `i8` to `i64`.
+    ///
+    /// ```
+    /// use chronolite::DataType;
+    ///
+    /// assert!(DataType::I8.is_signed_int() && !DataType::U8.is_signed_int());
+    /// ```
     pub const fn is_signed_int(self) -> bool {
         matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64)
     }
 
     /// True for `utf8` and `binary`.
+    ///
+    /// ```
+    /// use chronolite::DataType;
+    ///
+    /// assert!(DataType::Binary.is_bytes() && !DataType::Bool.is_bytes());
+    /// ```
     pub const fn is_bytes(self) -> bool {
         matches!(self, Self::Utf8 | Self::Binary)
     }

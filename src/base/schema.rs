@@ -15,6 +15,14 @@ use crate::error::{Error, Result};
 pub type ColumnId = u32;
 
 /// A value column: its name and type. Every value column can hold nulls.
+///
+/// ```
+/// use chronolite::{ColumnDef, DataType, TableSpec};
+///
+/// let spec = TableSpec::new([("temp", DataType::F64)]);
+/// let temp = ColumnDef { id: 0, name: "temp".into(), ty: DataType::F64, codec: None };
+/// assert_eq!(spec.columns, [temp]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ColumnDef {
     /// Its number within the table.
@@ -28,6 +36,21 @@ pub struct ColumnDef {
 }
 
 /// What a second row with the same (time, key) means.
+///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, OnConflict, TableSpec};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// let spec = TableSpec::new([("temp", DataType::F64)]).on_conflict(OnConflict::Last);
+/// let sensor = db.create_table("sensor", spec)?;
+/// sensor.append_row(1000, &[20.5.into()])?;
+/// sensor.append_row(1000, &[21.5.into()])?;
+/// assert_eq!(sensor.len()?, 1);
+/// let (_, temps) = db.query_table_range_columns("sensor", 0, 1000)?;
+/// assert_eq!(temps, [[21.5]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -45,9 +68,19 @@ pub enum OnConflict {
 
 impl OnConflict {
     /// All rules, in the order of their codes in a file.
+    ///
+    /// ```
+    /// use chronolite::OnConflict;
+    ///
+    /// assert_eq!(OnConflict::ALL.map(OnConflict::name), ["all", "last", "first", "error"]);
+    /// ```
     pub const ALL: [Self; 4] = [Self::All, Self::Last, Self::First, Self::Error];
 
     /// The name in the API.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::OnConflict::First.name(), "first");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -58,6 +91,12 @@ impl OnConflict {
     }
 
     /// True if at most one row is read of those with the same (time, key).
+    ///
+    /// ```
+    /// use chronolite::OnConflict;
+    ///
+    /// assert!(OnConflict::Last.keeps_one() && !OnConflict::All.keeps_one());
+    /// ```
     pub const fn keeps_one(self) -> bool {
         !matches!(self, Self::All)
     }
@@ -73,6 +112,14 @@ impl OnConflict {
 }
 
 /// How hard a table's columns are compressed.
+///
+/// ```
+/// use chronolite::{DataType, StoragePolicy, TableSpec};
+///
+/// let spec = TableSpec::new([("temp", DataType::F64)]).storage(StoragePolicy::Size);
+/// assert_eq!(spec.storage, StoragePolicy::Size);
+/// assert_eq!(StoragePolicy::default(), StoragePolicy::Balanced);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -90,9 +137,20 @@ pub enum StoragePolicy {
 
 impl StoragePolicy {
     /// All policies, in the order of their codes in a file.
+    ///
+    /// ```
+    /// use chronolite::StoragePolicy;
+    ///
+    /// let names = StoragePolicy::ALL.map(StoragePolicy::name);
+    /// assert_eq!(names, ["balanced", "speed", "size", "raw"]);
+    /// ```
     pub const ALL: [Self; 4] = [Self::Balanced, Self::Speed, Self::Size, Self::Raw];
 
     /// The name in the API.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::StoragePolicy::Speed.name(), "speed");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::Balanced => "balanced",
@@ -104,6 +162,18 @@ impl StoragePolicy {
 }
 
 /// The schema of a table and the rules it was created with.
+///
+/// ```
+/// use chronolite::{DataType, OnConflict, TableSpec, TimeUnit};
+///
+/// let spec = TableSpec::new([("site", DataType::Utf8), ("temp", DataType::F64)])
+///     .unit(TimeUnit::Second)
+///     .key(&["site"])?
+///     .on_conflict(OnConflict::Last);
+/// assert!(spec.validate().is_ok());
+/// assert_eq!((spec.time_column.as_str(), spec.key), ("ts", vec![0]));
+/// # Ok::<(), chronolite::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableSpec {
@@ -130,6 +200,13 @@ pub const MAX_COLUMNS: usize = 4096;
 
 impl TableSpec {
     /// A table with these value columns, a time column `ts` in milliseconds, and no key.
+    ///
+    /// ```
+    /// use chronolite::{DataType, TableSpec, TimeUnit};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64), ("humidity", DataType::F32)]);
+    /// assert_eq!((spec.columns.len(), spec.unit), (2, TimeUnit::Millisecond));
+    /// ```
     pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, DataType)>) -> Self {
         let columns = columns.into_iter().zip(0..);
         Self {
@@ -146,6 +223,13 @@ impl TableSpec {
     }
 
     /// The same table with another unit of time.
+    ///
+    /// ```
+    /// use chronolite::{DataType, TableSpec, TimeUnit};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).unit(TimeUnit::Nanosecond);
+    /// assert_eq!(spec.unit, TimeUnit::Nanosecond);
+    /// ```
     #[must_use]
     pub fn unit(mut self, unit: TimeUnit) -> Self {
         self.unit = unit;
@@ -153,6 +237,13 @@ impl TableSpec {
     }
 
     /// The same table with another name for the time column.
+    ///
+    /// ```
+    /// use chronolite::{DataType, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).time_column("measured_at");
+    /// assert_eq!(spec.time_column, "measured_at");
+    /// ```
     #[must_use]
     pub fn time_column(mut self, name: impl Into<String>) -> Self {
         self.time_column = name.into();
@@ -160,6 +251,13 @@ impl TableSpec {
     }
 
     /// The same table with another storage policy.
+    ///
+    /// ```
+    /// use chronolite::{DataType, StoragePolicy, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).storage(StoragePolicy::Raw);
+    /// assert_eq!(spec.storage, StoragePolicy::Raw);
+    /// ```
     #[must_use]
     pub fn storage(mut self, storage: StoragePolicy) -> Self {
         self.storage = storage;
@@ -167,6 +265,13 @@ impl TableSpec {
     }
 
     /// The same table with another rule for rows of the same time and key.
+    ///
+    /// ```
+    /// use chronolite::{DataType, OnConflict, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).on_conflict(OnConflict::Error);
+    /// assert_eq!(spec.on_conflict, OnConflict::Error);
+    /// ```
     #[must_use]
     pub fn on_conflict(mut self, rule: OnConflict) -> Self {
         self.on_conflict = rule;
@@ -174,6 +279,15 @@ impl TableSpec {
     }
 
     /// The same table with the named columns as its key.
+    ///
+    /// ```
+    /// use chronolite::{DataType, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64), ("site", DataType::Utf8)]);
+    /// assert_eq!(spec.clone().key(&["site"])?.key, [1]);
+    /// assert!(spec.key(&["place"]).is_err());
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     pub fn key(mut self, names: &[&str]) -> Result<Self> {
         self.key = names.iter().map(|name| self.position(name)).collect::<Result<_>>()?;
         Ok(self)
@@ -224,6 +338,16 @@ impl TableSpec {
     }
 
     /// The same, a codec by its name: those of [`Codec::name`], and `auto` for none.
+    ///
+    /// ```
+    /// use chronolite::{Codec, DataType, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]);
+    /// let named = spec.clone().codec_named("temp", "gorilla")?;
+    /// assert_eq!(named, spec.clone().codec("temp", Codec::Gorilla)?);
+    /// assert_eq!(named.codec_named("temp", "auto")?, spec);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     pub fn codec_named(mut self, column: &str, name: &str) -> Result<Self> {
         let (ty, codec) = self.codec_of(column)?;
         *codec = Codec::asked(column, ty, name)?;
@@ -241,6 +365,14 @@ impl TableSpec {
     }
 
     /// The columns for which a codec was asked, and which.
+    ///
+    /// ```
+    /// use chronolite::{Codec, DataType, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).codec("ts", Codec::Delta)?;
+    /// assert!(spec.codecs().eq([("ts", Codec::Delta)]));
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     pub fn codecs(&self) -> impl Iterator<Item = (&str, Codec)> {
         self.each_codec().map(|(name, _, codec)| (name, codec))
     }
@@ -253,6 +385,15 @@ impl TableSpec {
     }
 
     /// The position of a value column in `columns`.
+    ///
+    /// ```
+    /// use chronolite::{DataType, TableSpec};
+    ///
+    /// let spec = TableSpec::new([("temp", DataType::F64), ("site", DataType::Utf8)]);
+    /// assert_eq!(spec.position("site")?, 1);
+    /// assert!(spec.position("ts").is_err());
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     pub fn position(&self, name: &str) -> Result<usize> {
         self.columns.iter().position(|c| c.name == name).ok_or_else(|| {
             let has: Vec<_> = self.columns.iter().map(|c| c.name.as_str()).collect();
@@ -262,6 +403,15 @@ impl TableSpec {
 
     /// Refuses names that are empty, too long or taken twice, too many columns, key columns of a
     /// type without an order that people expect (floats), and codecs that a column cannot have.
+    ///
+    /// ```
+    /// use chronolite::{DataType, ErrorKind, TableSpec};
+    ///
+    /// let twice = TableSpec::new([("temp", DataType::F64), ("temp", DataType::I64)]);
+    /// let error = twice.validate().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Schema);
+    /// assert_eq!(error.message(), "column \"temp\" is named twice");
+    /// ```
     pub fn validate(&self) -> Result<()> {
         if self.columns.len() > MAX_COLUMNS {
             let n = self.columns.len();

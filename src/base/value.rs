@@ -2,6 +2,20 @@
 
 /// A value on its way into a row. It must fit the column's type exactly or by widening: integers
 /// widen, integers become floats where exact; nothing narrows in silence.
+///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, TableSpec, Value};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// let columns = [("temp", DataType::F64), ("site", DataType::Utf8)];
+/// let sensor = db.create_table("sensor", TableSpec::new(columns))?;
+/// sensor.append_row(1000, &[20.5.into(), "north".into()])?;
+/// // 21 is a float without loss.
+/// sensor.append_row(2000, &[Value::Int(21), Value::Null])?;
+/// assert!(sensor.append_row(3000, &[Value::Str("21"), Value::Null]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -23,6 +37,12 @@ pub enum Value<'a> {
 
 impl Value<'_> {
     /// The kind of value, for messages.
+    ///
+    /// ```
+    /// use chronolite::Value;
+    ///
+    /// assert_eq!((Value::Int(1).kind(), Value::Str("a").kind()), ("integer", "text"));
+    /// ```
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",

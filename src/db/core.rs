@@ -169,6 +169,24 @@ impl Pending {
 }
 
 /// What opening found.
+///
+/// ```
+/// use std::fs;
+/// use chronolite::{DataType, Db, DbOptions, TableSpec};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("plant.chl");
+/// let db = Db::open(&path, DbOptions::default())?;
+/// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// sensor.append_row(1000, &[20.5.into()])?;
+/// // The file and its log as a crash would leave them.
+/// let crashed = folder.path().join("crashed.chl");
+/// fs::copy(&path, &crashed)?;
+/// fs::copy(folder.path().join("plant.chl-wal"), folder.path().join("crashed.chl-wal"))?;
+/// let db = Db::open(&crashed, DbOptions::default())?;
+/// assert_eq!((db.recovery().rows, db.recovery().cut_bytes), (1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {

@@ -5,6 +5,20 @@ use crate::error::Result;
 use crate::format::log::LOG_START;
 
 /// What maintenance would decide on; see [`Db::diagnose`].
+///
+/// ```
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let diagnosis = db.diagnose()?;
+/// assert_eq!((diagnosis.pending_rows, diagnosis.pending_tables), (3, 1));
+/// assert!(diagnosis.wal_bytes > 0 && diagnosis.wal_ratio.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnosis {
@@ -28,6 +42,18 @@ pub struct Diagnosis {
 
 impl Db {
     /// How much waits to be flushed, and how much was written lately.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(1000, &[20.5.into()])?;
+    /// assert_eq!(db.diagnose()?.pending_rows, 1);
+    /// db.flush()?;
+    /// assert_eq!(db.diagnose()?.pending_rows, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `Closed` if it was closed.

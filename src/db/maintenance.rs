@@ -20,6 +20,19 @@ use crate::error::{Error, Result};
 const MOST_DOUBLINGS: u32 = 6;
 
 /// What background maintenance did since the database was opened.
+///
+/// ```
+/// use chronolite::{AutoMaintenance, DataType, Db, DbOptions, TableSpec};
+///
+/// let folder = tempfile::tempdir()?;
+/// let options = DbOptions::default().auto_maintenance(Some(AutoMaintenance::default()));
+/// let db = Db::open(folder.path().join("plant.chl"), options)?;
+/// assert!(!db.stats()?.maintenance.running);
+/// db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let did = db.stats()?.maintenance;
+/// assert!(did.running && did.errors == 0 && did.last_error.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct MaintenanceStats {

@@ -8,6 +8,18 @@ use crate::error::{Error, Result};
 pub const MAX_RECORD_SIZE_VARIABLE: &str = "NANOTS_MAX_RECORD_SIZE";
 
 /// When a write survives what. No level corrupts.
+///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, Durability, TableSpec};
+///
+/// let folder = tempfile::tempdir()?;
+/// let options = DbOptions::default().durability(Durability::Sync);
+/// let db = Db::open(folder.path().join("plant.chl"), options)?;
+/// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// // Once this returns, the row survives power loss.
+/// assert_eq!(sensor.append_row(1000, &[20.5.into()])?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Durability {
@@ -23,9 +35,19 @@ pub enum Durability {
 
 impl Durability {
     /// All levels.
+    ///
+    /// ```
+    /// use chronolite::Durability;
+    ///
+    /// assert_eq!(Durability::ALL.map(Durability::name), ["sync", "interval", "none"]);
+    /// ```
     pub const ALL: [Self; 3] = [Self::Sync, Self::Interval, Self::None];
 
     /// The name in the API: `sync`, `interval`, `none`.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::Durability::default().name(), "interval");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sync => "sync",
@@ -35,12 +57,32 @@ impl Durability {
     }
 
     /// The level of that name.
+    ///
+    /// ```
+    /// use chronolite::Durability;
+    ///
+    /// assert_eq!(Durability::from_name("sync"), Some(Durability::Sync));
+    /// assert_eq!(Durability::from_name("always"), None);
+    /// ```
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name() == name)
     }
 }
 
 /// What a database is opened for.
+///
+/// ```
+/// use chronolite::{Db, DbOptions, ErrorKind, Mode};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("plant.chl");
+/// let writer = Db::open(&path, DbOptions::default())?;
+/// let second = Db::open(&path, DbOptions::default()).map_err(|error| error.kind());
+/// assert_eq!(second.err(), Some(ErrorKind::Locked));
+/// let reader = Db::open(&path, DbOptions::default().mode(Mode::Read))?;
+/// assert_eq!(reader.flush().map_err(|error| error.kind()), Err(ErrorKind::ReadOnly));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Mode {
@@ -55,6 +97,15 @@ pub enum Mode {
 /// options. Besides, rows are flushed once they have waited for five minutes. A thread does so, from
 /// the first write until the close; what it fails with is told by the next call that writes, which
 /// does nothing then.
+///
+/// ```
+/// use chronolite::{AutoMaintenance, DbOptions};
+///
+/// let mut often = AutoMaintenance::default();
+/// often.check_interval_ms = 1000;
+/// let options = DbOptions::default().auto_maintenance(Some(often));
+/// assert_eq!(options.auto_maintenance, Some(often));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AutoMaintenance {
@@ -98,6 +149,7 @@ impl Default for AutoMaintenance {
 
 impl AutoMaintenance {
     /// The options' names, in the order of [`AutoMaintenance::option_mut`]'s.
+    #[doc(hidden)]
     pub const NAMES: [&str; 9] = [
         "wal_target_ratio",
         "wal_min_bytes",
@@ -114,6 +166,7 @@ impl AutoMaintenance {
     ///
     /// # Errors
     /// `InvalidInput` if there is none.
+    #[doc(hidden)]
     pub fn option_mut(&mut self, name: &str) -> Result<&mut u64> {
         Ok(match name {
             "wal_target_ratio" => &mut self.wal_target_ratio,
@@ -136,6 +189,21 @@ impl AutoMaintenance {
 }
 
 /// How a database is opened; `DbOptions::default()` suits most.
+///
+/// ```
+/// use std::time::Duration;
+/// use chronolite::{Db, DbOptions, Durability};
+///
+/// let folder = tempfile::tempdir()?;
+/// let mut options = DbOptions::default()
+///     .durability(Durability::Interval)
+///     .sync_interval(Duration::from_millis(20))
+///     .retention(Some(Duration::from_secs(30 * 86_400)));
+/// options.flush_bytes = 16 << 20;
+/// let db = Db::open(folder.path().join("plant.chl"), options)?;
+/// assert!(db.tables()?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DbOptions {
@@ -179,6 +247,16 @@ impl DbOptions {
     /// The defaults, but for `max_record_size` if the environment has `NANOTS_MAX_RECORD_SIZE`, a
     /// number of bytes. Python's `Db` and [`crate::nanots::NanoTsDb`] are opened so.
     ///
+    /// ```
+    /// use chronolite::DbOptions;
+    ///
+    /// # // SAFETY: nothing else runs in this process.
+    /// # unsafe { std::env::set_var("NANOTS_MAX_RECORD_SIZE", "4096") };
+    /// // With NANOTS_MAX_RECORD_SIZE=4096 in the environment.
+    /// assert_eq!(DbOptions::from_env()?.max_record_size, 4096);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` if the variable is not a number of bytes of at least 1.
     pub fn from_env() -> Result<Self> {
@@ -199,6 +277,18 @@ impl DbOptions {
     }
 
     /// The same options with another limit to the bytes of a row.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let options = DbOptions::default().max_record_size(16);
+    /// let db = Db::open(folder.path().join("plant.chl"), options)?;
+    /// let notes = db.create_table("notes", TableSpec::new([("text", DataType::Utf8)]))?;
+    /// assert!(notes.append_row(1000, &["short".into()]).is_ok());
+    /// assert!(notes.append_row(2000, &["longer than sixteen bytes".into()]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_record_size(mut self, bytes: usize) -> Self {
         self.max_record_size = bytes;
@@ -206,6 +296,12 @@ impl DbOptions {
     }
 
     /// The same options with another mode.
+    ///
+    /// ```
+    /// use chronolite::{DbOptions, Mode};
+    ///
+    /// assert_eq!(DbOptions::default().mode(Mode::Read).mode, Mode::Read);
+    /// ```
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
@@ -213,6 +309,12 @@ impl DbOptions {
     }
 
     /// The same options with another durability.
+    ///
+    /// ```
+    /// use chronolite::{DbOptions, Durability};
+    ///
+    /// assert_eq!(DbOptions::default().durability(Durability::None).durability, Durability::None);
+    /// ```
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -220,6 +322,14 @@ impl DbOptions {
     }
 
     /// The same options with another interval between syncs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use chronolite::DbOptions;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(DbOptions::default().sync_interval(second).sync_interval, second);
+    /// ```
     #[must_use]
     pub fn sync_interval(mut self, interval: Duration) -> Self {
         self.sync_interval = interval;
@@ -227,6 +337,14 @@ impl DbOptions {
     }
 
     /// The same options with another retention.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use chronolite::DbOptions;
+    ///
+    /// let week = Some(Duration::from_secs(7 * 86_400));
+    /// assert_eq!(DbOptions::default().retention(week).retention, week);
+    /// ```
     #[must_use]
     pub fn retention(mut self, retention: Option<Duration>) -> Self {
         self.retention = retention;
@@ -234,6 +352,13 @@ impl DbOptions {
     }
 
     /// The same options with other background maintenance.
+    ///
+    /// ```
+    /// use chronolite::{AutoMaintenance, DbOptions};
+    ///
+    /// let tended = DbOptions::default().auto_maintenance(Some(AutoMaintenance::default()));
+    /// assert!(tended.auto_maintenance.is_some());
+    /// ```
     #[must_use]
     pub fn auto_maintenance(mut self, options: Option<AutoMaintenance>) -> Self {
         self.auto_maintenance = options;

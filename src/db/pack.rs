@@ -30,9 +30,41 @@ use crate::format::spec::TableId;
 const READ_ROWS: usize = 65_536;
 
 /// Asked now and then by what may take long: true if it is to end before its end.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use chronolite::PACKED_ROWS;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let end = Instant::now() + Duration::from_secs(60);
+/// let report = db.pack_until(None, PACKED_ROWS, &|| Instant::now() >= end)?;
+/// assert_eq!(report.rows_before, report.rows_after);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// What a pack did.
+///
+/// ```
+/// use chronolite::PACKED_ROWS;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for ts in [1000, 2000] {
+///     sensor.append_row(ts, &[20.5.into()])?;
+///     db.flush()?;
+/// }
+/// let report = sensor.pack(PACKED_ROWS)?;
+/// assert_eq!((report.segments_before, report.segments_after), (2, 1));
+/// assert_eq!(report.rows_after, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PackReport {

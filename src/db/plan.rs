@@ -24,6 +24,25 @@ use crate::format::key::{KeyColumns, KeyValue};
 use crate::index::{Chunk, Span};
 
 /// Which rows and columns to read.
+///
+/// ```
+/// use chronolite::{Predicate, ScanSpec};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let spec = ScanSpec::default().start(1000).filter(Predicate::parse("temp < 22")?).reverse();
+/// let scan = sensor.scan(spec)?;
+/// for piece in scan.batches(1024)? {
+///     let piece = piece?;
+///     assert_eq!(piece[0].values::<i64>(), [2000, 1000]);
+///     assert_eq!(piece[1].values::<f64>(), [21.5, 20.5]);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ScanSpec {
@@ -45,24 +64,67 @@ pub struct ScanSpec {
 }
 
 /// One key of a table: a value for each of its key columns, as bytes that sort like keys.
+///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, ScanSpec, TableSpec};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// let columns = [("site", DataType::Utf8), ("temp", DataType::F64)];
+/// let sensor = db.create_table("sensor", TableSpec::new(columns).key(&["site"])?)?;
+/// for (ts, site) in [(1000, "north"), (2000, "south"), (3000, "north")] {
+///     sensor.append_row(ts, &[site.into(), 20.5.into()])?;
+/// }
+/// let north = sensor.key(&["north".into()])?;
+/// assert_eq!(sensor.scan(ScanSpec::default().key(north.clone()))?.count()?, 2);
+/// sensor.delete(None, None, Some(north))?;
+/// assert_eq!(sensor.len()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(pub(crate) Vec<u8>);
 
 impl ScanSpec {
     /// The rows with `start <= time <= end`. Past the last time there is nothing to stop at, so a
     /// range that ends there is open.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    ///
+    /// assert_eq!(ScanSpec::closed(1000, 2000), ScanSpec::range(1000, 2001));
+    /// assert_eq!(ScanSpec::closed(1000, i64::MAX), ScanSpec::default().start(1000));
+    /// ```
     #[must_use]
     pub fn closed(start: i64, end: i64) -> Self {
         Self { start: Some(start), end: end.checked_add(1), ..Self::default() }
     }
 
     /// The rows with `start <= time < end`.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// assert_eq!(sensor.scan(ScanSpec::range(1000, 3000))?.count()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn range(start: i64, end: i64) -> Self {
         Self::default().start(start).end(end)
     }
 
     /// The same from this time on.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    ///
+    /// assert_eq!(ScanSpec::default().start(1000).start, Some(1000));
+    /// ```
     #[must_use]
     pub fn start(mut self, time: i64) -> Self {
         self.start = Some(time);
@@ -70,6 +132,12 @@ impl ScanSpec {
     }
 
     /// The same up to this time, which is not in it.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    ///
+    /// assert_eq!(ScanSpec::default().start(1000).end(2000), ScanSpec::range(1000, 2000));
+    /// ```
     #[must_use]
     pub fn end(mut self, time: i64) -> Self {
         self.end = Some(time);
@@ -77,6 +145,18 @@ impl ScanSpec {
     }
 
     /// The same with these columns alone.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, ScanSpec, TableSpec};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let columns = [("temp", DataType::F64), ("humidity", DataType::F64)];
+    /// let sensor = db.create_table("sensor", TableSpec::new(columns))?;
+    /// let scan = sensor.scan(ScanSpec::default().columns(["humidity"]))?;
+    /// assert!(scan.columns().iter().map(|column| column.name()).eq(["ts", "humidity"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn columns<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.columns = Some(names.into_iter().map(Into::into).collect());
@@ -84,6 +164,19 @@ impl ScanSpec {
     }
 
     /// The same with so many rows at most.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// assert_eq!(sensor.scan(ScanSpec::default().limit(2))?.count()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn limit(mut self, rows: u64) -> Self {
         self.limit = Some(rows);
@@ -91,6 +184,21 @@ impl ScanSpec {
     }
 
     /// The same of one key.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, ScanSpec, TableSpec};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let columns = [("site", DataType::Utf8), ("temp", DataType::F64)];
+    /// let sensor = db.create_table("sensor", TableSpec::new(columns).key(&["site"])?)?;
+    /// for (ts, site) in [(1000, "north"), (2000, "south"), (3000, "north")] {
+    ///     sensor.append_row(ts, &[site.into(), 20.5.into()])?;
+    /// }
+    /// let south = sensor.key(&["south".into()])?;
+    /// assert_eq!(sensor.scan(ScanSpec::default().key(south))?.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
@@ -98,6 +206,20 @@ impl ScanSpec {
     }
 
     /// The same with rows alone for which this is true.
+    ///
+    /// ```
+    /// use chronolite::{Predicate, ScanSpec};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let warm = ScanSpec::default().filter(Predicate::parse("temp > 22")?);
+    /// assert_eq!(sensor.scan(warm)?.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn filter(mut self, filter: Predicate) -> Self {
         self.filter = Some(filter);
@@ -105,6 +227,21 @@ impl ScanSpec {
     }
 
     /// The same, the newest row first.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// for piece in sensor.scan(ScanSpec::default().reverse())?.batches(1024)? {
+    ///     assert_eq!(piece?[0].values::<i64>(), [3000, 2000, 1000]);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn reverse(mut self) -> Self {
         self.reverse = true;
@@ -113,6 +250,20 @@ impl ScanSpec {
 }
 
 /// A column of a scan's result.
+///
+/// ```
+/// use chronolite::{ScanColumn, ScanSpec};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let scan = sensor.scan(ScanSpec::default())?;
+/// let [ScanColumn::Time { unit, .. }, ScanColumn::Value(temp)] = scan.columns() else {
+///     panic!("the time and one value column");
+/// };
+/// assert_eq!((unit.name(), temp.ty), ("ms", DataType::F64));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScanColumn {
@@ -129,6 +280,16 @@ pub enum ScanColumn {
 
 impl ScanColumn {
     /// Its name.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// assert_eq!(sensor.scan(ScanSpec::default())?.columns()[0].name(), "ts");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> &str {
         match self {
             Self::Time { name, .. } => name,
@@ -137,6 +298,18 @@ impl ScanColumn {
     }
 
     /// The type of its values in a [`Column`].
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let scan = sensor.scan(ScanSpec::default())?;
+    /// let types: Vec<_> = scan.columns().iter().map(|column| column.stored()).collect();
+    /// assert_eq!(types, [DataType::I64, DataType::F64]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stored(&self) -> DataType {
         match self {
             Self::Time { .. } => DataType::I64,

@@ -20,6 +20,20 @@ use crate::error::Result;
 
 /// Rows of a batch of a stream, unless somebody says otherwise: enough to be worth a call, few enough
 /// to stay in the cache.
+///
+/// ```
+/// use chronolite::{STREAM_ROWS, ScanSpec};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let batches = sensor.scan(ScanSpec::default())?.stream(STREAM_ROWS, None)?;
+/// assert_eq!(batches.count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const STREAM_ROWS: usize = 65_536;
 /// Rows of a piece of a result that is wanted as a whole.
 const WHOLE_ROWS: usize = 1 << 20;
@@ -30,6 +44,27 @@ const EXPLAIN_ROWS: usize = 1 << 20;
 
 /// Rows of a table, or buckets of them, as of the moment the scan was made. It can be read many
 /// times, until the database is closed; it keeps the database open as its handles do.
+///
+/// ```
+/// use chronolite::ScanSpec;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let scan = sensor.scan(ScanSpec::default().end(3000))?;
+/// // It has the rows there were when it was made, each time it is read.
+/// sensor.append_row(1500, &[30.0.into()])?;
+/// assert_eq!(scan.count()?, 2);
+/// let mut sum = 0.0;
+/// for piece in scan.batches(1024)? {
+///     sum += piece?[1].values::<f64>().iter().sum::<f64>();
+/// }
+/// assert_eq!(sum, 20.5 + 21.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Scan(Rows);
 
@@ -55,6 +90,17 @@ impl Scan {
     }
 
     /// The columns of the result.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let scan = sensor.scan(ScanSpec::default())?;
+    /// assert!(scan.columns().iter().map(|column| column.name()).eq(["ts", "temp"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn columns(&self) -> &[ScanColumn] {
         match &self.0 {
             Rows::Table(plan) => &plan.columns,
@@ -70,6 +116,22 @@ impl Scan {
     }
 
     /// Reads the rows, in pieces of at most `rows`.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let scan = sensor.scan(ScanSpec::default())?;
+    /// let sizes: Result<Vec<_>, _> =
+    ///     scan.batches(2)?.map(|piece| piece.map(|piece| piece[0].len(DataType::I64))).collect();
+    /// assert_eq!(sizes?, [2, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batches(&self, rows: usize) -> Result<Batches> {
         self.check_open()?;
         let rows = rows.max(1);
@@ -86,6 +148,21 @@ impl Scan {
     /// The same for a result that will be in memory as a whole, in pieces of about a million rows
     /// at most: stretches of time are read side by side, some millions of rows before the first
     /// piece is there.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let scan = sensor.scan(ScanSpec::default())?;
+    /// let pieces = scan.all_batches()?.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(pieces[0][1].values::<f64>(), [20.5, 21.5, 22.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn all_batches(&self) -> Result<Batches> {
         let Rows::Table(plan) = &self.0 else { return self.batches(WHOLE_ROWS) };
         let cuts = plan.cuts();
@@ -102,7 +179,7 @@ impl Scan {
     /// gets as much of it as loses nothing.
     ///
     /// ```
-    /// use chronolite::db::STREAM_ROWS;
+    /// use chronolite::STREAM_ROWS;
     /// use chronolite::{DataType, Db, DbOptions, ScanSpec, TableSpec};
     ///
     /// let folder = tempfile::tempdir()?;
@@ -121,6 +198,19 @@ impl Scan {
 
     /// How many rows there are. Of a table, no more than the times at the ends of the range are
     /// decoded; of buckets, all times and groups.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// assert_eq!(sensor.scan(ScanSpec::range(1500, 2500))?.count()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn count(&self) -> Result<u64> {
         self.check_open()?;
         match &self.0 {
@@ -131,6 +221,21 @@ impl Scan {
 
     /// What reading it costs: reads all of it once, as [`Scan::batches`] would, throws the rows
     /// away, and tells what was looked at, skipped, decoded, answered from statistics and copied.
+    ///
+    /// ```
+    /// use chronolite::ScanSpec;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// db.flush()?;
+    /// let explanation = sensor.scan(ScanSpec::default())?.explain()?;
+    /// assert_eq!((explanation.rows, explanation.blocks_decoded), (3, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(&self) -> Result<Explanation> {
         self.check_open()?;
         let tally = Arc::new(Tally::default());
@@ -148,6 +253,22 @@ impl Scan {
     }
 
     /// The same of [`Scan::aggregate`].
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, AggregateSpec, ScanSpec};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for ts in 0..2048 {
+    ///     sensor.append_row(ts, &[20.5.into()])?;
+    /// }
+    /// db.flush()?;
+    /// let wanted = AggregateSpec::new([("temp", vec![Aggregate::Max])]);
+    /// let explanation = sensor.scan(ScanSpec::default())?.explain_aggregate(&wanted)?;
+    /// assert_eq!((explanation.segments_from_statistics, explanation.bytes_decoded), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain_aggregate(&self, wanted: &AggregateSpec) -> Result<Explanation> {
         self.check_open()?;
         let (scan, tally) = self.counted();
@@ -222,6 +343,22 @@ impl Scan {
 }
 
 /// The pieces of a scan's result, in order.
+///
+/// ```
+/// use chronolite::ScanSpec;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let mut batches = sensor.scan(ScanSpec::default())?.batches(1024)?;
+/// let columns = batches.next().expect("three rows")?;
+/// assert_eq!(columns[0].values::<i64>(), [1000, 2000, 3000]);
+/// assert!(batches.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Batches(Pieces);
 

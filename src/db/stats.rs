@@ -13,6 +13,20 @@ use crate::format::edit::{Edit, encode_edits};
 use crate::format::footer::{ColumnIndex, Footer, SEQ_ID, TIME_ID};
 
 /// Figures about a database.
+///
+/// ```
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let stats = db.stats()?;
+/// assert_eq!((stats.tables[0].name.as_str(), stats.next_seq), ("sensor", 4));
+/// assert!(stats.file_bytes > 0 && stats.log_bytes > 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DbStats {
@@ -43,6 +57,23 @@ pub struct DbStats {
 }
 
 /// Figures about a table.
+///
+/// ```
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let before = sensor.stats()?;
+/// assert_eq!((before.rows, before.memtable_rows, before.segments), (3, 3, 0));
+/// db.flush()?;
+/// let stats = sensor.stats()?;
+/// assert_eq!((stats.rows, stats.memtable_rows, stats.segments), (3, 0, 1));
+/// assert_eq!((stats.min_ts, stats.max_ts), (Some(1000), Some(3000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TableStats {
@@ -71,6 +102,22 @@ pub struct TableStats {
 }
 
 /// Figures about a column in the segments of its table.
+///
+/// ```
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// db.flush()?;
+/// let [ts, temp] = &sensor.stats()?.columns[..] else { panic!("two columns") };
+/// assert_eq!((ts.ty.as_str(), temp.ty.as_str()), ("timestamp[ms]", "f64"));
+/// assert_eq!((temp.values, temp.nulls), (3, 0));
+/// assert_eq!(temp.codecs.values().sum::<u64>(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ColumnStats {
@@ -90,12 +137,49 @@ pub struct ColumnStats {
 
 impl ColumnStats {
     /// Bits on disk for each value, footers not counted.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// assert_eq!(sensor.stats()?.columns[1].bits_per_value(), 0.0);
+    /// db.flush()?;
+    /// assert!(sensor.stats()?.columns[1].bits_per_value() > 0.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bits_per_value(&self) -> f64 {
         if self.values == 0 { 0.0 } else { self.bytes as f64 * 8.0 / self.values as f64 }
     }
 }
 
 /// Damage that was found.
+///
+/// ```
+/// use std::fs;
+/// use chronolite::{DataType, Db, DbOptions, StoragePolicy, TableSpec};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("plant.chl");
+/// let db = Db::open(&path, DbOptions::default())?;
+/// let spec = TableSpec::new([("temp", DataType::F64)]).storage(StoragePolicy::Raw);
+/// db.create_table("sensor", spec)?.append_row(1000, &[20.5.into()])?;
+/// db.close()?;
+/// // A value is damaged.
+/// let mut bytes = fs::read(&path)?;
+/// let value = 20.5f64.to_le_bytes();
+/// let at = bytes.windows(8).position(|eight| eight == value).expect("it is in the file");
+/// bytes[at] ^= 1;
+/// fs::write(&path, &bytes)?;
+/// let report = Db::open(&path, DbOptions::default())?.verify()?;
+/// let problem = &report.problems[0];
+/// assert!(problem.file.ends_with("plant.chl") && problem.offset > 0);
+/// assert!(!problem.message.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {

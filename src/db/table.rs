@@ -34,7 +34,30 @@ use crate::store::RealStorage;
 use crate::store::readers::Readers;
 use crate::store::storage::Storage;
 
+/// An example of few lines, where `db` has a table `sensor` with rows at 1000, 2000 and 3000: with
+/// the setup of each written out, this file would be twice as long.
+macro_rules! example {
+    ($($line:literal),+) => {
+        concat!(
+            r#"
+```
+# use chronolite::*;
+# let folder = tempfile::tempdir()?;
+# let path = folder.path().join("plant.chl");
+# let db = Db::open(&path, DbOptions::default())?;
+# let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+# for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+#     sensor.append_row(ts, &[temp.into()])?;
+# }
+"#,
+            $($line, "\n",)+
+            "# Ok::<(), Box<dyn std::error::Error>>(())\n```\n"
+        )
+    };
+}
+
 /// Rows below which a segment is joined with its neighbours, unless somebody says otherwise.
+#[doc = example!("assert_eq!(sensor.pack(PACKED_ROWS)?, PackReport::default());")]
 pub const PACKED_ROWS: usize = 1 << 18;
 /// Most names of tables that an error tells.
 const NAMES_TOLD: usize = 16;
@@ -59,6 +82,8 @@ pub struct Db {
 }
 
 /// A table of an open database.
+#[doc = example!("sensor.append_row(4000, &[23.5.into()])?;",
+    "assert_eq!((sensor.len()?, sensor.max_ts()?), (4, Some(4000)));")]
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(in crate::db) core: Handle,
@@ -92,6 +117,8 @@ pub struct Snapshot {
 impl Snapshot {
     /// The table of that name as it was.
     ///
+    #[doc = example!(r#"let before = db.snapshot()?.table("sensor")?;"#,
+        "sensor.append_row(4000, &[Value::Null])?;", "assert_eq!(before.len()?, 3);")]
     /// # Errors
     /// `TableNotFound` if there was none.
     pub fn table(&self, name: &str) -> Result<Table> {
@@ -103,6 +130,7 @@ impl Snapshot {
     }
 
     /// Names of the tables there were, sorted.
+    #[doc = example!(r#"assert_eq!(db.snapshot()?.tables(), ["sensor"]);"#)]
     pub fn tables(&self) -> Vec<String> {
         self.view.names()
     }
@@ -124,6 +152,8 @@ fn unknown_table(name: &str, view: &View) -> Error {
 impl Db {
     /// Opens the database at `path`, and creates it if it is missing and opened for writing.
     ///
+    #[doc = example!(r#"let new = Db::open(path.with_extension("new"), DbOptions::default())?;"#,
+        "assert!(new.tables()?.is_empty());")]
     /// # Errors
     /// `Locked` if it is to be written and is open for writing elsewhere, `Corruption` if its bytes are not what was
     /// written, `Format` if they are of a newer version, `Io` with the system's error.
@@ -132,6 +162,7 @@ impl Db {
     }
 
     /// The same over another storage than the operating system's files.
+    #[doc(hidden)]
     pub fn open_with(
         storage: Arc<dyn Storage>,
         path: impl AsRef<Path>,
@@ -141,28 +172,33 @@ impl Db {
     }
 
     /// Where it is, with symlinks followed.
+    #[doc = example!(r#"assert!(db.path().ends_with("plant.chl"));"#)]
     pub fn path(&self) -> &Path {
         self.core.path()
     }
 
     /// True once it was closed.
+    #[doc = example!("assert!(!db.is_closed());", "db.close()?;", "assert!(db.is_closed());")]
     pub fn is_closed(&self) -> bool {
         self.core.is_closed()
     }
 
     /// What opening found in the log.
+    #[doc = example!("assert_eq!(db.recovery().rows, 0);")]
     pub fn recovery(&self) -> &Recovery {
         &self.core.recovery
     }
 
     /// Closes it: what was written is flushed, the log removed, the lock given up. Scans
     /// that were made before can no longer be read. The second call does nothing.
+    #[doc = example!("db.close()?;", "assert!(db.is_closed() && sensor.len().is_err());")]
     pub fn close(&self) -> Result<()> {
         self.core.close()
     }
 
     /// Writes the rows of the memtables as segments and commits: whatever was written before
     /// survives power loss.
+    #[doc = example!("db.flush()?;", "assert_eq!(sensor.stats()?.memtable_rows, 0);")]
     pub fn flush(&self) -> Result<()> {
         self.core.check_tended()?;
         self.core.flush()
@@ -194,11 +230,13 @@ impl Db {
     }
 
     /// Names of the tables, sorted.
+    #[doc = example!(r#"assert_eq!(db.tables()?, ["sensor"]);"#)]
     pub fn tables(&self) -> Result<Vec<String>> {
         Ok(self.core.now()?.0.names())
     }
 
     /// The table of that name.
+    #[doc = example!(r#"assert_eq!(db.table("sensor")?.len()?, 3);"#)]
     pub fn table(&self, name: &str) -> Result<Table> {
         self.find_table(name)?.ok_or_else(|| unknown_table(name, &self.core.snapshot().0))
     }
@@ -215,17 +253,21 @@ impl Db {
     }
 
     /// This moment of the whole database, to be read for as long as it is held.
+    #[doc = example!("let before = db.snapshot()?;", "sensor.delete(None, None, None)?;",
+        r#"assert_eq!(before.table("sensor")?.len()?, 3);"#)]
     pub fn snapshot(&self) -> Result<Snapshot> {
         let (view, visible) = self.core.now()?;
         Ok(Snapshot { core: self.core.clone(), view, visible })
     }
 
     /// Packs the table of that name, or all of them: see [`Table::pack`].
+    #[doc = example!(r#"assert!(db.pack(Some("sensor"), PACKED_ROWS)?.segments_after <= 1);"#)]
     pub fn pack(&self, table: Option<&str>, least_rows: usize) -> Result<PackReport> {
         self.pack_until(table, least_rows, &|| false)
     }
 
     /// The same, or until `stop`: what was packed by then stays so.
+    #[doc = example!("assert_eq!(db.pack_until(None, 1, &|| true)?.segments_before, 0);")]
     pub fn pack_until(
         &self,
         table: Option<&str>,
@@ -248,11 +290,13 @@ impl Db {
     }
 
     /// Packs all tables and gives back the space that nothing needs any more: the file gets smaller.
+    #[doc = example!("db.compact()?;", "assert_eq!(sensor.stats()?.segments, 1);")]
     pub fn compact(&self) -> Result<()> {
         self.compact_until(&|| false)
     }
 
     /// The same, or until `stop`.
+    #[doc = example!("db.compact_until(&|| false)?;", "assert_eq!(sensor.stats()?.segments, 1);")]
     pub fn compact_until(&self, stop: Stop<'_>) -> Result<()> {
         self.pack_until(None, PACKED_ROWS, stop)?;
         self.core.compact(stop)
@@ -260,6 +304,8 @@ impl Db {
 
     /// Creates a table. If there is one of that name with the same schema, this is it.
     ///
+    #[doc = example!(r#"let spec = TableSpec::new([("rpm", DataType::I64)]);"#,
+        r#"assert!(db.create_table("pump", spec)?.is_empty()?);"#)]
     /// # Errors
     /// `Schema` if there is one with another schema, or if the schema cannot be.
     pub fn create_table(&self, name: &str, spec: TableSpec) -> Result<Table> {
@@ -319,11 +365,13 @@ impl Db {
     }
 
     /// Does what an append left to be done: waits for its sync, flushes what is full.
+    #[doc(hidden)]
     pub fn settle(&self, receipt: Receipt) -> Result<()> {
         self.core.settle(receipt)
     }
 
     /// Figures about the database and its tables.
+    #[doc = example!("assert_eq!(db.stats()?.tables[0].rows, 3);")]
     pub fn stats(&self) -> Result<DbStats> {
         let (view, visible) = self.core.now()?;
         let tables: Result<Vec<TableStats>> =
@@ -357,12 +405,14 @@ impl Db {
     /// Reads the whole file and its log and checks it: header, manifest, extents, log records,
     /// every block against its checksum, and that statistics, times, row numbers and keys are those
     /// of the rows.
+    #[doc = example!("assert!(db.verify()?.ok());")]
     pub fn verify(&self) -> Result<VerifyReport> {
         self.verify_with(&mut |_, _| Ok(()))
     }
 
     /// The same; `progress` is told how many bytes of segments were checked, and of how many. An
     /// error of its own ends the check.
+    #[doc = example!("assert!(db.verify_with(&mut |at, of| Ok(assert!(at <= of)))?.ok());")]
     pub fn verify_with(&self, progress: Progress<'_>) -> Result<VerifyReport> {
         verify::verify(&self.core, progress)
     }
@@ -377,12 +427,14 @@ impl Core {
 
 impl Table {
     /// Its name.
+    #[doc = example!(r#"assert_eq!(sensor.name(), "sensor");"#)]
     pub fn name(&self) -> &str {
         &self.def.name
     }
 
     /// Its schema and rules as they are now: columns that were added since are there. Of a table
     /// that was dropped, those it had when it was looked up.
+    #[doc = example!(r#"assert_eq!(sensor.spec().columns[0].name, "temp");"#)]
     pub fn spec(&self) -> Arc<TableSpec> {
         Arc::clone(&self.definition().spec)
     }
@@ -395,6 +447,7 @@ impl Table {
     }
 
     /// The database it belongs to.
+    #[doc = example!(r#"assert_eq!(sensor.db().tables()?, ["sensor"]);"#)]
     pub fn db(&self) -> Db {
         Db { core: self.core.clone() }
     }
@@ -449,6 +502,7 @@ impl Table {
     /// Appends one row: a value for each value column, in the schema's order. Returns the row's
     /// number: rows are numbered 1, 2, 3 over all tables.
     ///
+    #[doc = example!("assert_eq!(sensor.append_row(4000, &[23.5.into()])?, 4);")]
     /// # Errors
     /// `Schema` if it does not fit, `Conflict` if a row of the same time and key is there and the
     /// table's rule is [`OnConflict::Error`](crate::base::schema::OnConflict); nothing is written
@@ -463,6 +517,8 @@ impl Table {
 
     /// Appends the rows of all batches, or none; returns how many.
     ///
+    #[doc = example!("let columns = vec![Column::from_vec(vec![23.5, 24.5])];",
+        "assert_eq!(sensor.append(vec![Batch { ts: vec![4000, 5000].into(), columns }])?, 2);")]
     /// # Errors
     /// As for [`Table::append_row`].
     pub fn append(&self, batches: Vec<Batch>) -> Result<u64> {
@@ -506,6 +562,7 @@ impl Table {
     ///
     /// # Errors
     /// As for [`Table::append_arrow`].
+    #[doc(hidden)]
     pub fn append_chunks(&self, rows: &Rows) -> Result<u64> {
         self.append(import::batches(&self.spec(), &rows.names, &rows.chunks)?)
     }
@@ -513,12 +570,14 @@ impl Table {
     /// The first half of [`Table::append_row`], which does not wait for its rows to be durable (it
     /// waits for whoever holds the log: a commit, or its own making of it); the second is
     /// [`Db::settle`].
+    #[doc(hidden)]
     pub fn write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Receipt> {
         self.check_now()?;
         self.named(self.core.append_row(self.id(), ts, values))
     }
 
     /// [`Table::write_row`] if that can be done at once: `None` where it would have to wait.
+    #[doc(hidden)]
     #[inline]
     pub fn try_write_row(&self, ts: i64, values: &[Value<'_>]) -> Result<Option<Receipt>> {
         self.check_now()?;
@@ -526,6 +585,7 @@ impl Table {
     }
 
     /// The first half of [`Table::append`]; the second is [`Db::settle`].
+    #[doc(hidden)]
     pub fn write(&self, batches: Vec<Batch>) -> Result<Receipt> {
         self.check_now()?;
         self.named(self.core.append(&self.definition(), batches))
@@ -585,6 +645,8 @@ impl Table {
 
     /// The same; a codec is asked for it as [`TableSpec::codec`] does.
     ///
+    #[doc = example!(r#"sensor.add_column_with("site", DataType::Utf8, Some(Codec::Fsst))?;"#,
+        "assert_eq!(sensor.spec().columns[1].codec, Some(Codec::Fsst));")]
     /// # Errors
     /// `Schema` also if the column cannot have that codec.
     pub fn add_column_with(&self, name: &str, ty: DataType, codec: Option<Codec>) -> Result<()> {
@@ -598,6 +660,7 @@ impl Table {
     /// each key together. Appends and reads go on meanwhile. Segments of fewer than `least_rows`
     /// rows are joined with their neighbours.
     ///
+    #[doc = example!("assert!(sensor.pack(PACKED_ROWS)?.segments_after <= 1);")]
     /// # Errors
     /// As for [`Db::flush`]; what was packed before the error stays so.
     pub fn pack(&self, least_rows: usize) -> Result<PackReport> {
@@ -605,6 +668,7 @@ impl Table {
     }
 
     /// The same, or until `stop`: what was packed by then stays so.
+    #[doc = example!("assert_eq!(sensor.pack_until(1, &|| true)?.segments_before, 0);")]
     pub fn pack_until(&self, least_rows: usize, stop: Stop<'_>) -> Result<PackReport> {
         self.check_now()?;
         self.named(self.core.pack(self.id(), least_rows, stop))
@@ -612,6 +676,11 @@ impl Table {
 
     /// The key with these values, one for each key column of the table.
     ///
+    #[doc = example!(r#"let spec = TableSpec::new([("site", DataType::Utf8)]).key(&["site"])?;"#,
+        r#"let visits = db.create_table("visits", spec)?;"#,
+        r#"visits.append_row(1000, &["north".into()])?;"#,
+        r#"let south = visits.key(&["south".into()])?;"#,
+        "assert_eq!(visits.scan(ScanSpec::default().key(south))?.count()?, 0);")]
     /// # Errors
     /// `InvalidInput` if the table has no key, `Schema` if the values are not such.
     pub fn key(&self, values: &[Value<'_>]) -> Result<Key> {
@@ -632,12 +701,15 @@ impl Table {
     }
 
     /// Rows in a range of time, in order, as of now.
+    #[doc = example!("assert_eq!(sensor.scan(ScanSpec::range(1000, 3000))?.count()?, 2);")]
     pub fn scan(&self, spec: ScanSpec) -> Result<Scan> {
         let (table, visible) = self.now()?;
         Ok(Scan::of_table(Plan::new(table, visible, self.core.core(), &spec)?))
     }
 
     /// The newest `n` rows, in order; of one key, if one is given.
+    #[doc = example!("for piece in sensor.last(2, None)?.batches(10)? {",
+        "    assert_eq!(piece?[0].values::<i64>(), [2000, 3000]);", "}")]
     pub fn last(&self, n: usize, key: Option<Key>) -> Result<Scan> {
         self.newest(n, None, key)
     }
@@ -654,8 +726,6 @@ impl Table {
     /// sensor.append_row(1000, &[20.5.into()])?;
     /// assert_eq!(sensor.asof(5000, None)?.count()?, 1);
     /// assert_eq!(sensor.asof(999, None)?.count()?, 0);
-    /// # drop(sensor);
-    /// db.close()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn asof(&self, ts: i64, key: Option<Key>) -> Result<Scan> {
@@ -676,6 +746,8 @@ impl Table {
     /// aggregates. It reads in one pass, in memory for the open bucket's groups; with a `fill` it
     /// holds what it would give without one.
     ///
+    #[doc = example!(r#"let spec = DownsampleSpec::new(2000, [("temp", vec![Aggregate::Mean])]);"#,
+        "assert_eq!(sensor.downsample(spec)?.count()?, 2);")]
     /// # Errors
     /// `Schema` if there is no such column, aggregate of its type, or filling of that; `InvalidInput`
     /// if `every` is no length, `tz` no zone, or both do not go together. Reading it, `Overflow` if a
@@ -686,33 +758,39 @@ impl Table {
     }
 
     /// How many rows.
+    #[doc = example!("assert_eq!(sensor.len()?, 3);")]
     pub fn len(&self) -> Result<u64> {
         let (table, visible) = self.now()?;
         rows(&self.core, &table, visible)
     }
 
     /// True if it has no row.
+    #[doc = example!("assert!(!sensor.is_empty()?);")]
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
 
     /// Least and greatest time of all rows; `None` if there are none.
+    #[doc = example!("assert_eq!(sensor.time_range()?, Some((1000, 3000)));")]
     pub fn time_range(&self) -> Result<Option<(i64, i64)>> {
         let (table, visible) = self.now()?;
         time_range(&self.core, &table, visible)
     }
 
     /// Least time of all rows.
+    #[doc = example!("assert_eq!(sensor.min_ts()?, Some(1000));")]
     pub fn min_ts(&self) -> Result<Option<i64>> {
         Ok(self.time_range()?.map(|range| range.0))
     }
 
     /// Greatest time of all rows.
+    #[doc = example!("assert_eq!(sensor.max_ts()?, Some(3000));")]
     pub fn max_ts(&self) -> Result<Option<i64>> {
         Ok(self.time_range()?.map(|range| range.1))
     }
 
     /// Figures about it.
+    #[doc = example!("assert_eq!(sensor.stats()?.rows, 3);")]
     pub fn stats(&self) -> Result<TableStats> {
         let (table, visible) = self.now()?;
         table_stats(&self.core, &table, visible)

@@ -28,6 +28,21 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// A table's rows in the order of arrival, from a row on, and then those that come: see
 /// [`Table::tail`]. It keeps the database open as a [`Table`] does.
+///
+/// ```
+/// use std::time::Duration;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let mut tail = sensor.tail(Some(0))?;
+/// sensor.append_row(1000, &[20.5.into()])?;
+/// while let Some(batch) = tail.next_batch(Some(Duration::ZERO))? {
+///     assert_eq!(batch.data[1].values::<f64>(), [20.5]);
+/// }
+/// assert_eq!(tail.cursor(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Tail {
     table: Table,
@@ -44,6 +59,20 @@ pub struct Tail {
 }
 
 /// Some rows that have arrived.
+///
+/// ```
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// sensor.append_row(2000, &[20.5.into()])?;
+/// sensor.append_row(1000, &[21.5.into()])?;
+/// let batch = sensor.tail(Some(0))?.next_batch(None)?.expect("two rows");
+/// assert!(batch.columns.iter().map(|column| column.name()).eq(["ts", "temp"]));
+/// assert_eq!(batch.data[0].values::<i64>(), [2000, 1000]);
+/// assert_eq!(batch.cursor, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TailBatch {
@@ -56,6 +85,20 @@ pub struct TailBatch {
 }
 
 /// Ends a wait of a [`Tail`] in another thread.
+///
+/// ```
+/// use std::thread;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// let mut tail = sensor.tail(None)?;
+/// let interrupt = tail.interrupt();
+/// let waiting = thread::spawn(move || tail.next_batch(None));
+/// interrupt.interrupt();
+/// assert!(waiting.join().expect("no panic")?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     interrupted: Arc<AtomicBool>,
@@ -64,6 +107,18 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// Ends the wait that is under way, or else the next one, as if its time had passed.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let mut tail = sensor.tail(None)?;
+    /// tail.interrupt().interrupt();
+    /// // Does not wait, but the next one would.
+    /// assert!(tail.next_batch(None)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interrupt(&self) {
         self.interrupted.store(true, Ordering::Release);
         self.feed.wake();
@@ -74,6 +129,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// `Closed` in such a child.
+    #[doc(hidden)]
     pub fn check_process(&self) -> Result<()> {
         self.feed.check_process()
     }
@@ -134,16 +190,53 @@ fn newest(table: &Table) -> Result<(Arc<TableView>, u64)> {
 
 impl Tail {
     /// The number of the last row that was handed out, or where it began.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let mut tail = sensor.tail(Some(0))?;
+    /// sensor.append_row(1000, &[20.5.into()])?;
+    /// assert_eq!(tail.cursor(), 0);
+    /// tail.next_batch(None)?;
+    /// assert_eq!(tail.cursor(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cursor(&self) -> u64 {
         self.cursor
     }
 
     /// False if there is nothing to wait for: the table is of a snapshot, which gets no rows.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// assert!(sensor.tail(None)?.waits());
+    /// assert!(!db.snapshot()?.table("sensor")?.tail(None)?.waits());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn waits(&self) -> bool {
         self.table.moment.is_none()
     }
 
     /// What ends a wait of this in another thread.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let mut tail = sensor.tail(None)?;
+    /// let interrupt = tail.interrupt();
+    /// # let ends = std::thread::spawn(move || interrupt.interrupt());
+    /// // Here, until another thread calls `interrupt.interrupt()`.
+    /// assert!(tail.next_batch(None)?.is_none());
+    /// # ends.join().expect("no panic");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interrupt(&self) -> Interrupt {
         let (interrupted, feed) = (&self.interrupted, &self.table.core.feed);
         Interrupt { interrupted: Arc::clone(interrupted), feed: Arc::clone(feed) }
@@ -151,6 +244,19 @@ impl Tail {
 
     /// The next rows, some ten thousand at most. If there are none it waits for them: for ever, if
     /// `timeout` is `None`, or so long; then it returns `None`, and can be called again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let mut tail = sensor.tail(None)?;
+    /// assert!(tail.next_batch(Some(Duration::from_millis(1)))?.is_none());
+    /// sensor.append_row(1000, &[20.5.into()])?;
+    /// assert!(tail.next_batch(None)?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Table::tail`], and what reading the rows fails with; the next call tries again.

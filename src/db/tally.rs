@@ -5,6 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a scan looked at, and what it had to do for its result. A block is up to 16,384 rows of a
 /// segment (65,536 in tables with `StoragePolicy::Size`), all columns of them.
+///
+/// ```
+/// use chronolite::{Predicate, ScanSpec};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// db.flush()?;
+/// // The greatest temperature of the segment says that none of its rows is warmer.
+/// let hot = ScanSpec::default().filter(Predicate::parse("temp > 100")?);
+/// let explanation = sensor.scan(hot)?.explain()?;
+/// assert_eq!((explanation.rows, explanation.segments_skipped), (0, 1));
+/// assert_eq!(explanation.bytes_decoded, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {

@@ -21,9 +21,42 @@ use crate::store::recovery::{find, read_manifest, read_slots, read_whole};
 use crate::store::replay::{record_at, replay};
 
 /// Told how many bytes were looked at, and of how many. An error ends what is being done.
+///
+/// ```
+/// use chronolite::{Error, ErrorKind};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// db.flush()?;
+/// let stopped = db.verify_with(&mut |done, total| {
+///     println!("{done} of {total} bytes");
+///     Err(Error::new(ErrorKind::InvalidInput, "that is enough"))
+/// });
+/// assert_eq!(stopped.unwrap_err().message(), "that is enough");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
 
 /// What a check of all bytes found.
+///
+/// ```
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// db.flush()?;
+/// let report = db.verify()?;
+/// assert_eq!((report.segments, report.rows), (1, 3));
+/// assert!(report.ok() && report.problems.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyReport {
@@ -49,6 +82,26 @@ pub struct VerifyReport {
 
 impl VerifyReport {
     /// True if everything is as it was written.
+    ///
+    /// ```
+    /// use std::fs;
+    /// use chronolite::{DataType, Db, DbOptions, StoragePolicy, TableSpec};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("plant.chl");
+    /// let db = Db::open(&path, DbOptions::default())?;
+    /// let spec = TableSpec::new([("temp", DataType::F64)]).storage(StoragePolicy::Raw);
+    /// db.create_table("sensor", spec)?.append_row(1000, &[20.5.into()])?;
+    /// db.close()?;
+    /// // A value is damaged.
+    /// let mut bytes = fs::read(&path)?;
+    /// let value = 20.5f64.to_le_bytes();
+    /// let at = bytes.windows(8).position(|eight| eight == value).expect("it is in the file");
+    /// bytes[at] ^= 1;
+    /// fs::write(&path, &bytes)?;
+    /// assert!(!Db::open(&path, DbOptions::default())?.verify()?.ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ok(&self) -> bool {
         self.problems.is_empty()
     }

@@ -41,6 +41,16 @@ impl Db {
 
     /// Appends a row to the table of that name and returns the row's number.
     ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// db.append_row("sensor", 1_704_067_200_000, &[20.5])?;
+    /// assert_eq!(sensor.len()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// `TableNotFound` if there is none; otherwise as for [`Table::append_row`].
     pub fn append_row(&self, table: &str, ts_ms: i64, values: &[f64]) -> Result<u64> {
@@ -49,6 +59,19 @@ impl Db {
     }
 
     /// The times and the values, column by column, of the rows with `start_ms <= time <= end_ms`.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let (times, columns) = db.query_table_range_columns("sensor", 1000, 2000)?;
+    /// assert_eq!((times, columns), (vec![1000, 2000], vec![vec![20.5, 21.5]]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `TableNotFound` if there is no such table; `Schema` if it has columns that are not `f64`, or
@@ -83,6 +106,17 @@ impl Db {
 
     /// The times and values of a series with `start_ms <= time <= end_ms`.
     ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// db.append("outside", 1000, 4.5)?;
+    /// db.append("outside", 2000, 4.0)?;
+    /// assert_eq!(db.query_range("outside", 1000, 2000)?, [(1000, 4.5), (2000, 4.0)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Db::query_table_range_columns`], and `Schema` if the table is not a series.
     pub fn query_range(&self, series: &str, start_ms: i64, end_ms: i64) -> Result<Vec<(i64, f64)>> {
@@ -94,6 +128,19 @@ impl Db {
     /// Packs a table into segments of at least so many rows, where it has them; a target below
     /// [`PACKED_ROWS`] counts as that.
     ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for ts in [1000, 2000] {
+    ///     db.append_row("sensor", ts, &[20.5])?;
+    ///     db.flush()?;
+    /// }
+    /// assert_eq!(db.pack_table("sensor", 8192)?.segments_after, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// `TableNotFound` if there is none; otherwise as for [`Table::pack`].
     pub fn pack_table(&self, table: &str, target_segment_points: usize) -> Result<PackReport> {
@@ -101,6 +148,19 @@ impl Db {
     }
 
     /// The same, or until `stop`: what was packed by then stays so.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// // Told to stop at once, it packs nothing.
+    /// assert_eq!(db.pack_table_until("sensor", 8192, &|| true)?.rows_after, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pack_table_until(
         &self,
         table: &str,

@@ -10,6 +10,18 @@ use crate::error::{Error, Result};
 use crate::store;
 
 /// How a [`NanoTsDb`] is opened.
+///
+/// ```
+/// use std::time::Duration;
+/// use chronolite::nanots::{AutoMaintenanceOptions, NanoTsOptions};
+///
+/// let options = NanoTsOptions {
+///     retention: Some(Duration::from_secs(3600)),
+///     auto_maintenance: Some(AutoMaintenanceOptions::default()),
+/// };
+/// assert_eq!(NanoTsOptions::default().retention, None);
+/// assert_ne!(options, NanoTsOptions::default());
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NanoTsOptions {
     /// As [`DbOptions::retention`].
@@ -19,16 +31,49 @@ pub struct NanoTsOptions {
 }
 
 /// A [`Db`] that is opened and given tables as NanoTS's is; all else is what `Db` does.
+///
+/// ```
+/// use chronolite::nanots::{NanoTsDb, NanoTsOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("data/nanots.ntt");
+/// let db = NanoTsDb::open(&path, NanoTsOptions::default())?;
+/// db.append("outside", 1_704_067_200_000, 4.5)?;
+/// assert_eq!(db.tables()?, ["outside"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct NanoTsDb {
     db: Db,
 }
 
 /// The same: every handle can be shared by cloning it.
+///
+/// ```
+/// use chronolite::nanots::{NanoTsDbShared, NanoTsOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("data/nanots.ntt");
+/// let db = NanoTsDbShared::open(&path, NanoTsOptions::default())?;
+/// let shared = db.clone();
+/// std::thread::spawn(move || shared.append("outside", 1000, 4.5)).join().expect("no panic")?;
+/// assert_eq!(db.query_range("outside", 0, 1000)?, [(1000, 4.5)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type NanoTsDbShared = NanoTsDb;
 
 impl NanoTsDb {
     /// Opens the database at `path`; creates it, and the folder it is in, if they are missing.
+    ///
+    /// ```
+    /// use chronolite::nanots::{NanoTsDb, NanoTsOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("data/nanots.ntt");
+    /// let db = NanoTsDb::open(&path, NanoTsOptions::default())?;
+    /// assert!(path.exists() && db.tables()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Db::open`] and [`DbOptions::from_env`].
@@ -44,6 +89,17 @@ impl NanoTsDb {
 
     /// Creates a table of `f64` columns with times in milliseconds. If there is one of that name
     /// with these columns, nothing is done.
+    ///
+    /// ```
+    /// use chronolite::nanots::{NanoTsDb, NanoTsOptions};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("data/nanots.ntt");
+    /// let db = NanoTsDb::open(&path, NanoTsOptions::default())?;
+    /// db.create_table("sensor", &["temp", "humidity"])?;
+    /// assert_eq!(db.table("sensor")?.spec().columns.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`Db::create_table`].

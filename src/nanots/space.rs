@@ -5,6 +5,22 @@ use crate::db::TableStats;
 
 /// Bytes of a table's rows in segments, as they are and as they are stored. Rows in the memtable
 /// are in none of the counts.
+///
+/// ```
+/// use chronolite::nanots::Space;
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// db.flush()?;
+/// let space = Space::of(&sensor.stats()?);
+/// assert_eq!((space.columns, space.raw_ts_bytes, space.raw_value_bytes), (1, 24, 24));
+/// assert_eq!(space.on_disk_bytes, space.ntt_file_bytes + space.idx_file_bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Space {
@@ -37,6 +53,20 @@ pub struct Space {
 
 impl Space {
     /// What a table takes.
+    ///
+    /// ```
+    /// use chronolite::nanots::Space;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// // Rows in the memtable count for nothing.
+    /// assert_eq!(Space::of(&sensor.stats()?).raw_total_bytes, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of(stats: &TableStats) -> Self {
         let mut space = Self {
             columns: stats.columns.len().saturating_sub(1) as u64,
@@ -59,6 +89,16 @@ impl Space {
     }
 
     /// All of it by name.
+    ///
+    /// ```
+    /// use chronolite::nanots::Space;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// assert_eq!(Space::of(&sensor.stats()?).counts()[0], ("columns", 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn counts(&self) -> [(&'static str, u64); 12] {
         [
             ("columns", self.columns),
@@ -77,6 +117,22 @@ impl Space {
     }
 
     /// How many times smaller what is stored is, by name; nothing if there are no rows in segments.
+    ///
+    /// ```
+    /// use chronolite::nanots::Space;
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// assert!(Space::of(&sensor.stats()?).ratios().is_empty());
+    /// db.flush()?;
+    /// let ratios = Space::of(&sensor.stats()?).ratios();
+    /// assert!(ratios[0].0 == "compression_ratio_total_x" && ratios[0].1 > 0.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ratios(&self) -> Vec<(&'static str, f64)> {
         if self.raw_total_bytes == 0 {
             return vec![];

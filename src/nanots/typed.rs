@@ -59,6 +59,15 @@ impl Db {
 
     /// Appends a row of values of any type to the table of that name and returns the row's number.
     ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// assert_eq!(db.append_row_typed("sensor", 1000, &[20.5.into()])?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// `TableNotFound` if there is none; otherwise as for [`Table::append_row`].
     pub fn append_row_typed(&self, table: &str, ts: i64, values: &[Value<'_>]) -> Result<u64> {
@@ -66,6 +75,19 @@ impl Db {
     }
 
     /// The times and the columns of the rows with `start <= time <= end`.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let (times, columns) = db.query_table_range_typed("sensor", 2000, 3000)?;
+    /// assert_eq!((times, columns[0].values::<f64>()), (vec![2000, 3000], &[21.5, 22.5][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `TableNotFound` if there is no such table; `InvalidInput` if a column holds 2 GiB of text,
@@ -93,6 +115,18 @@ impl Db {
     }
 
     /// The least and the greatest time of the table's rows; `None` if it has none.
+    ///
+    /// ```
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// assert_eq!(db.table_time_range("sensor")?, Some((1000, 3000)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `TableNotFound` if there is no such table.

@@ -70,6 +70,13 @@ pub enum Predicate {
 }
 
 /// How the sides of a comparison have to stand to each other.
+///
+/// ```
+/// use chronolite::{Compare, Literal, Predicate};
+///
+/// let warm = Predicate::compare("temp", Compare::GreaterEqual, Literal::Int(25));
+/// assert_eq!(warm.to_string(), "temp >= 25");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Compare {
@@ -118,6 +125,16 @@ impl PartialEq for Place {
 }
 
 /// A value to compare with.
+///
+/// ```
+/// use chronolite::{Compare, Literal, Predicate};
+///
+/// let of_site = Predicate::compare("site", Compare::Equal, Literal::Text("north".into()));
+/// assert_eq!(of_site, Predicate::parse("site == 'north'")?);
+/// let warm = Predicate::compare("temp", Compare::Greater, Literal::Float(24.5));
+/// assert_eq!(warm, Predicate::parse("temp > 24.5")?);
+/// # Ok::<(), chronolite::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Literal {
@@ -139,6 +156,12 @@ pub enum Literal {
 
 impl Compare {
     /// All of them.
+    ///
+    /// ```
+    /// use chronolite::Compare;
+    ///
+    /// assert_eq!(Compare::ALL.map(Compare::sign), ["==", "!=", "<", "<=", ">", ">="]);
+    /// ```
     pub const ALL: [Self; 6] = [
         Self::Equal,
         Self::NotEqual,
@@ -149,6 +172,10 @@ impl Compare {
     ];
 
     /// How it is written.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::Compare::LessEqual.sign(), "<=");
+    /// ```
     pub const fn sign(self) -> &'static str {
         match self {
             Self::Equal => "==",
@@ -161,6 +188,13 @@ impl Compare {
     }
 
     /// The same with the sides changed.
+    ///
+    /// ```
+    /// use chronolite::Compare;
+    ///
+    /// // 5 < x is x > 5.
+    /// assert_eq!(Compare::Less.turned(), Compare::Greater);
+    /// ```
     #[must_use]
     pub const fn turned(self) -> Self {
         match self {
@@ -187,6 +221,15 @@ impl Predicate {
     ///
     /// Words are keywords in capitals too. Beside the time column a text is an ISO 8601 time.
     ///
+    /// ```
+    /// use chronolite::{ErrorKind, Predicate};
+    ///
+    /// let some = Predicate::parse("temp between 20 and 25 and site in ('a', 'b')")?;
+    /// assert_eq!(Predicate::parse(&some.to_string())?, some);
+    /// assert_eq!(Predicate::parse("temp >").unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `InvalidInput` with the character at which the text goes wrong.
     pub fn parse(text: &str) -> Result<Self> {
@@ -194,11 +237,27 @@ impl Predicate {
     }
 
     /// A comparison of a column with a value.
+    ///
+    /// ```
+    /// use chronolite::{Compare, Literal, Predicate};
+    ///
+    /// let cold = Predicate::compare("temp", Compare::Less, Literal::Float(0.5));
+    /// assert_eq!(cold, Predicate::parse("temp < 0.5")?);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     pub fn compare(column: impl Into<String>, compare: Compare, value: Literal) -> Self {
         Self::Compare(Operand::Column(Name::new(column)), compare, Operand::Value(value))
     }
 
     /// True where both are.
+    ///
+    /// ```
+    /// use chronolite::Predicate;
+    ///
+    /// let both = Predicate::parse("temp > 20")?.and(Predicate::parse("site == 'a'")?);
+    /// assert_eq!(both, Predicate::parse("temp > 20 and site == 'a'")?);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::And(joined(self, other, |p| match p {
@@ -208,6 +267,14 @@ impl Predicate {
     }
 
     /// True where one is.
+    ///
+    /// ```
+    /// use chronolite::Predicate;
+    ///
+    /// let either = Predicate::parse("temp < 0")?.or(Predicate::parse("temp is null")?);
+    /// assert_eq!(either, Predicate::parse("temp < 0 or temp is null")?);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::Or(joined(self, other, |p| match p {
@@ -217,12 +284,21 @@ impl Predicate {
     }
 
     /// The opposite.
+    ///
+    /// ```
+    /// use chronolite::Predicate;
+    ///
+    /// let not_there = Predicate::parse("site in ('a', 'b')")?.negated();
+    /// assert_eq!(not_there, Predicate::parse("not (site in ('a', 'b'))")?);
+    /// # Ok::<(), chronolite::Error>(())
+    /// ```
     #[must_use]
     pub fn negated(self) -> Self {
         Self::Not(Arc::new(self))
     }
 
     /// Refuses what is too deep or too large to be worked on: `InvalidInput`.
+    #[doc(hidden)]
     pub fn check_size(&self) -> Result<()> {
         let mut nodes = 0;
         if self.measure(1, &mut nodes) {

@@ -37,6 +37,21 @@ use crate::db::plan::ScanColumn;
 use crate::error::{Error, Result};
 
 /// What to make of the values of a column.
+///
+/// ```
+/// use chronolite::{Aggregate, AggregateSpec, ScanSpec, Value};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let wanted = AggregateSpec::new([("temp", vec![Aggregate::Max, Aggregate::Last])]);
+/// let summary = sensor.scan(ScanSpec::default())?.aggregate(&wanted)?;
+/// assert_eq!(summary.get("temp", Aggregate::Max), Some(Value::Float(22.5)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Aggregate {
@@ -61,6 +76,14 @@ pub enum Aggregate {
 
 impl Aggregate {
     /// All of them.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DataType};
+    ///
+    /// let all = Aggregate::ALL.into_iter();
+    /// let of_text = all.filter(|of| of.result_type(DataType::Utf8).is_some());
+    /// assert!(of_text.map(Aggregate::name).eq(["count", "min", "max", "first", "last"]));
+    /// ```
     pub const ALL: [Self; 8] = [
         Self::Count,
         Self::Sum,
@@ -73,6 +96,10 @@ impl Aggregate {
     ];
 
     /// The name in the API.
+    ///
+    /// ```
+    /// assert_eq!(chronolite::Aggregate::Mean.name(), "mean");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::Count => "count",
@@ -87,11 +114,25 @@ impl Aggregate {
     }
 
     /// The aggregate of that name.
+    ///
+    /// ```
+    /// use chronolite::Aggregate;
+    ///
+    /// assert_eq!(Aggregate::from_name("std"), Some(Aggregate::Std));
+    /// assert_eq!(Aggregate::from_name("median"), None);
+    /// ```
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|aggregate| aggregate.name() == name)
     }
 
     /// The type of the result for values of type `ty`; `None` if there is no such result.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DataType};
+    ///
+    /// assert_eq!(Aggregate::Mean.result_type(DataType::I16), Some(DataType::F64));
+    /// assert_eq!(Aggregate::Mean.result_type(DataType::Utf8), None);
+    /// ```
     pub fn result_type(self, ty: DataType) -> Option<DataType> {
         match self {
             Self::Count => Some(DataType::I64),
@@ -158,12 +199,28 @@ pub struct AggregateSpec {
 
 impl AggregateSpec {
     /// Aggregates by column, sums of floats rounded as they go.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, AggregateSpec};
+    ///
+    /// let wanted = AggregateSpec::new([
+    ///     ("temp", vec![Aggregate::Mean, Aggregate::Std]),
+    ///     ("ts", vec![Aggregate::Max]),
+    /// ]);
+    /// assert!(wanted.aggregates.len() == 2 && !wanted.exact);
+    /// ```
     pub fn new<N: Into<String>>(aggregates: impl IntoIterator<Item = (N, Vec<Aggregate>)>) -> Self {
         let aggregates = aggregates.into_iter().map(|(name, wanted)| (name.into(), wanted));
         Self { aggregates: aggregates.collect(), exact: false }
     }
 
     /// The same with sums, means and standard deviations rounded but once.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, AggregateSpec};
+    ///
+    /// assert!(AggregateSpec::new([("temp", vec![Aggregate::Sum])]).exact().exact);
+    /// ```
     #[must_use]
     pub fn exact(mut self) -> Self {
         self.exact = true;

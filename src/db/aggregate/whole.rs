@@ -8,6 +8,22 @@ use crate::db::plan::ScanColumn;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the values of a scan come to.
+///
+/// ```
+/// use chronolite::{Aggregate, AggregateSpec, ScanSpec, Value};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+///     sensor.append_row(ts, &[temp.into()])?;
+/// }
+/// let wanted = [("temp", vec![Aggregate::Mean]), ("ts", vec![Aggregate::Max])];
+/// let summary = sensor.scan(ScanSpec::default())?.aggregate(&AggregateSpec::new(wanted))?;
+/// assert_eq!(summary.get("temp", Aggregate::Mean), Some(Value::Float(21.5)));
+/// assert_eq!(summary.get("ts", Aggregate::Max), Some(Value::Int(3000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Summary {
     columns: Vec<ScanColumn>,
@@ -17,6 +33,21 @@ pub struct Summary {
 impl Summary {
     /// What `aggregate` is for a column; `None` if it was not asked for. A time is an `Int` in the
     /// table's unit.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, AggregateSpec, ScanSpec, Value};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// let wanted = AggregateSpec::new([("temp", vec![Aggregate::Count, Aggregate::Min])]);
+    /// // Of no rows, a count is 0 and all else null.
+    /// let summary = sensor.scan(ScanSpec::default())?.aggregate(&wanted)?;
+    /// assert_eq!(summary.get("temp", Aggregate::Count), Some(Value::Int(0)));
+    /// assert_eq!(summary.get("temp", Aggregate::Min), Some(Value::Null));
+    /// assert_eq!(summary.get("temp", Aggregate::Max), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self, column: &str, aggregate: Aggregate) -> Option<Value<'_>> {
         let name = format!("{column}_{}", aggregate.name());
         let place = self.columns.iter().position(|column| column.name() == name)?;
@@ -24,6 +55,22 @@ impl Summary {
     }
 
     /// The results as columns of one row, called `temp_mean` and so on, in the order asked for.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, AggregateSpec, ScanSpec};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let wanted = AggregateSpec::new([("temp", vec![Aggregate::Min, Aggregate::Max])]);
+    /// let summary = sensor.scan(ScanSpec::default())?.aggregate(&wanted)?;
+    /// let values = summary.columns().map(|(column, of)| (column.name(), of.values::<f64>()[0]));
+    /// assert!(values.eq([("temp_min", 20.5), ("temp_max", 22.5)]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn columns(&self) -> impl Iterator<Item = (&ScanColumn, &Column)> {
         self.columns.iter().zip(&self.values)
     }

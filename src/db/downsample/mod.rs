@@ -78,6 +78,14 @@ pub struct DownsampleSpec {
 
 impl DownsampleSpec {
     /// Buckets of length `every`, and aggregates by column; all rows, no groups, nothing filled.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec};
+    ///
+    /// let wanted = [("temp", vec![Aggregate::Min, Aggregate::Max])];
+    /// let hourly = DownsampleSpec::new(3_600_000, wanted);
+    /// assert!(hourly.every == 3_600_000 && hourly.by.is_empty() && hourly.fill.is_none());
+    /// ```
     pub fn new<N: Into<String>>(
         every: i64,
         aggregates: impl IntoIterator<Item = (N, Vec<Aggregate>)>,
@@ -87,6 +95,13 @@ impl DownsampleSpec {
     }
 
     /// The same of the rows with `start <= time < end`.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec};
+    ///
+    /// let spec = DownsampleSpec::new(1000, [("temp", vec![Aggregate::Mean])]).range(0, 60_000);
+    /// assert_eq!((spec.start, spec.end), (Some(0), Some(60_000)));
+    /// ```
     #[must_use]
     pub fn range(mut self, start: i64, end: i64) -> Self {
         (self.start, self.end) = (Some(start), Some(end));
@@ -94,6 +109,25 @@ impl DownsampleSpec {
     }
 
     /// The same for each group of rows that these columns tell apart.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DataType, Db, DbOptions, DownsampleSpec, TableSpec};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let columns = [("site", DataType::Utf8), ("temp", DataType::F64)];
+    /// let sensor = db.create_table("sensor", TableSpec::new(columns))?;
+    /// for (ts, site) in [(0, "a"), (1, "b"), (2, "a")] {
+    ///     sensor.append_row(ts, &[site.into(), 20.5.into()])?;
+    /// }
+    /// let spec = DownsampleSpec::new(60_000, [("temp", vec![Aggregate::Count])]).by(["site"]);
+    /// for piece in sensor.downsample(spec)?.batches(1024)? {
+    ///     let piece = piece?;
+    ///     assert_eq!((piece[1].bytes_at(0), piece[1].bytes_at(1)), (&b"a"[..], &b"b"[..]));
+    ///     assert_eq!(piece[2].values::<i64>(), [2, 1]);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn by<N: Into<String>>(mut self, columns: impl IntoIterator<Item = N>) -> Self {
         self.by = columns.into_iter().map(Into::into).collect();
@@ -101,6 +135,14 @@ impl DownsampleSpec {
     }
 
     /// The same with buckets that begin there.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec, Origin};
+    ///
+    /// let spec = DownsampleSpec::new(60_000, [("temp", vec![Aggregate::Mean])]);
+    /// let spec = spec.origin(Origin::Start);
+    /// assert_eq!(spec.origin, Origin::Start);
+    /// ```
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
         self.origin = origin;
@@ -108,6 +150,22 @@ impl DownsampleSpec {
     }
 
     /// The same by the clock of a zone of the IANA database.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// // 22:59 and 23:01 UTC on a day of January: before and after midnight in Berlin.
+    /// for ts in [1_704_149_940_000, 1_704_150_060_000] {
+    ///     sensor.append_row(ts, &[20.5.into()])?;
+    /// }
+    /// let days = DownsampleSpec::new(86_400_000, [("temp", vec![Aggregate::Mean])]);
+    /// assert_eq!(sensor.downsample(days.clone())?.count()?, 1);
+    /// assert_eq!(sensor.downsample(days.tz("Europe/Berlin"))?.count()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn tz(mut self, name: impl Into<String>) -> Self {
         self.tz = Some(name.into());
@@ -115,6 +173,20 @@ impl DownsampleSpec {
     }
 
     /// The same with something for buckets without rows.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec, Fill};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(0, &[20.5.into()])?;
+    /// sensor.append_row(120_000, &[21.5.into()])?;
+    /// let minutes = DownsampleSpec::new(60_000, [("temp", vec![Aggregate::Mean])]);
+    /// assert_eq!(sensor.downsample(minutes.clone())?.count()?, 2);
+    /// assert_eq!(sensor.downsample(minutes.fill(Fill::Previous))?.count()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn fill(mut self, fill: Fill) -> Self {
         self.fill = Some(fill);
@@ -122,6 +194,21 @@ impl DownsampleSpec {
     }
 
     /// The same of rows alone for which this is true.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec, Predicate};
+    /// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+    ///     sensor.append_row(ts, &[temp.into()])?;
+    /// }
+    /// let seconds = DownsampleSpec::new(1000, [("temp", vec![Aggregate::Mean])]);
+    /// let warm = seconds.filter(Predicate::parse("temp > 21")?);
+    /// assert_eq!(sensor.downsample(warm)?.count()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn filter(mut self, filter: Predicate) -> Self {
         self.filter = Some(filter);
@@ -129,6 +216,12 @@ impl DownsampleSpec {
     }
 
     /// The same with sums, means and standard deviations rounded but once.
+    ///
+    /// ```
+    /// use chronolite::{Aggregate, DownsampleSpec};
+    ///
+    /// assert!(DownsampleSpec::new(1000, [("temp", vec![Aggregate::Sum])]).exact().exact);
+    /// ```
     #[must_use]
     pub fn exact(mut self) -> Self {
         self.exact = true;
@@ -137,6 +230,23 @@ impl DownsampleSpec {
 }
 
 /// A time at which a bucket begins; the others follow both ways.
+///
+/// ```
+/// use chronolite::{Aggregate, DownsampleSpec, Origin};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// for ts in [30_000, 80_000] {
+///     sensor.append_row(ts, &[20.5.into()])?;
+/// }
+/// // By the epoch: [0, 60 s) and [60 s, 120 s). From the first row on: [30 s, 90 s).
+/// let minutes = DownsampleSpec::new(60_000, [("temp", vec![Aggregate::Mean])]);
+/// assert_eq!(sensor.downsample(minutes.clone())?.count()?, 2);
+/// assert_eq!(sensor.downsample(minutes.clone().origin(Origin::Start))?.count()?, 1);
+/// assert_eq!(sensor.downsample(minutes.origin(Origin::At(30_000)))?.count()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -152,6 +262,21 @@ pub enum Origin {
 /// What stands for a null of an aggregate, whether its bucket has no rows or only nulls. Given any
 /// of these, there is a row for every bucket and group: from the bucket of the range's start, or of
 /// the first row if it has none, to that of its end, or of the last row. A count is never null.
+///
+/// ```
+/// use chronolite::{Aggregate, DownsampleSpec, Fill};
+/// # use chronolite::{DataType, Db, DbOptions, TableSpec};
+/// # let folder = tempfile::tempdir()?;
+/// # let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// sensor.append_row(0, &[20.0.into()])?;
+/// sensor.append_row(2000, &[22.0.into()])?;
+/// let seconds = DownsampleSpec::new(1000, [("temp", vec![Aggregate::Mean])]).fill(Fill::Linear);
+/// for piece in sensor.downsample(seconds)?.batches(1024)? {
+///     assert_eq!(piece?[1].values::<f64>(), [20.0, 21.0, 22.0]);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Fill {

@@ -53,6 +53,25 @@ struct Source {
 /// `progress` is told how many bytes were looked at, and of how many; an error of its own ends the
 /// salvage. Nothing has the name `target` before all of it is written and synced.
 ///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, TableSpec, salvage};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (path, target) = (folder.path().join("plant.chl"), folder.path().join("saved.chl"));
+/// # let db = Db::open(&path, DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// # for (ts, temp) in [(1000, 20.5), (2000, 21.5), (3000, 22.5)] {
+/// #     sensor.append_row(ts, &[temp.into()])?;
+/// # }
+/// # drop(sensor);
+/// db.close()?;
+/// let report = salvage(&path, &target, &mut |_, _| Ok(()))?;
+/// assert!(report.ok());
+/// let saved = Db::open(&target, DbOptions::default())?;
+/// assert_eq!(saved.table("sensor")?.len()?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// `Locked` if a writer has the source open, `Format` if it is of a newer version, `Corruption` if
 /// nothing of a database is left, `Io` if the system refuses (`AlreadyExists` for a target that is
@@ -66,6 +85,7 @@ pub fn salvage(
 }
 
 /// The same over another storage than the operating system's files.
+#[doc(hidden)]
 pub fn salvage_with(
     storage: Arc<dyn Storage>,
     source: impl AsRef<Path>,

@@ -11,6 +11,22 @@ use crate::format::edit::SegmentEntry;
 use crate::format::spec::TableDef;
 
 /// What a salvage found, kept and lost.
+///
+/// ```
+/// use chronolite::{DataType, Db, DbOptions, TableSpec, salvage};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (path, target) = (folder.path().join("plant.chl"), folder.path().join("saved.chl"));
+/// # let db = Db::open(&path, DbOptions::default())?;
+/// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+/// # sensor.append_row(1000, &[20.5.into()])?;
+/// # drop(sensor);
+/// # db.close()?;
+/// let report = salvage(&path, &target, &mut |_, _| Ok(()))?;
+/// assert!(report.problems.is_empty() && report.bytes_scanned > 0);
+/// assert!(report.tables.keys().eq(["sensor"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SalvageReport {
@@ -23,6 +39,33 @@ pub struct SalvageReport {
 }
 
 /// What a salvage kept and lost of a table.
+///
+/// ```
+/// use std::fs;
+/// use chronolite::{DataType, Db, DbOptions, StoragePolicy, TableSpec, salvage};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (path, target) = (folder.path().join("plant.chl"), folder.path().join("saved.chl"));
+/// let db = Db::open(&path, DbOptions::default())?;
+/// let spec = TableSpec::new([("temp", DataType::F64)]).storage(StoragePolicy::Raw);
+/// let sensor = db.create_table("sensor", spec)?;
+/// for ts in 0..1000 {
+///     sensor.append_row(ts, &[(ts as f64).sqrt().into()])?;
+/// }
+/// # drop(sensor);
+/// db.close()?;
+/// // A value is damaged.
+/// let mut bytes = fs::read(&path)?;
+/// let value = 500f64.sqrt().to_le_bytes();
+/// let at = bytes.windows(8).position(|eight| eight == value).expect("it is in the file");
+/// bytes[at] ^= 1;
+/// fs::write(&path, &bytes)?;
+/// // Its block is read as nulls, all rows are there.
+/// let report = salvage(&path, &target, &mut |_, _| Ok(()))?;
+/// let sensor = &report.tables["sensor"];
+/// assert_eq!((sensor.rows, sensor.lost_rows, sensor.lost_values["temp"]), (1000, 0, 1000));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SalvagedTable {
@@ -43,6 +86,20 @@ pub struct SalvagedTable {
 
 impl SalvageReport {
     /// True if nothing is damaged: the new file holds all that the source did.
+    ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec, salvage};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (path, target) = (folder.path().join("plant.chl"), folder.path().join("saved.chl"));
+    /// # let db = Db::open(&path, DbOptions::default())?;
+    /// # let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// # sensor.append_row(1000, &[20.5.into()])?;
+    /// # drop(sensor);
+    /// # db.close()?;
+    /// assert!(salvage(&path, &target, &mut |_, _| Ok(()))?.ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ok(&self) -> bool {
         self.problems.is_empty()
     }
