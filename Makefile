@@ -74,6 +74,11 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 # As build.rs has it.
 SONAME = libchronolite.so.$(basename $(VERSION))
 
+# As `cargo build --release --no-default-features --features capi` makes it, but without the Rust library
+# beside it, which the linker's optimization does not go with.
+C_RELEASE = cargo rustc --locked --release --no-default-features --features capi --lib \
+	--crate-type cdylib,staticlib
+
 header: ## write include/chronolite.h from the Rust sources
 	CHRONOLITE_WRITE_HEADER=1 cargo test --locked --features sim,capi --test c_header
 
@@ -84,7 +89,7 @@ msrv: ## check the crate with the oldest Rust that it is for
 	cargo +$(MSRV) check --locked --lib --features capi
 
 install-c: ## the C library, its header and pkg-config file (options: PREFIX=/usr/local)
-	cargo build --locked --release --no-default-features --features capi
+	$(C_RELEASE)
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/chronolite.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 target/release/libchronolite.a $(DESTDIR)$(PREFIX)/lib
@@ -126,7 +131,7 @@ bench: ## the Rust benches, and chronolite beside its peers (options: ARGS="--sc
 	$(MAKE) bench-timelog ARGS=
 	$(MAKE) bench-chronomap ARGS=
 
-bench-kernel: ## the Rust benches, or some of them (options: ARGS="codec living spine")
+bench-kernel: ## the Rust benches, or some of them (options: ARGS="capi codec living spine")
 	$(PYTHON) benches/kernel.py $(ARGS)
 
 bench-peers: ## chronolite beside its peers alone

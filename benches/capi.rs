@@ -1,7 +1,6 @@
 //! What a call from C costs beside one from Rust: a row appended, 100,000 points scanned. The C side,
-//! `capi/capi.c`, is compiled when this runs and linked with the shared library of the same build.
-//!
-//! `cargo bench --features capi --bench capi`
+//! `capi/capi.c`, is compiled when this runs and linked with the library that `make install-c`
+//! installs, which `make bench-kernel ARGS=capi` makes before.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +49,7 @@ fn least(best: &mut [f64], found: &[f64]) {
 fn compiled(folder: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let here = std::env::current_exe().expect("a program");
-    let libraries = here.parent().expect("a folder");
+    let libraries = here.parent().and_then(Path::parent).expect("the folder of the build");
     // It has the name that programs look for when they run.
     let named = folder.join("libchronolite.so.0.1");
     std::fs::copy(libraries.join("libchronolite.so"), &named).expect("the shared library");

@@ -26,6 +26,8 @@ commands below has run; a test compares the two. Change it there.
 `make bench-kernel ARGS=codec` | `codec-*.txt`, `.json`, `.svg` |
 | [A living store](#a-living-store): late rows, deletes, commits, opening, last rows, packing \
 (`living.rs`) | `make bench-kernel ARGS=living` | `living-*.txt` |
+| [From C](#from-c) beside Rust: a row appended, points scanned (`capi.rs`, `capi/capi.c`) | \
+`make bench-kernel ARGS=capi` | `capi-*.txt` |
 | Appending a row, a flush, a scan, for those who change them (`spine.rs`) | \
 `make bench-kernel ARGS=spine` | `spine-*.txt` |
 | [chronolite from Python beside others](#beside-others) (`compare.py`, `comparison/`) | \
@@ -80,6 +82,8 @@ def render(results: Path) -> str:
         parts.append(codecs(found))
     if found := newest(results, "living-*.txt"):
         parts.append(living(found))
+    if found := newest(results, "capi-*.txt"):
+        parts.append(from_c(found))
     if runs := newest_of_each(results):
         parts.append("\n".join(["## Beside others\n", OTHERS]))
         parts += [beside_others(path, names) for path, names in runs]
@@ -180,6 +184,12 @@ def living(path: Path) -> str:
     """A living store."""
     what = "The last column is the target, where there is one.\n"
     return as_printed("A living store", what, path)
+
+
+def from_c(path: Path) -> str:
+    """A call from C beside one from Rust."""
+    what = "The C library is that of `make install-c`. The last column is the target.\n"
+    return as_printed("From C", what, path)
 
 
 def timelog(path: Path) -> str:

@@ -2,10 +2,9 @@
 
 use super::arguments::{items, optional_out};
 use super::call::call;
-use super::handles::{self, chl_table};
+use super::handles::{self, chl_table, with_table};
 use super::status::chl_status;
-use super::table::found;
-use super::value::{chl_value, with_values};
+use super::value::{chl_value, with_room, with_values};
 use crate::base::Value;
 use crate::error::Result;
 
@@ -28,8 +27,9 @@ pub unsafe extern "C" fn chl_append_row(
 ) -> chl_status {
     // SAFETY: as the caller says.
     call(|| unsafe {
-        let table = found(table)?;
-        with_values(values, count, |values| append(&table, time, values, seq))
+        with_table(table, |table| {
+            with_values(values, count, |values| append(table, time, values, seq))
+        })
     })
 }
 
@@ -46,21 +46,16 @@ pub unsafe extern "C" fn chl_append_row_f64(
     seq: *mut u64,
 ) -> chl_status {
     call(|| {
-        let table = found(table)?;
         // SAFETY: as the caller says.
         let given = unsafe { items("values", values, count)? };
-        let (mut few, mut many) = ([Value::Null; 16], Vec::new());
-        let row = if count <= few.len() {
-            &mut few[..count]
-        } else {
-            many.resize(count, Value::Null);
-            &mut many[..]
+        let fill = |row: &mut [Value<'_>]| {
+            row.iter_mut().zip(given).for_each(|(value, number)| *value = Value::Float(*number));
+            Ok(())
         };
-        for (value, number) in row.iter_mut().zip(given) {
-            *value = Value::Float(*number);
-        }
-        // SAFETY: as the caller says.
-        unsafe { append(&table, time, row, seq) }
+        with_table(table, |table| {
+            // SAFETY: as the caller says.
+            with_room(count, fill, |row| unsafe { append(table, time, row, seq) })
+        })
     })
 }
 

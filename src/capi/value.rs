@@ -67,12 +67,13 @@ pub struct chl_value {
 }
 
 impl chl_value {
-    /// What it means.
+    /// Writes what it means to where it is wanted: a value that is returned is copied in pieces that the
+    /// processor has to wait for.
     ///
     /// # Safety
     /// Bytes are as many as it says.
-    #[inline]
-    unsafe fn meant<'a>(&self, at: usize) -> Result<Value<'a>> {
+    #[inline(always)]
+    unsafe fn put<'a>(&self, at: usize, value: &mut Value<'a>) -> Result<()> {
         const NULL: i32 = chl_kind::CHL_VALUE_NULL as i32;
         const BOOL: i32 = chl_kind::CHL_VALUE_BOOL as i32;
         const INT: i32 = chl_kind::CHL_VALUE_INT as i32;
@@ -81,7 +82,7 @@ impl chl_value {
         const TEXT: i32 = chl_kind::CHL_VALUE_TEXT as i32;
         const BYTES: i32 = chl_kind::CHL_VALUE_BYTES as i32;
         // SAFETY: any bytes are a number, and bytes are as many as it says.
-        Ok(unsafe {
+        *value = unsafe {
             match self.kind {
                 NULL => Value::Null,
                 BOOL => Value::Bool(self.of.boolean != 0),
@@ -95,7 +96,8 @@ impl chl_value {
                 BYTES => Value::Bytes(self.of.bytes.read()?),
                 kind => return Err(unknown(at, kind)),
             }
-        })
+        };
+        Ok(())
     }
 }
 
@@ -121,8 +123,32 @@ impl chl_bytes {
     }
 }
 
-/// Rows of so many cells are put together without an allocation.
-const FEW: usize = 16;
+/// Hands room for so many values to `fill`, and what is in it then to `use_them`. Rows of few columns take
+/// no allocation, and no more room than they need: to fill it with nulls takes time.
+#[inline]
+pub(super) fn with_room<R>(
+    count: usize,
+    fill: impl FnOnce(&mut [Value<'_>]) -> Result<()>,
+    use_them: impl FnOnce(&[Value<'_>]) -> Result<R>,
+) -> Result<R> {
+    let (mut few, mut some, mut many);
+    let row = match count {
+        0..=4 => {
+            few = [Value::Null; 4];
+            &mut few[..count]
+        }
+        5..=16 => {
+            some = [Value::Null; 16];
+            &mut some[..count]
+        }
+        _ => {
+            many = vec![Value::Null; count];
+            &mut many[..]
+        }
+    };
+    fill(row)?;
+    use_them(row)
+}
 
 /// Hands these cells to `use_them`.
 ///
@@ -136,19 +162,14 @@ pub(super) unsafe fn with_values<R>(
 ) -> Result<R> {
     // SAFETY: as the caller says.
     let given = unsafe { items("values", values, count)? };
-    let mut few = [Value::Null; FEW];
-    let mut many = Vec::new();
-    let row = if count <= FEW {
-        &mut few[..count]
-    } else {
-        many.resize(count, Value::Null);
-        &mut many[..]
+    let fill = |row: &mut [Value<'_>]| {
+        for (at, (cell, value)) in given.iter().zip(row).enumerate() {
+            // SAFETY: as the caller says.
+            unsafe { cell.put(at, value)? };
+        }
+        Ok(())
     };
-    for (at, (cell, value)) in given.iter().zip(row.iter_mut()).enumerate() {
-        // SAFETY: as the caller says.
-        *value = unsafe { cell.meant(at)? };
-    }
-    use_them(row)
+    with_room(count, fill, use_them)
 }
 
 /// The key that these cells are, if there are any.

@@ -68,7 +68,7 @@ mod recent;
 mod retention;
 mod rounds;
 mod run_part;
-pub mod salvage;
+mod salvage;
 pub mod scan;
 mod segment;
 mod segment_list;
