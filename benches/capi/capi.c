@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define ROWS 500000
+#define TURNS 100
 #define POINTS 100000
 #define SCANS 200
 
@@ -20,6 +21,16 @@ static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return time.tv_sec * 1e9 + time.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b) {
+  double difference = *(const double *)a - *(const double *)b;
+  return difference < 0 ? -1 : difference > 0;
+}
+
+static double median(double *each) {
+  qsort(each, TURNS, sizeof *each, by_size);
+  return each[TURNS / 2];
 }
 
 static chl_table made(chl_db db, const char *name, size_t width) {
@@ -37,19 +48,27 @@ int main(int argc, char **argv) {
   check(chl_open(argv[1], &options, &db) == CHL_OK);
   chl_table rows = made(db, "rows", 2), points = made(db, "points", 1);
 
-  double began = now();
-  for (int64_t row = 0; row < ROWS; row++) {
-    chl_value values[] = {chl_float((double)row), chl_float(0.5)};
-    check(chl_append_row(rows, row * 1000, values, 2, NULL) == CHL_OK);
+  static double each[TURNS];
+  double began;
+  int64_t row = 0;
+  for (int turn = 0; turn < TURNS; turn++) {
+    began = now();
+    for (int64_t end = row + ROWS / TURNS; row < end; row++) {
+      chl_value values[] = {chl_float((double)row), chl_float(0.5)};
+      check(chl_append_row(rows, row * 1000, values, 2, NULL) == CHL_OK);
+    }
+    each[turn] = (now() - began) / (ROWS / TURNS);
   }
-  printf("%.2f\n", (now() - began) / ROWS);
-
-  began = now();
-  for (int64_t row = ROWS; row < 2 * ROWS; row++) {
-    double values[] = {(double)row, 0.5};
-    check(chl_append_row_f64(rows, row * 1000, values, 2, NULL) == CHL_OK);
+  printf("%.2f\n", median(each));
+  for (int turn = 0; turn < TURNS; turn++) {
+    began = now();
+    for (int64_t end = row + ROWS / TURNS; row < end; row++) {
+      double values[] = {(double)row, 0.5};
+      check(chl_append_row_f64(rows, row * 1000, values, 2, NULL) == CHL_OK);
+    }
+    each[turn] = (now() - began) / (ROWS / TURNS);
   }
-  printf("%.2f\n", (now() - began) / ROWS);
+  printf("%.2f\n", median(each));
 
   int64_t *times = malloc(POINTS * sizeof *times);
   double *values = malloc(POINTS * sizeof *values), sum = 0;
