@@ -5,7 +5,7 @@
  *
  * This file is made from the Rust sources (`make header`); do not edit it.
  *
- * HOW A CALL ENDS. Every call returns a `chl_status`: `CHL_OK`, `CHL_NONE` where there is nothing of what
+ * HOW A CALL ENDS. Every call that can fail returns a `chl_status`: `CHL_OK`, `CHL_NONE` where there is nothing of what
  * was asked for, or an error, which is below 0. `chl_last_error` then tells, for the calling thread, what
  * was wrong, in which file and at what byte. Unless a call says otherwise, nothing was done then, and
  * nothing was written to where its results go. A fault in the library never unwinds into the caller: it is
@@ -26,7 +26,9 @@
  * THREADS. Any call may be made in any thread, also on the same handle at the same time: reads see whole
  * appends, appends of several threads follow each other. An `ArrowArrayStream` and the arrays it gave may
  * move to other threads, but are used by one at a time. A handle does not work in a child that was
- * forked after it was made: `chl_close` leaves the file alone there, all else answers `CHL_ERROR_CLOSED`.
+ * forked after it was made (`CHL_ERROR_CLOSED`, also from `chl_close`): open the database there again. Only
+ * a child of a process in which no other thread ran may do that: POSIX promises the others no more than
+ * async-signal-safe functions until they call exec.
  *
  * ARGUMENTS. Text is UTF-8 that a zero byte ends; a path is in the bytes of the system. A pointer may be
  * NULL where that is said, or where its count is 0. It is aligned as C has it for its type. NULL elsewhere,
@@ -410,7 +412,7 @@ typedef int32_t chl_fill;
 /**
  * An error. Later versions may have more fields at its end.
  */
-typedef struct {
+typedef struct chl_error {
   /**
    * What the call returned.
    */
@@ -440,7 +442,7 @@ typedef struct {
 /**
  * How background maintenance runs. Zeros are the defaults.
  */
-typedef struct {
+typedef struct chl_maintenance {
   /**
    * `sizeof(chl_maintenance)`.
    */
@@ -486,7 +488,7 @@ typedef struct {
 /**
  * How a database is opened. Zeros are the defaults: `chl_options o = {.size = sizeof o};`
  */
-typedef struct {
+typedef struct chl_options {
   /**
    * `sizeof(chl_options)`.
    */
@@ -515,13 +517,13 @@ typedef struct {
   /**
    * How background maintenance runs; NULL is not at all.
    */
-  const chl_maintenance *maintenance;
+  const struct chl_maintenance *maintenance;
 } chl_options;
 
 /**
  * An open database. `{0}` is none.
  */
-typedef struct {
+typedef struct chl_db {
   /**
    * What the library knows it by.
    */
@@ -531,7 +533,7 @@ typedef struct {
 /**
  * A column of a table to be.
  */
-typedef struct {
+typedef struct chl_column {
   /**
    * Its name, UTF-8, at most 255 bytes.
    */
@@ -549,7 +551,7 @@ typedef struct {
 /**
  * A table to be. Zeros are the defaults: `chl_table_spec s = {.size = sizeof s, ...};`
  */
-typedef struct {
+typedef struct chl_table_spec {
   /**
    * `sizeof(chl_table_spec)`.
    */
@@ -557,7 +559,7 @@ typedef struct {
   /**
    * The value columns.
    */
-  const chl_column *columns;
+  const struct chl_column *columns;
   /**
    * How many.
    */
@@ -590,12 +592,16 @@ typedef struct {
    * A `chl_storage`.
    */
   int32_t storage;
+  /**
+   * Has to be 0.
+   */
+  int32_t reserved;
 } chl_table_spec;
 
 /**
  * A table of an open database, or of a snapshot of it. `{0}` is none.
  */
-typedef struct {
+typedef struct chl_table {
   /**
    * What the library knows it by.
    */
@@ -605,7 +611,7 @@ typedef struct {
 /**
  * Bytes somewhere; no zero byte ends them.
  */
-typedef struct {
+typedef struct chl_bytes {
   /**
    * Where they begin; may be NULL if there are none.
    */
@@ -619,7 +625,7 @@ typedef struct {
 /**
  * What is in a `chl_value`.
  */
-typedef union {
+typedef union chl_cell {
   /**
    * Of `CHL_VALUE_BOOL`.
    */
@@ -639,7 +645,7 @@ typedef union {
   /**
    * Of `CHL_VALUE_TEXT` and `CHL_VALUE_BYTES`.
    */
-  chl_bytes bytes;
+  struct chl_bytes bytes;
 } chl_cell;
 
 /**
@@ -647,7 +653,7 @@ typedef union {
  * range of the type, an integer for a float is one that the float can be. A float for an `f32` is
  * rounded to the nearest. `chl_int(7)`, `chl_text("a")` and the like make one.
  */
-typedef struct {
+typedef struct chl_value {
   /**
    * A `chl_kind`.
    */
@@ -655,13 +661,13 @@ typedef struct {
   /**
    * What it is.
    */
-  chl_cell of;
+  union chl_cell of;
 } chl_value;
 
 /**
  * A column of rows that are appended.
  */
-typedef struct {
+typedef struct chl_array {
   /**
    * The name of the column.
    */
@@ -683,7 +689,8 @@ typedef struct {
   const int64_t *offsets;
   /**
    * A bit for each row, the lowest of each byte first, 1 for a value and 0 for null, as Arrow has
-   * it; NULL if all rows have a value.
+   * it; NULL if all rows have a value. What stands under a null is not looked at, but offsets go on
+   * there too, and bytes of text are UTF-8 as a whole.
    */
   const uint8_t *validity;
 } chl_array;
@@ -691,7 +698,7 @@ typedef struct {
 /**
  * Which rows and columns of a range are read. Zeros are all of them.
  */
-typedef struct {
+typedef struct chl_scan_options {
   /**
    * `sizeof(chl_scan_options)`.
    */
@@ -708,7 +715,7 @@ typedef struct {
   /**
    * A value for each key column: only rows of that key; NULL is all.
    */
-  const chl_value *key;
+  const struct chl_value *key;
   /**
    * How many.
    */
@@ -724,13 +731,13 @@ typedef struct {
   /**
    * Anything but 0: the newest row first.
    */
-  uint8_t reverse;
+  uint64_t reverse;
 } chl_scan_options;
 
 /**
  * A column of a result.
  */
-typedef struct {
+typedef struct chl_wanted {
   /**
    * The name of a column of the table.
    */
@@ -744,7 +751,7 @@ typedef struct {
 /**
  * How rows are put into buckets. Zeros are the defaults, but for `every`.
  */
-typedef struct {
+typedef struct chl_downsample_options {
   /**
    * `sizeof(chl_downsample_options)`.
    */
@@ -793,13 +800,13 @@ typedef struct {
   /**
    * Anything but 0: sums, means and standard deviations are those of the values, rounded once.
    */
-  uint8_t exact;
+  uint64_t exact;
 } chl_downsample_options;
 
 /**
  * One moment of a database. `{0}` is none.
  */
-typedef struct {
+typedef struct chl_snapshot {
   /**
    * What the library knows it by.
    */
@@ -809,7 +816,7 @@ typedef struct {
 /**
  * The rows of a table as they arrive. `{0}` is none.
  */
-typedef struct {
+typedef struct chl_tail {
   /**
    * What the library knows it by.
    */
@@ -836,7 +843,7 @@ const char *chl_version(void);
  * What the last call that failed in this thread says. It is never NULL, and good until another call
  * fails in this thread or the thread ends; calls that do not fail leave it as it is.
  */
-const chl_error *chl_last_error(void);
+const struct chl_error *chl_last_error(void);
 
 /**
  * Opens the database at `path`, and makes it if it is not there and opened for writing. `options` may
@@ -847,8 +854,8 @@ const chl_error *chl_last_error(void);
  * newer version, `CHL_ERROR_IO` with the system's error. Nothing is open then.
  */
 chl_status chl_open(const char *path,
-                    const chl_options *options,
-                    chl_db *db);
+                    const struct chl_options *options,
+                    struct chl_db *db);
 
 /**
  * Closes it: what was written is flushed, the log removed, the lock given up. The handle ends, and
@@ -860,35 +867,35 @@ chl_status chl_open(const char *path,
  * Errors: as for `chl_flush`; what was written is then still in the log, which the next opening
  * reads.
  */
-chl_status chl_close(chl_db db);
+chl_status chl_close(struct chl_db db);
 
 /**
  * Writes what is in memory and the log to the file: what was written before survives power loss.
  */
-chl_status chl_flush(chl_db db);
+chl_status chl_flush(struct chl_db db);
 
 /**
  * Moves on to what is committed by now, where it is open for reading only. Every call does so by
  * itself: this tells whether that works.
  */
-chl_status chl_refresh(chl_db db);
+chl_status chl_refresh(struct chl_db db);
 
 /**
  * The names of its tables, sorted: `*count` texts in `*names`, which the caller gives back by
  * `chl_free_names`.
  */
-chl_status chl_tables(chl_db db, char ***names, size_t *count);
+chl_status chl_tables(struct chl_db db, char ***names, size_t *count);
 
 /**
  * Drops a table with all that is in it; handles of it answer `CHL_ERROR_TABLE_NOT_FOUND`.
  */
-chl_status chl_drop_table(chl_db db, const char *name);
+chl_status chl_drop_table(struct chl_db db, const char *name);
 
 /**
  * Carries out one SQL statement, `CREATE TABLE` or `INSERT INTO ... VALUES`. `*rows`, unless `rows` is
  * NULL, is how many rows it inserted.
  */
-chl_status chl_execute(chl_db db,
+chl_status chl_execute(struct chl_db db,
                        const char *sql,
                        uint64_t *rows);
 
@@ -899,7 +906,7 @@ chl_status chl_execute(chl_db db,
  * meanwhile. `*report`, unless `report` is NULL, is what was done as JSON, which the caller gives
  * back by `chl_free_text`.
  */
-chl_status chl_pack(chl_db db,
+chl_status chl_pack(struct chl_db db,
                     const char *table,
                     size_t least_rows,
                     char **report);
@@ -907,26 +914,26 @@ chl_status chl_pack(chl_db db,
 /**
  * Packs all tables and gives back the space that nothing needs any more: the file gets smaller.
  */
-chl_status chl_compact(chl_db db);
+chl_status chl_compact(struct chl_db db);
 
 /**
  * Removes the rows of all tables that are older than the options' `retention_ms`, and gives their
  * space back; without one it does nothing.
  */
-chl_status chl_apply_retention(chl_db db);
+chl_status chl_apply_retention(struct chl_db db);
 
 /**
  * Figures about the database and its tables, as JSON: the keys are those of Python's `Db.stats()`.
  * The caller gives `*json` back by `chl_free_text`.
  */
-chl_status chl_stats(chl_db db, char **json);
+chl_status chl_stats(struct chl_db db, char **json);
 
 /**
  * Reads the whole file and its log and checks all of it. `*report`, unless `report` is NULL, is what
  * was found, as JSON, which the caller gives back by `chl_free_text`: also if this returns
  * `CHL_ERROR_CORRUPTION`, which it does if anything is not as it was written.
  */
-chl_status chl_verify(chl_db db,
+chl_status chl_verify(struct chl_db db,
                       char **report);
 
 /**
@@ -943,43 +950,43 @@ chl_status chl_salvage(const char *source,
  * another, the error says in what. The handle in `*table` is good until `chl_release_table` or the end
  * of the database.
  */
-chl_status chl_create_table(chl_db db,
+chl_status chl_create_table(struct chl_db db,
                             const char *name,
-                            const chl_table_spec *spec,
-                            chl_table *table);
+                            const struct chl_table_spec *spec,
+                            struct chl_table *table);
 
 /**
  * The table of that name. The handle in `*table` is good until `chl_release_table` or the end of the
  * database.
  */
-chl_status chl_find_table(chl_db db,
+chl_status chl_find_table(struct chl_db db,
                           const char *name,
-                          chl_table *table);
+                          struct chl_table *table);
 
 /**
  * Ends the handle of a table; the table stays.
  */
-chl_status chl_release_table(chl_table table);
+chl_status chl_release_table(struct chl_table table);
 
 /**
  * The names and types of its columns, the time first, as an Arrow struct type, which the caller
  * releases.
  */
-chl_status chl_schema(chl_table table, struct ArrowSchema *schema);
+chl_status chl_schema(struct chl_table table, struct ArrowSchema *schema);
 
 /**
  * Its schema and rules as JSON: its name, `time_column`, `time_unit`, `columns` in order with their
  * `name`, `type` and the `codec` that was asked for, `key`, `on_conflict` and `storage`. The caller gives
  * `*json` back by `chl_free_text`.
  */
-chl_status chl_describe(chl_table table,
+chl_status chl_describe(struct chl_table table,
                         char **json);
 
 /**
  * Gives the table a column, the last one. The rows there are now are null in it; rows that are
  * appended from now on have a value for it. `codec` may be NULL.
  */
-chl_status chl_add_column(chl_table table,
+chl_status chl_add_column(struct chl_table table,
                           const char *name,
                           int32_t column_type,
                           const char *codec);
@@ -987,27 +994,27 @@ chl_status chl_add_column(chl_table table,
 /**
  * The least and the greatest time of all rows; `CHL_NONE` if there are no rows. Either may be NULL.
  */
-chl_status chl_time_range(chl_table table, int64_t *first, int64_t *last);
+chl_status chl_time_range(struct chl_table table, int64_t *first, int64_t *last);
 
 /**
  * Deletes the rows there are now with `start <= time < end` and, unless `key_count` is 0, of that key:
  * a value for each key column. They are gone at once; rows that are appended later are not touched.
  */
-chl_status chl_delete(chl_table table,
+chl_status chl_delete(struct chl_table table,
                       int64_t start,
                       int64_t end,
-                      const chl_value *key,
+                      const struct chl_value *key,
                       size_t key_count);
 
 /**
  * Deletes the rows older than so many milliseconds, by the clock on the wall.
  */
-chl_status chl_retain_age(chl_table table, uint64_t milliseconds);
+chl_status chl_retain_age(struct chl_table table, uint64_t milliseconds);
 
 /**
  * Deletes the rows before a time.
  */
-chl_status chl_retain_from(chl_table table, int64_t cutoff);
+chl_status chl_retain_from(struct chl_table table, int64_t cutoff);
 
 /**
  * Appends a row: a value for each value column, in the schema's order. `*seq`, unless `seq` is NULL, is
@@ -1017,16 +1024,16 @@ chl_status chl_retain_from(chl_table table, int64_t cutoff);
  * there and the table refuses that; nothing is written then. `CHL_ERROR_INDETERMINATE` if it was
  * written but could not be synced at `CHL_DURABILITY_SYNC`.
  */
-chl_status chl_append_row(chl_table table,
+chl_status chl_append_row(struct chl_table table,
                           int64_t time,
-                          const chl_value *values,
+                          const struct chl_value *values,
                           size_t count,
                           uint64_t *seq);
 
 /**
  * The same of a table whose value columns are all numbers: a float for each.
  */
-chl_status chl_append_row_f64(chl_table table,
+chl_status chl_append_row_f64(struct chl_table table,
                               int64_t time,
                               const double *values,
                               size_t count,
@@ -1040,10 +1047,10 @@ chl_status chl_append_row_f64(chl_table table,
  *
  * Errors: as for `chl_append_row`.
  */
-chl_status chl_append_columns(chl_table table,
+chl_status chl_append_columns(struct chl_table table,
                               size_t rows,
                               const int64_t *times,
-                              const chl_array *arrays,
+                              const struct chl_array *arrays,
                               size_t count,
                               uint64_t *appended);
 
@@ -1058,7 +1065,7 @@ chl_status chl_append_columns(chl_table table,
  *
  * Errors: as for `chl_append_row`.
  */
-chl_status chl_append_arrow(chl_table table,
+chl_status chl_append_arrow(struct chl_table table,
                             struct ArrowSchema *schema,
                             struct ArrowArray *array,
                             uint64_t *appended);
@@ -1069,7 +1076,7 @@ chl_status chl_append_arrow(chl_table table,
  *
  * `stream` is taken over, whatever this returns: afterwards it is released.
  */
-chl_status chl_append_stream(chl_table table,
+chl_status chl_append_stream(struct chl_table table,
                              struct ArrowArrayStream *stream,
                              uint64_t *appended);
 
@@ -1083,28 +1090,28 @@ chl_status chl_append_stream(chl_table table,
  * What reading it fails with is told by the stream: `get_next` returns an `errno`, then and from then
  * on, `get_last_error` has the text, and `chl_last_error` of that thread the status, file and offset.
  */
-chl_status chl_scan(chl_table table,
+chl_status chl_scan(struct chl_table table,
                     int64_t start,
                     int64_t end,
-                    const chl_scan_options *options,
+                    const struct chl_scan_options *options,
                     struct ArrowArrayStream *out);
 
 /**
  * How many rows `chl_scan` would give.
  */
-chl_status chl_count(chl_table table,
+chl_status chl_count(struct chl_table table,
                      int64_t start,
                      int64_t end,
-                     const chl_scan_options *options,
+                     const struct chl_scan_options *options,
                      uint64_t *rows);
 
 /**
  * The newest `n` rows, in the order of time; of one key, unless `key_count` is 0. The stream is as that
  * of `chl_scan`.
  */
-chl_status chl_last(chl_table table,
+chl_status chl_last(struct chl_table table,
                     size_t n,
-                    const chl_value *key,
+                    const struct chl_value *key,
                     size_t key_count,
                     struct ArrowArrayStream *out);
 
@@ -1112,25 +1119,26 @@ chl_status chl_last(chl_table table,
  * The newest row at or before a time, or none; of one key, unless `key_count` is 0. The stream is as
  * that of `chl_scan`.
  */
-chl_status chl_asof(chl_table table,
+chl_status chl_asof(struct chl_table table,
                     int64_t time,
-                    const chl_value *key,
+                    const struct chl_value *key,
                     size_t key_count,
                     struct ArrowArrayStream *out);
 
 /**
  * What the rows that `chl_scan` would give come to: a stream of one row, whose columns are called
  * `temp_mean` and so on, in the order of `wanted`. `exact`, if it is not 0, has sums, means and
- * standard deviations rounded once. The stream is as that of `chl_scan`.
+ * standard deviations rounded once. All is read by this call: the stream holds its row, also after the
+ * end of the database.
  *
  * Errors: `CHL_ERROR_SCHEMA` if there is no such column, or no such aggregate of its type;
  * `CHL_ERROR_OVERFLOW` if a sum of integers does not fit 64 bits.
  */
-chl_status chl_aggregate(chl_table table,
+chl_status chl_aggregate(struct chl_table table,
                          int64_t start,
                          int64_t end,
-                         const chl_scan_options *options,
-                         const chl_wanted *wanted,
+                         const struct chl_scan_options *options,
+                         const struct chl_wanted *wanted,
                          size_t count,
                          int32_t exact,
                          struct ArrowArrayStream *out);
@@ -1144,11 +1152,11 @@ chl_status chl_aggregate(chl_table table,
  * Errors: `CHL_ERROR_SCHEMA` if there is no such column, aggregate of its type, or filling of that;
  * `CHL_ERROR_INVALID_INPUT` if `every` is no length, or `tz` no zone.
  */
-chl_status chl_downsample(chl_table table,
+chl_status chl_downsample(struct chl_table table,
                           int64_t start,
                           int64_t end,
-                          const chl_downsample_options *options,
-                          const chl_wanted *wanted,
+                          const struct chl_downsample_options *options,
+                          const struct chl_wanted *wanted,
                           size_t count,
                           struct ArrowArrayStream *out);
 
@@ -1157,31 +1165,31 @@ chl_status chl_downsample(chl_table table,
  * show in it. The handle in `*snapshot` is good until `chl_release_snapshot` or the end of the
  * database; as long as it is, the space of what it shows is not used again.
  */
-chl_status chl_take_snapshot(chl_db db,
-                             chl_snapshot *snapshot);
+chl_status chl_take_snapshot(struct chl_db db,
+                             struct chl_snapshot *snapshot);
 
 /**
  * The table of that name as it was: it is read as others are, and refuses writes with
  * `CHL_ERROR_READ_ONLY`. Its handle is good until `chl_release_table` or the end of the database, also
  * after that of the snapshot is released.
  */
-chl_status chl_snapshot_table(chl_snapshot snapshot,
+chl_status chl_snapshot_table(struct chl_snapshot snapshot,
                               const char *name,
-                              chl_table *table);
+                              struct chl_table *table);
 
 /**
  * Ends the handle of a snapshot.
  */
-chl_status chl_release_snapshot(chl_snapshot snapshot);
+chl_status chl_release_snapshot(struct chl_snapshot snapshot);
 
 /**
  * The rows that arrive in a table after the one with the number `cursor`, in the order of arrival: 0
  * begins with the first one, `CHL_TAIL_NOW` behind the newest. The handle in `*tail` is good until
  * `chl_close_tail` or the end of the database.
  */
-chl_status chl_open_tail(chl_table table,
+chl_status chl_open_tail(struct chl_table table,
                          uint64_t cursor,
-                         chl_tail *tail);
+                         struct chl_tail *tail);
 
 /**
  * The next rows, some ten thousand at most, as a struct array and its type, both of which the caller
@@ -1196,7 +1204,7 @@ chl_status chl_open_tail(chl_table table,
  * Errors: `CHL_ERROR_CLOSED` if the tail or the database ends meanwhile, `CHL_ERROR_TABLE_NOT_FOUND` if
  * the table is dropped.
  */
-chl_status chl_next_of_tail(chl_tail tail,
+chl_status chl_next_of_tail(struct chl_tail tail,
                             int64_t timeout_ms,
                             struct ArrowSchema *schema,
                             struct ArrowArray *array,
@@ -1205,12 +1213,12 @@ chl_status chl_next_of_tail(chl_tail tail,
 /**
  * Ends the wait of another thread in `chl_next_of_tail`, or else the next one.
  */
-chl_status chl_interrupt_tail(chl_tail tail);
+chl_status chl_interrupt_tail(struct chl_tail tail);
 
 /**
  * Ends a tail. A thread that waits in it gets `CHL_ERROR_CLOSED`.
  */
-chl_status chl_close_tail(chl_tail tail);
+chl_status chl_close_tail(struct chl_tail tail);
 
 /**
  * Frees a text that the library made. NULL is nothing to free.

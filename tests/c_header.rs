@@ -81,7 +81,7 @@ fn header(root: &Path) -> String {
     let config = Config {
         language: Language::C,
         cpp_compat: true,
-        style: Style::Type,
+        style: Style::Both,
         header: Some(CONTRACT.trim_end().into()),
         include_guard: Some("CHRONOLITE_H".into()),
         no_includes: true,

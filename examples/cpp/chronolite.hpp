@@ -317,13 +317,9 @@ class Stream {
   End end() const { return {}; }
 
  private:
-  // A stream tells of errors as Arrow does, by an errno and a text; chl_last_error knows nothing of them.
-  void check(int code) {
-    if (code == 0) return;
-    const char *text = stream_.raw.get_last_error(&stream_.raw);
-    Error error(CHL_ERROR_IO, text ? text : std::strerror(code));
-    error.os_error = code;
-    throw error;
+  // A stream tells of errors as Arrow does, by an errno and a text; chl_last_error has status and file too.
+  static void check(int code) {
+    if (code != 0) throw Error(*chl_last_error());
   }
 
   detail::Arrow<ArrowArrayStream> stream_;

@@ -9,6 +9,8 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::from_ref;
+use std::slice;
+use std::str;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -136,6 +138,11 @@ unsafe fn check_schema(schema: &FFI_ArrowSchema, depth: usize) -> Result<()> {
     if children > MOST_CHILDREN || (children > 0 && raw.children.is_null()) {
         return Err(Error::schema(format!("an Arrow schema of {} columns", raw.n_children)));
     }
+    // SAFETY: it was seen to be text above.
+    let format = unsafe { CStr::from_ptr(raw.format) }.to_str().unwrap_or_default();
+    check_format(format, children)?;
+    // SAFETY: the caller says that it is metadata, if it is not null.
+    unsafe { check_metadata(raw.metadata)? };
     let dictionary = (!raw.dictionary.is_null()).then_some(raw.dictionary);
     // SAFETY: there are so many, as the caller promises.
     let children = (0..children).map(|at| unsafe { raw.children.add(at).read_unaligned() });
@@ -145,6 +152,59 @@ unsafe fn check_schema(schema: &FFI_ArrowSchema, depth: usize) -> Result<()> {
         let there = there.ok_or_else(|| Error::schema("a column of an Arrow schema is missing"))?;
         // SAFETY: as for the parent.
         unsafe { check_schema(there, depth + 1)? };
+    }
+    Ok(())
+}
+
+/// Refuses a type that says of itself what cannot be.
+fn check_format(format: &str, children: usize) -> Result<()> {
+    let needs = match format {
+        "+l" | "+L" | "+vl" | "+vL" | "+m" => Some(1),
+        "+r" => Some(2),
+        _ if format.starts_with("+w:") => Some(1),
+        _ => None,
+    };
+    if needs.is_some_and(|needs| needs != children) {
+        return Err(Error::schema(format!("an Arrow type {format:?} of {children} columns")));
+    }
+    let width = format.strip_prefix("+w:").or_else(|| format.strip_prefix("w:"));
+    if width.is_some_and(|width| width.parse::<i32>().is_ok_and(|width| width < 0)) {
+        return Err(Error::schema(format!("an Arrow type of {format:?} values")));
+    }
+    Ok(())
+}
+
+/// Refuses metadata of more or longer texts than anybody writes: a count that is none would be taken for
+/// so much memory.
+///
+/// # Safety
+/// It is null, or a count of pairs of texts, each with its length before it.
+unsafe fn check_metadata(metadata: *const c_char) -> Result<()> {
+    const MOST_PAIRS: i32 = 1 << 16;
+    const MOST_BYTES: i32 = 1 << 26;
+    if metadata.is_null() {
+        return Ok(());
+    }
+    let broken = || Error::schema("the metadata of an Arrow column is damaged");
+    // SAFETY: it begins with a count.
+    let pairs = unsafe { metadata.cast::<i32>().read_unaligned() };
+    if !(0..=MOST_PAIRS).contains(&pairs) {
+        return Err(broken());
+    }
+    let mut at = 4;
+    for _ in 0..2 * pairs {
+        // SAFETY: another text stands there, after its length.
+        let len = unsafe { metadata.add(at).cast::<i32>().read_unaligned() };
+        if !(0..=MOST_BYTES).contains(&len) {
+            return Err(broken());
+        }
+        // SAFETY: the text is so long.
+        let text =
+            unsafe { slice::from_raw_parts(metadata.add(at + 4).cast::<u8>(), len as usize) };
+        if str::from_utf8(text).is_err() {
+            return Err(broken());
+        }
+        at += 4 + len as usize;
     }
     Ok(())
 }

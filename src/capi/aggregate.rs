@@ -109,7 +109,7 @@ pub struct chl_downsample_options {
     /// Only rows for which this is true; NULL is all.
     pub where_: *const c_char,
     /// Anything but 0: sums, means and standard deviations are those of the values, rounded once.
-    pub exact: u8,
+    pub exact: u64,
 }
 
 // SAFETY: it is `repr(C)`, begins with its size, and has numbers and pointers only.
@@ -128,7 +128,8 @@ const KINDS: [Numbered<Aggregate>; 8] = numbered!(chl_aggregate_kind {
 
 /// What the rows that `chl_scan` would give come to: a stream of one row, whose columns are called
 /// `temp_mean` and so on, in the order of `wanted`. `exact`, if it is not 0, has sums, means and
-/// standard deviations rounded once. The stream is as that of `chl_scan`.
+/// standard deviations rounded once. All is read by this call: the stream holds its row, also after the
+/// end of the database.
 ///
 /// Errors: `CHL_ERROR_SCHEMA` if there is no such column, or no such aggregate of its type;
 /// `CHL_ERROR_OVERFLOW` if a sum of integers does not fit 64 bits.

@@ -10,9 +10,11 @@ use std::slice;
 use crate::error::{Error, Result};
 
 /// No array and no text is this long: a count that was negative or wrapped around is.
-const MOST_BYTES: usize = 1 << 47;
+const MOST_BYTES: usize = 1 << 40;
 /// No version of a struct has this many bytes.
 const MOST_STRUCT: usize = 4096;
+/// What the size of a struct is a multiple of.
+const FIELD: usize = 8;
 
 /// Text that ends with a zero byte.
 ///
@@ -86,7 +88,7 @@ fn no_items(what: &str, is_null: bool, aligned: bool, count: usize) -> Error {
 /// A struct of numbers and pointers that begins with its size, of which zero bytes are a value too.
 ///
 /// # Safety
-/// It is `repr(C)`, its first field is a `usize`, and any bytes are a value of it.
+/// It is `repr(C)`, its first field is a `usize`, any bytes are a value of it, and none are padding.
 pub(super) unsafe trait Sized {}
 
 /// A struct that begins with its size. Fields that an older header did not have are 0; those that a
@@ -100,7 +102,9 @@ pub(super) unsafe fn sized<T: Sized>(what: &str, given: *const T) -> Result<Opti
     }
     // SAFETY: it is not NULL, so it begins with its size.
     let size = unsafe { given.cast::<usize>().read_unaligned() };
-    if !(size_of::<usize>()..=MOST_STRUCT).contains(&size) {
+    // Fields of versions to come begin where the last ended, so that none may end in padding.
+    const { assert!(size_of::<T>().is_multiple_of(FIELD)) };
+    if !(size_of::<usize>()..=MOST_STRUCT).contains(&size) || !size.is_multiple_of(FIELD) {
         return Err(Error::invalid(format!(
             "{what}: {size} is no size of it; set its `size` to its sizeof"
         )));

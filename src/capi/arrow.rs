@@ -5,7 +5,7 @@ use std::ptr;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 
-use super::arguments::{Out, null, optional_out};
+use super::arguments::{Out, optional_out, out};
 use super::call::call;
 use super::handles::chl_table;
 use super::status::chl_status;
@@ -36,10 +36,12 @@ pub unsafe extern "C" fn chl_append_arrow(
         // Both at first, so that they are released however this ends.
         // SAFETY: as the caller says.
         let (schema, array) = unsafe {
-            (taken(schema, FFI_ArrowSchema::empty()), taken(array, FFI_ArrowArray::empty()))
+            (
+                taken("schema", schema, FFI_ArrowSchema::empty()),
+                taken("array", array, FFI_ArrowArray::empty()),
+            )
         };
-        let (schema, array) =
-            (schema.ok_or_else(|| null("schema"))?, array.ok_or_else(|| null("array"))?);
+        let (schema, array) = (schema?, array?);
         let ty = foreign::type_of(&schema)?;
         // SAFETY: the caller says that the array is of that schema.
         let array = unsafe { foreign::array(array, &ty)? };
@@ -63,8 +65,7 @@ pub unsafe extern "C" fn chl_append_stream(
 ) -> chl_status {
     call(|| {
         // SAFETY: as the caller says.
-        let stream = unsafe { taken(stream, FFI_ArrowArrayStream::empty()) };
-        let stream = stream.ok_or_else(|| null("stream"))?;
+        let stream = unsafe { taken("stream", stream, FFI_ArrowArrayStream::empty())? };
         // SAFETY: the caller says that its arrays are of its schema.
         let (ty, arrays) = unsafe { foreign::drain(stream)? };
         // SAFETY: as the caller says.
@@ -76,9 +77,11 @@ pub unsafe extern "C" fn chl_append_stream(
 ///
 /// # Safety
 /// `given` is NULL or leads to a `T`.
-unsafe fn taken<T>(given: *mut T, empty: T) -> Option<T> {
-    // SAFETY: it is not NULL, and so a `T`.
-    (!given.is_null() && given.is_aligned()).then(|| unsafe { ptr::replace(given, empty) })
+unsafe fn taken<T>(what: &str, given: *mut T, empty: T) -> Result<T> {
+    // SAFETY: as the caller says.
+    unsafe { out(what, given)? };
+    // SAFETY: it is not NULL and aligned, and so a `T`.
+    Ok(unsafe { ptr::replace(given, empty) })
 }
 
 fn append(table: chl_table, rows: &Rows, appended: Option<Out<u64>>) -> Result<()> {

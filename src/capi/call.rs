@@ -28,3 +28,28 @@ impl From<()> for chl_status {
         Self::CHL_OK
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::*;
+    use crate::capi::error::chl_last_error;
+
+    #[test]
+    fn a_panic_ends_as_a_status_and_says_what_it_was() {
+        let said = |status, text: &str| {
+            // SAFETY: it is never NULL, and neither is its message.
+            let (error, message) = unsafe {
+                let error = &*chl_last_error();
+                (error, CStr::from_ptr(error.message).to_str().unwrap())
+            };
+            assert_eq!((status, error.status), (chl_status::CHL_ERROR_INTERNAL, status));
+            assert!(message.contains(text), "{message}");
+        };
+        said(call::<()>(|| panic!("row {} of it", 7)), "row 7 of it");
+        said(call::<()>(|| panic!("a constant")), "a constant");
+        said(call::<()>(|| std::panic::panic_any(7)), "does not say why");
+        assert_eq!(call(|| Ok(())), chl_status::CHL_OK);
+    }
+}

@@ -40,7 +40,8 @@ pub struct chl_array {
     /// `offsets[i + 1]` of `values`. Otherwise NULL.
     pub offsets: *const i64,
     /// A bit for each row, the lowest of each byte first, 1 for a value and 0 for null, as Arrow has
-    /// it; NULL if all rows have a value.
+    /// it; NULL if all rows have a value. What stands under a null is not looked at, but offsets go on
+    /// there too, and bytes of text are UTF-8 as a whole.
     pub validity: *const u8,
 }
 

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn chl_open(
         // SAFETY: as the caller says.
         let (path, options, db) =
             unsafe { (arguments::path("path", path)?, options::options(options)?, out("db", db)?) };
-        let id = add_database(Db::open(path, options)?);
+        let id = add_database(Db::open(path, options)?)?;
         db.set(chl_db { id });
         Ok(())
     })

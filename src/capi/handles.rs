@@ -1,22 +1,36 @@
 //! What stands for a Rust object in C: a number, looked up at every call. One that is ended, or was
 //! never given, is found out; nothing it could lead to is touched.
 //!
-//! A number is a slot and how many times the slot was given away before. All handles of a database
-//! end with its own.
+//! A number is a slot, the process it was given in (of those that were forked from each other), and
+//! how many times the slot was given away before. All handles of a database end with its own. A child
+//! begins with no handles: the locks of those of its parent may have been held when it was forked.
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::db;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::fork;
+
+/// Slots that the lower part of a number can name.
+const MOST: usize = 1 << 24;
 
 /// Handles of one kind.
 pub(super) struct Handles<T> {
     kind: &'static str,
+    /// Those of this process; in front of those of its parent, if it was forked.
+    of_process: AtomicPtr<Registry<T>>,
+}
+
+struct Registry<T> {
+    generation: u32,
     slots: RwLock<Slots<T>>,
+    /// What it took the place of, which nobody looks at any more.
+    _parents: AtomicPtr<Registry<T>>,
 }
 
 struct Slots<T> {
@@ -34,43 +48,85 @@ struct Slot<T> {
 
 impl<T> Handles<T> {
     const fn new(kind: &'static str) -> Self {
-        let slots = Slots { all: Vec::new(), free: Vec::new() };
-        Self { kind, slots: RwLock::new(slots) }
+        Self { kind, of_process: AtomicPtr::new(null_mut()) }
+    }
+
+    #[inline]
+    fn registry(&self) -> &Registry<T> {
+        let there = self.of_process.load(Ordering::Acquire);
+        // SAFETY: a registry that is not null stays for as long as the process does.
+        match unsafe { there.as_ref() } {
+            Some(registry) if registry.generation == fork::generation() => registry,
+            _ => self.begin(there),
+        }
+    }
+
+    #[cold]
+    fn begin(&self, parents: *mut Registry<T>) -> &Registry<T> {
+        let made = Box::into_raw(Box::new(Registry {
+            generation: fork::generation(),
+            slots: RwLock::new(Slots { all: Vec::new(), free: Vec::new() }),
+            _parents: AtomicPtr::new(parents),
+        }));
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        match self.of_process.compare_exchange(parents, made, order.0, order.1) {
+            // SAFETY: it stays for as long as the process does.
+            Ok(_) => unsafe { &*made },
+            Err(others) => {
+                // SAFETY: it was made above, and nobody else has seen it; another thread was
+                // quicker, and its registry stays.
+                unsafe {
+                    drop(Box::from_raw(made));
+                    &*others
+                }
+            }
+        }
     }
 
     /// A number for it, among the handles of a database.
-    fn add(&self, of: u64, item: T) -> u64 {
-        let mut slots = self.slots.write();
-        let at = slots.free.pop().unwrap_or_else(|| {
-            slots.all.push(Slot { turn: 0, of: 0, item: None });
-            (slots.all.len() - 1) as u32
-        });
+    fn add(&self, of: u64, item: T) -> Result<u64> {
+        let registry = self.registry();
+        let mut slots = registry.slots.write();
+        let at = match slots.free.pop() {
+            Some(at) => at,
+            None if slots.all.len() < MOST => {
+                slots.all.push(Slot { turn: 0, of: 0, item: None });
+                (slots.all.len() - 1) as u32
+            }
+            None => {
+                let message = format!("{MOST} handles are open; release those that are not needed");
+                return Err(Error::invalid(message));
+            }
+        };
         let slot = &mut slots.all[at as usize];
         (slot.turn, slot.of, slot.item) = (slot.turn + 1, of, Some(Arc::new(item)));
-        number(slot.turn, at)
+        Ok(number(slot.turn, registry.generation, at))
     }
 
     /// What has that number.
     #[inline]
     pub(super) fn get(&self, id: u64) -> Result<Arc<T>> {
-        let slots = self.slots.read();
-        let found = slots.find(id).and_then(|slot| slot.item.clone());
+        let registry = self.registry();
+        let slots = registry.slots.read();
+        let found = slots.find(id, registry.generation).and_then(|slot| slot.item.clone());
         drop(slots);
         found.ok_or_else(|| self.gone(id))
     }
 
     /// The same, after which nothing has that number.
     pub(super) fn take(&self, id: u64) -> Result<Arc<T>> {
-        let mut slots = self.slots.write();
-        let there = slots.find(id).is_some_and(|slot| slot.item.is_some());
-        let taken = there.then(|| slots.clear(id as u32)).flatten();
+        let registry = self.registry();
+        let mut slots = registry.slots.write();
+        let found = slots.find(id, registry.generation);
+        let there = found.is_some_and(|slot| slot.item.is_some());
+        let taken = there.then(|| slots.clear(slot_of(id))).flatten();
         drop(slots);
         taken.ok_or_else(|| self.gone(id))
     }
 
     /// All handles of a database, which end.
     fn take_all_of(&self, of: u64) -> Vec<Arc<T>> {
-        let mut slots = self.slots.write();
+        let mut slots = self.registry().slots.write();
         let theirs = |(at, slot): (usize, &Slot<T>)| (slot.of == of).then_some(at as u32);
         let places: Vec<_> = slots.all.iter().enumerate().filter_map(theirs).collect();
         places.into_iter().filter_map(|at| slots.clear(at)).collect()
@@ -83,6 +139,8 @@ impl<T> Handles<T> {
             format!(
                 "this is no {kind}: the handle was never set, or the call that was to set it failed"
             )
+        } else if generation_of(id) < fork::generation() % GENERATIONS {
+            format!("the {kind} was opened by the parent process before a fork; open it again here")
         } else {
             format!("the {kind} was closed or released, or this never was one")
         };
@@ -92,9 +150,10 @@ impl<T> Handles<T> {
 
 impl<T> Slots<T> {
     #[inline]
-    fn find(&self, id: u64) -> Option<&Slot<T>> {
-        // The lower half is the slot.
-        self.all.get(id as u32 as usize).filter(|slot| u64::from(slot.turn) == id >> 32)
+    fn find(&self, id: u64, generation: u32) -> Option<&Slot<T>> {
+        let here = generation_of(id) == generation % GENERATIONS;
+        let slot = self.all.get(slot_of(id) as usize).filter(|_| here);
+        slot.filter(|slot| u64::from(slot.turn) == id >> 32)
     }
 
     fn clear(&mut self, at: u32) -> Option<Arc<T>> {
@@ -110,9 +169,22 @@ impl<T> Slots<T> {
     }
 }
 
+/// How many processes a number tells apart.
+const GENERATIONS: u32 = 1 << 8;
+
 /// Never 0, as the first turn is 1.
-fn number(turn: u32, at: u32) -> u64 {
-    u64::from(turn) << 32 | u64::from(at)
+fn number(turn: u32, generation: u32, at: u32) -> u64 {
+    u64::from(turn) << 32 | u64::from(generation % GENERATIONS) << 24 | u64::from(at)
+}
+
+#[inline]
+fn generation_of(id: u64) -> u32 {
+    (id >> 24) as u32 % GENERATIONS
+}
+
+#[inline]
+fn slot_of(id: u64) -> u32 {
+    id as u32 % MOST as u32
 }
 
 /// An open database. `{0}` is none.
@@ -173,7 +245,7 @@ static ENDED: AtomicU64 = AtomicU64::new(0);
 struct Last {
     id: u64,
     ended: u64,
-    table: Arc<Table>,
+    table: Weak<Table>,
 }
 
 thread_local! {
@@ -181,17 +253,22 @@ thread_local! {
 }
 
 /// Does something with a table. A thread that writes row by row finds it where it was, if no handle has
-/// ended since: to look it up takes locked instructions that cost as much as a third of the row. A thread
-/// that ends none of its own keeps one table that way until its next write, though not its database open.
+/// ended since: to look it up takes a third of what a row takes. The thread does not keep the table:
+/// what was released goes, whoever wrote to it last.
 #[inline]
 pub(super) fn with_table<R>(table: chl_table, work: impl FnOnce(&Table) -> Result<R>) -> Result<R> {
     let ended = ENDED.load(Ordering::Acquire);
-    let kept = LAST.try_with(Cell::take).ok().flatten();
-    let last = match kept.filter(|last| last.id == table.id && last.ended == ended) {
-        Some(last) => last,
-        None => Last { id: table.id, ended, table: TABLES.get(table.id)? },
+    let last = LAST.try_with(Cell::take).ok().flatten();
+    let last = last.filter(|last| last.id == table.id && last.ended == ended);
+    let (last, found) = match last.and_then(|last| last.table.upgrade().map(|found| (last, found)))
+    {
+        Some(both) => both,
+        None => {
+            let found = TABLES.get(table.id)?;
+            (Last { id: table.id, ended, table: Arc::downgrade(&found) }, found)
+        }
     };
-    let done = work(&last.table);
+    let done = work(&found);
     // In a thread that is just ending there is no next time.
     _ = LAST.try_with(|kept| kept.set(Some(last)));
     done
@@ -207,7 +284,7 @@ pub(super) static TAILS: Handles<Tail> = Handles::new("tail");
 /// # Errors
 /// `Closed` if another thread has closed it.
 pub(super) fn add_of<T>(handles: &Handles<T>, of: u64, item: T) -> Result<u64> {
-    let id = handles.add(of, item);
+    let id = handles.add(of, item)?;
     // Whoever closed it before this did not see the new one.
     if let Err(closed) = DATABASES.get(of) {
         handles.take(id).ok();
@@ -217,7 +294,7 @@ pub(super) fn add_of<T>(handles: &Handles<T>, of: u64, item: T) -> Result<u64> {
 }
 
 /// A number for a database.
-pub(super) fn add_database(db: db::Db) -> u64 {
+pub(super) fn add_database(db: db::Db) -> Result<u64> {
     DATABASES.add(0, db)
 }
 
@@ -246,11 +323,11 @@ mod tests {
     #[test]
     fn a_number_is_good_until_it_is_taken() {
         let handles = Handles::new("thing");
-        let first = handles.add(7, "a");
+        let first = handles.add(7, "a").unwrap();
         assert_eq!((*handles.get(first).unwrap(), *handles.take(first).unwrap()), ("a", "a"));
-        let second = handles.add(7, "b");
-        assert_eq!(second as u32, first as u32, "the slot is used again");
-        for id in [first, 0, 1, second + 1, u64::MAX, second ^ (1 << 63)] {
+        let second = handles.add(7, "b").unwrap();
+        assert_eq!(slot_of(second), slot_of(first), "the slot is used again");
+        for id in [first, 0, 1, second + 1, u64::MAX, second ^ (1 << 63), second ^ (1 << 24)] {
             assert_eq!(handles.get(id).unwrap_err().kind(), ErrorKind::Closed);
             assert_eq!(handles.take(id).unwrap_err().kind(), ErrorKind::Closed);
         }
@@ -260,7 +337,7 @@ mod tests {
     #[test]
     fn what_belongs_to_a_database_ends_with_it() {
         let handles = Handles::new("thing");
-        let (a, b, c) = (handles.add(1, 'a'), handles.add(2, 'b'), handles.add(1, 'c'));
+        let [a, b, c] = [(1, 'a'), (2, 'b'), (1, 'c')].map(|(of, it)| handles.add(of, it).unwrap());
         let ended: Vec<_> = handles.take_all_of(1).iter().map(|item| **item).collect();
         assert_eq!(ended, ['a', 'c']);
         assert!(handles.get(a).is_err() && handles.get(c).is_err());
@@ -271,10 +348,10 @@ mod tests {
     #[test]
     fn a_slot_that_is_worn_out_is_left() {
         let handles = Handles::new("thing");
-        let first = handles.add(1, ());
-        handles.slots.write().all[0].turn = u32::MAX;
+        let first = handles.add(1, ()).unwrap();
+        handles.registry().slots.write().all[0].turn = u32::MAX;
         assert!(handles.get(first).is_err());
-        assert!(handles.take(number(u32::MAX, 0)).is_ok());
-        assert_eq!(handles.add(1, ()) as u32, 1);
+        assert!(handles.take(number(u32::MAX, handles.registry().generation, 0)).is_ok());
+        assert_eq!(slot_of(handles.add(1, ()).unwrap()), 1);
     }
 }

@@ -61,7 +61,7 @@ pub struct chl_scan_options {
     /// Most rows; 0 is all.
     pub limit: u64,
     /// Anything but 0: the newest row first.
-    pub reverse: u8,
+    pub reverse: u64,
 }
 
 // SAFETY: it is `repr(C)`, begins with its size, and has numbers and pointers only.

@@ -6,7 +6,7 @@ use super::arguments::{
     Numbered, Sized, items, null, numbered, one_of, optional_text, sized, text,
 };
 use crate::base::{DataType, OnConflict, StoragePolicy, TableSpec, TimeUnit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The type of a column. Every column can hold nulls.
 #[repr(i32)]
@@ -105,6 +105,8 @@ pub struct chl_table_spec {
     pub on_conflict: i32,
     /// A `chl_storage`.
     pub storage: i32,
+    /// Has to be 0.
+    pub reserved: i32,
 }
 
 // SAFETY: it is `repr(C)`, begins with its size, and has numbers and pointers only.
@@ -176,6 +178,9 @@ pub(super) unsafe fn table_spec(given: *const chl_table_spec) -> Result<TableSpe
             optional_text("spec.time_codec", given.time_codec)?,
         )
     };
+    if given.reserved != 0 {
+        return Err(Error::invalid("spec.reserved is not 0: later versions may give it a meaning"));
+    }
     let time_column = time_column.unwrap_or("ts");
     codecs.extend(time_codec.map(|codec| (time_column, codec)));
     let spec = TableSpec::new(typed)

@@ -1,7 +1,7 @@
 //! The change feed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::{Array, StructArray};
@@ -13,6 +13,7 @@ use super::handles::{TAILS, Tail, add_of, chl_table, chl_tail};
 use super::status::chl_status;
 use super::table::found;
 use crate::arrow::{OutColumn, export, foreign};
+use crate::db::TailBatch;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The cursor of a tail that begins behind the newest row of now.
@@ -86,26 +87,40 @@ pub unsafe extern "C" fn chl_next_of_tail(
         let tail = TAILS.get(tail.id)?;
         // A lock that a thread of the parent has is not given back in a fork child.
         tail.interrupt.check_process()?;
-        let Some(mut turn) = tail.tail.try_lock_for(timeout.unwrap_or(LONG)) else {
-            return Ok(chl_status::CHL_NONE);
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let left = || until.map(|until| until.saturating_duration_since(Instant::now()));
+        let mut turn = loop {
+            match tail.tail.try_lock_for(left().unwrap_or(LONG)) {
+                Some(turn) => break turn,
+                None if until.is_some() => return Ok(chl_status::CHL_NONE),
+                None => tail.check()?,
+            }
         };
         tail.check()?;
-        let next = turn.next_batch(timeout);
+        let next = turn.next_batch(left());
         tail.check()?;
-        let next = next?;
+        let (next, behind) = (next?, turn.cursor());
+        drop(turn);
+        let made = next.map(exported).transpose()?;
         if let Some(cursor) = cursor {
-            cursor.set(turn.cursor());
+            cursor.set(behind);
         }
-        let Some(batch) = next else { return Ok(chl_status::CHL_NONE) };
-        let columns: Vec<_> = batch.columns.iter().map(OutColumn::from).collect();
-        let rows = export::record_batch(&export::schema(&columns), &columns, batch.data)?;
+        let Some((its_schema, rows)) = made else { return Ok(chl_status::CHL_NONE) };
         if let Some(place) = schema {
-            let schema = FFI_ArrowSchema::try_from(rows.schema_ref().as_ref());
-            place.set(schema.map_err(|error| foreign::unreadable(&error))?);
+            place.set(its_schema);
         }
-        array.set(FFI_ArrowArray::new(&StructArray::from(rows).to_data()));
+        array.set(rows);
         Ok(chl_status::CHL_OK)
     })
+}
+
+/// Rows as the interface has them.
+fn exported(batch: TailBatch) -> Result<(FFI_ArrowSchema, FFI_ArrowArray)> {
+    let columns: Vec<_> = batch.columns.iter().map(OutColumn::from).collect();
+    let rows = export::record_batch(&export::schema(&columns), &columns, batch.data)?;
+    let schema = FFI_ArrowSchema::try_from(rows.schema_ref().as_ref());
+    let schema = schema.map_err(|error| foreign::unreadable(&error))?;
+    Ok((schema, FFI_ArrowArray::new(&StructArray::from(rows).to_data())))
 }
 
 /// Ends the wait of another thread in `chl_next_of_tail`, or else the next one.

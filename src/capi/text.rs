@@ -21,6 +21,9 @@ pub(super) fn names_out(names: Vec<String>) -> Result<(*mut *mut c_char, usize)>
         .collect();
     let names: Box<[_]> = names?.into_iter().map(CString::into_raw).collect();
     let count = names.len();
+    if count == 0 {
+        return Ok((ptr::null_mut(), 0));
+    }
     Ok((Box::into_raw(names).cast(), count))
 }
 

@@ -5,6 +5,7 @@ use std::str;
 
 use super::arguments::items;
 use crate::base::Value;
+use crate::base::schema::MAX_COLUMNS;
 use crate::db::{Key, Table};
 use crate::error::{Error, Result};
 
@@ -123,6 +124,11 @@ impl chl_bytes {
     }
 }
 
+#[cold]
+fn too_many(count: usize) -> Error {
+    Error::schema(format!("{count} values; a table has at most {MAX_COLUMNS} columns"))
+}
+
 /// Hands room for so many values to `fill`, and what is in it then to `use_them`. Rows of few columns take
 /// no allocation, and no more room than they need: to fill it with nulls takes time.
 #[inline]
@@ -133,6 +139,7 @@ pub(super) fn with_room<R>(
 ) -> Result<R> {
     let (mut few, mut some, mut many);
     let row = match count {
+        more if more > MAX_COLUMNS => return Err(too_many(more)),
         0..=4 => {
             few = [Value::Null; 4];
             &mut few[..count]

@@ -51,7 +51,8 @@ void test_null_is_refused_where_it_means_nothing(const char *folder) {
 void test_counts_that_no_memory_has_are_refused(const char *folder) {
   chl_db db = open_new(folder);
   chl_table table = simple_table(db);
-  size_t counts[] = {(size_t)-1, (size_t)-8, SIZE_MAX / 2, SIZE_MAX / 8 + 1, (size_t)1 << 50};
+  size_t counts[] = {(size_t)-1, (size_t)-8, SIZE_MAX / 2, SIZE_MAX / 8 + 1, (size_t)1 << 50,
+                     (size_t)1 << 46, (size_t)1 << 41};
   double value = 1;
   chl_value cell = chl_float(1);
   int64_t time = 1;
@@ -78,6 +79,9 @@ void test_counts_that_no_memory_has_are_refused(const char *folder) {
     chl_value blob = chl_blob("x", count);
     FAILS(bad, "no memory", chl_append_row(table, 1, &blob, 1, NULL));
   }
+  /* More than a table may have, though memory may. */
+  static double wide[5000];
+  FAILS(CHL_ERROR_SCHEMA, "4096", chl_append_row_f64(table, 1, wide, COUNT(wide), NULL));
   CHECK(rows_of(table) == 0);
   OK(chl_close(db));
 }
@@ -97,7 +101,7 @@ void test_structs_of_other_versions(const char *folder) {
   OK(chl_close(db));
   newer.more = 1;
   FAILS(CHL_ERROR_INVALID_INPUT, "does not know", chl_open(path, &newer.options, &db));
-  size_t sizes[] = {0, 1, 7, 5000, SIZE_MAX};
+  size_t sizes[] = {0, 1, 7, 12, sizeof(chl_options) - 3, 5000, SIZE_MAX};
   for (size_t i = 0; i < COUNT(sizes); i++) {
     chl_options wrong = {.size = sizes[i]};
     FAILS(CHL_ERROR_INVALID_INPUT, "sizeof", chl_open(path, &wrong, &db));
@@ -124,7 +128,9 @@ void test_numbers_that_mean_nothing_are_refused(const char *folder) {
   FAILS(bad, "on_conflict", chl_create_table(db, "u", &spec, &other));
   spec.on_conflict = 0, spec.storage = 4;
   FAILS(bad, "storage", chl_create_table(db, "u", &spec, &other));
-  spec.storage = 0, columns[0].codec = "mp3";
+  spec.storage = 0, spec.reserved = 1;
+  FAILS(bad, "reserved", chl_create_table(db, "u", &spec, &other));
+  spec.reserved = 0, columns[0].codec = "mp3";
   FAILS(CHL_ERROR_SCHEMA, "mp3", chl_create_table(db, "u", &spec, &other));
   chl_value value = {.kind = 99};
   FAILS(bad, "chl_kind", chl_append_row(table, 1, &value, 1, NULL));

@@ -210,8 +210,31 @@ void test_broken_arrays_are_refused(const char *folder) {
   REFUSED("u", made.value_buffers[2] = NULL);
   REFUSED("u", made.value_buffers[2] = "\xff\xff\xff\xff");
   REFUSED("g", made.value_type.format = "+w:-1"; made.value_type.n_children = 1; made.value_type.children = made.types);
+  REFUSED("g", made.value_type.format = "+r");
+  REFUSED("g", made.value_type.format = "+vl");
+  REFUSED("g", made.value_type.format = "+m");
+  REFUSED("g", made.value_type.format = "+l"; made.value_type.n_children = 0);
+  REFUSED("g", made.value_type.format = "w:-1");
+  static const int32_t many[] = {2000000000, 1, 0}, overlong[] = {1, 2000000000, 0}, below[] = {-1};
+  REFUSED("g", made.value_type.metadata = (const char *)many);
+  REFUSED("g", made.value_type.metadata = (const char *)overlong);
+  REFUSED("g", made.type.metadata = (const char *)below);
   CHECK(released == 2 * calls);
   CHECK(rows_of(table) == 0 && rows_of(texts) == 0);
+  make(&made, "g");
+  static const int32_t pair[] = {1, 4, 0x61626364, 0};
+  made.value_type.metadata = (const char *)pair;
+  OK(chl_append_arrow(table, &made.type, &made.rows, NULL));
+  /* Handles that have ended, and a place that is not aligned. */
+  make(&made, "g");
+  chl_table gone = table;
+  OK(chl_release_table(table));
+  ENDS(CHL_ERROR_CLOSED, chl_append_arrow(gone, &made.type, &made.rows, NULL));
+  CHECK(!made.rows.release && !made.type.release);
+  static char bytes[sizeof(struct ArrowArray) + 8];
+  make(&made, "g");
+  FAILS(CHL_ERROR_INVALID_INPUT, "not aligned",
+        chl_append_arrow(texts, &made.type, (struct ArrowArray *)(void *)(bytes + 1), NULL));
   OK(chl_close(db));
 }
 

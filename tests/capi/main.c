@@ -9,8 +9,11 @@
   X(handles_that_are_none_are_answered) \
   X(closing_ends_all_handles) \
   X(released_handles_end_alone) \
+  X(nothing_is_kept_by_the_thread_that_wrote_last) \
   X(a_failed_call_writes_nothing) \
   X(a_database_is_written_to_by_one) \
+  X(a_child_opens_its_own) \
+  X(forks_beside_busy_threads) \
   X(handles_do_not_cross_a_fork) \
   X(null_is_refused_where_it_means_nothing) \
   X(counts_that_no_memory_has_are_refused) \
@@ -42,6 +45,8 @@
   X(damage_is_found_told_and_salvaged) \
   X(threads_share_a_table) \
   X(closing_while_others_call) \
+  X(releasing_while_others_append) \
+  X(two_waits_in_a_tail) \
   X(errors_are_of_a_thread) \
   X(a_tail_hands_out_rows_as_they_arrive) \
   X(a_wait_ends_when_its_tail_does)

@@ -227,7 +227,7 @@ void test_sql_statements(const char *folder) {
   chl_free_names(names, count);
   OK(chl_drop_table(db, "s"));
   OK(chl_tables(db, &names, &count));
-  CHECK(count == 0);
+  CHECK(count == 0 && !names);
   chl_free_names(names, count);
   OK(chl_close(db));
 }

@@ -103,6 +103,15 @@ void test_aggregates(const char *folder) {
   row = only_batch(&stream);
   CHECK(float_at(row.children[0], 0) == 19);
   row.release(&row);
+  chl_column columns[] = {{"n", CHL_TYPE_I64, NULL}};
+  chl_table_spec spec = {.size = sizeof spec, .columns = columns, .column_count = 1};
+  chl_table large;
+  OK(chl_create_table(db, "large", &spec, &large));
+  chl_value most[] = {chl_int(INT64_MAX)};
+  OK(chl_append_row(large, 1, most, 1, NULL));
+  OK(chl_append_row(large, 2, most, 1, NULL));
+  chl_wanted total = {"n", CHL_SUM};
+  FAILS(CHL_ERROR_OVERFLOW, "\"n_sum\"", chl_aggregate(large, 0, 9, NULL, &total, 1, 0, &stream));
   wanted[0].column = "w";
   FAILS(CHL_ERROR_SCHEMA, "\"w\"", chl_aggregate(table, 0, 1, NULL, wanted, 1, 0, &stream));
   OK(chl_close(db));

@@ -36,7 +36,11 @@ def test_every_test_is_listed(suite):
     assert set(run(suite).split()) == set(NAMES) == there
 
 
-@pytest.mark.parametrize("name", NAMES)
+# The sanitizer's own allocator has locks that a fork beside busy threads may leave held.
+PLAIN = {"forks_beside_busy_threads"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PLAIN])
 def test_under_sanitizers(suite, name, tmp_path):
     run(suite, tmp_path, name, timeout=300)
 

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #define THREADS 4
@@ -96,6 +97,58 @@ static void *fail_otherwise(void *given) {
   return NULL;
 }
 
+static void *wait_in_tail(void *given) {
+  struct shared *shared = given;
+  struct ArrowArray rows;
+  chl_status status = chl_next_of_tail(shared->tail, CHL_FOREVER, NULL, &rows, NULL);
+  shared->number = status;
+  return NULL;
+}
+
+/* A table is released by one thread while others write to it: they are told at their next call. */
+void test_releasing_while_others_append(const char *folder) {
+  chl_db db = open_new(folder);
+  for (int round = 0; round < 50; round++) {
+    struct shared shared = {.db = db, .table = simple_table(db)};
+    uint64_t before = rows_of(shared.table);
+    pthread_t threads[THREADS];
+    struct job jobs[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+      jobs[i] = (struct job){&shared, i};
+      CHECK(!pthread_create(&threads[i], NULL, append, &jobs[i]));
+    }
+    usleep((unsigned)round * 20);
+    OK(chl_release_table(shared.table));
+    for (int i = 0; i < THREADS; i++)
+      pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++)
+      before += shared.acknowledged[i];
+    CHECK(rows_of(simple_table(db)) == before);
+  }
+  OK(chl_close(db));
+}
+
+/* A second thread in a tail waits no longer than it said, with the wait for its turn. */
+void test_two_waits_in_a_tail(const char *folder) {
+  struct shared shared = {.db = open_new(folder)};
+  shared.table = simple_table(shared.db);
+  OK(chl_open_tail(shared.table, 0, &shared.tail));
+  pthread_t thread;
+  CHECK(!pthread_create(&thread, NULL, wait_in_tail, &shared));
+  usleep(50000);
+  struct ArrowArray rows;
+  struct timespec began, ended;
+  clock_gettime(CLOCK_MONOTONIC, &began);
+  ENDS(CHL_NONE, chl_next_of_tail(shared.tail, 300, NULL, &rows, NULL));
+  clock_gettime(CLOCK_MONOTONIC, &ended);
+  double seconds = (double)(ended.tv_sec - began.tv_sec) + (double)(ended.tv_nsec - began.tv_nsec) / 1e9;
+  CHECK(seconds >= 0.29);
+  OK(chl_close_tail(shared.tail));
+  pthread_join(thread, NULL);
+  CHECK(shared.number == CHL_ERROR_CLOSED);
+  OK(chl_close(shared.db));
+}
+
 void test_errors_are_of_a_thread(const char *folder) {
   (void)folder;
   ENDS(CHL_ERROR_CLOSED, chl_flush((chl_db){0}));
@@ -129,14 +182,6 @@ void test_a_tail_hands_out_rows_as_they_arrive(const char *folder) {
   OK(chl_interrupt_tail(tail));
   ENDS(CHL_NONE, chl_next_of_tail(tail, CHL_FOREVER, NULL, &rows, NULL));
   OK(chl_close(db));
-}
-
-static void *wait_in_tail(void *given) {
-  struct shared *shared = given;
-  struct ArrowArray rows;
-  chl_status status = chl_next_of_tail(shared->tail, CHL_FOREVER, NULL, &rows, NULL);
-  shared->number = status;
-  return NULL;
 }
 
 void test_a_wait_ends_when_its_tail_does(const char *folder) {

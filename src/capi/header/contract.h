@@ -5,7 +5,7 @@
  *
  * This file is made from the Rust sources (`make header`); do not edit it.
  *
- * HOW A CALL ENDS. Every call returns a `chl_status`: `CHL_OK`, `CHL_NONE` where there is nothing of what
+ * HOW A CALL ENDS. Every call that can fail returns a `chl_status`: `CHL_OK`, `CHL_NONE` where there is nothing of what
  * was asked for, or an error, which is below 0. `chl_last_error` then tells, for the calling thread, what
  * was wrong, in which file and at what byte. Unless a call says otherwise, nothing was done then, and
  * nothing was written to where its results go. A fault in the library never unwinds into the caller: it is
@@ -26,7 +26,9 @@
  * THREADS. Any call may be made in any thread, also on the same handle at the same time: reads see whole
  * appends, appends of several threads follow each other. An `ArrowArrayStream` and the arrays it gave may
  * move to other threads, but are used by one at a time. A handle does not work in a child that was
- * forked after it was made: `chl_close` leaves the file alone there, all else answers `CHL_ERROR_CLOSED`.
+ * forked after it was made (`CHL_ERROR_CLOSED`, also from `chl_close`): open the database there again. Only
+ * a child of a process in which no other thread ran may do that: POSIX promises the others no more than
+ * async-signal-safe functions until they call exec.
  *
  * ARGUMENTS. Text is UTF-8 that a zero byte ends; a path is in the bytes of the system. A pointer may be
  * NULL where that is said, or where its count is 0. It is aligned as C has it for its type. NULL elsewhere,
