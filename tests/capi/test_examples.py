@@ -1,10 +1,12 @@
 """The examples in C, C++ and Go, built as their first lines say and run twice."""
 
+import itertools
 import os
 import subprocess
 
 import pytest
 
+import chronolite as cl
 from tests.capi.conftest import HEADERS, LIBRARIES, ROOT, SANITIZERS, compile_c, found, library, run
 
 EXAMPLES = ROOT / "examples"
@@ -55,6 +57,20 @@ def test_c(standard, tmp_path):
     program = tmp_path / "sensor"
     compile_c(program, [EXAMPLES / "c" / "sensor.c"], *SANITIZERS, standard=standard)
     check(program, tmp_path, C)
+
+
+def test_the_lines_of_the_readme(tmp_path):
+    lines = (ROOT / "README.md").read_text().splitlines()
+    first = lines.index("    #include <chronolite.h>")
+    block = list(itertools.takewhile(lambda line: not line or line[0] == " ", lines[first + 1 :]))
+    assert len(block) > 10
+    text = "\n".join(["#include <chronolite.h>", "#include <stdio.h>", "int main(void) {", *block])
+    source = tmp_path / "readme.c"
+    source.write_text(f"{text}\nreturn 0;\n}}\n")
+    program = compile_c(tmp_path / "readme", [source], *SANITIZERS)
+    assert run(program, cwd=tmp_path) == ""
+    with cl.Db(tmp_path / "plant.chl") as db:
+        assert db["sensor"].scan().to_numpy()["temp"].tolist() == [20.5]
 
 
 def test_cpp(tmp_path):
