@@ -1,4 +1,4 @@
-"""The kernel's own benches, their figures kept: ``python benches/kernel.py [capi codec living spine]``.
+"""The kernel's own benches, their figures kept: ``python benches/kernel.py [codec living ...]``.
 
 Runs ``cargo bench`` and leaves what it prints, with the machine's description, in
 ``benches/results``; of the codecs a JSON and a plot too. Then ``benches/README.md`` is made again.

@@ -52,8 +52,8 @@ def output(name: str, arguments: list[str]) -> str:
         # The library that `make install-c` installs.
         features = ["--features", "capi"]
         make = ["cargo", "rustc", "--locked", "--release", "--no-default-features", *features]
-        made = subprocess.run([*make, "--lib", "--crate-type", "cdylib,staticlib"], cwd=PROJECT)
-        if made.returncode != 0:
+        make += ["--lib", "--crate-type", "cdylib,staticlib"]
+        if subprocess.call(make, cwd=PROJECT) != 0:
             sys.exit("the C library was not built: see the messages above.")
     command = ["cargo", "bench", "--locked", *features, "--bench", name, "--", *arguments]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:

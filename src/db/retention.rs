@@ -76,6 +76,19 @@ impl Table {
     /// Deletes the rows before `cutoff`, a time in the table's unit: [`Table::delete`] from the
     /// beginning.
     ///
+    /// ```
+    /// use chronolite::{DataType, Db, DbOptions, TableSpec};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let db = Db::open(folder.path().join("plant.chl"), DbOptions::default())?;
+    /// let sensor = db.create_table("sensor", TableSpec::new([("temp", DataType::F64)]))?;
+    /// sensor.append_row(1000, &[20.5.into()])?;
+    /// sensor.append_row(2000, &[21.5.into()])?;
+    /// sensor.retain_from(2000)?;
+    /// assert_eq!(sensor.min_ts()?, Some(2000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Table::delete`].
     pub fn retain_from(&self, cutoff: i64) -> Result<()> {
