@@ -89,7 +89,7 @@ header: ## write include/chronolite.h from the Rust sources
 MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 msrv: ## check the crate with the oldest Rust that it is for
-	cargo +$(MSRV) check --locked --lib --features capi
+	cargo +$(MSRV).0 check --locked --lib --features capi
 
 install-c: ## the C library, its header and pkg-config file (options: PREFIX=/usr/local)
 	$(C_RELEASE)

@@ -531,7 +531,7 @@ typedef struct chl_db {
 } chl_db;
 
 /**
- * A column of a table to be.
+ * A column of a table to be. This struct does not grow.
  */
 typedef struct chl_column {
   /**
@@ -651,7 +651,7 @@ typedef union chl_cell {
 /**
  * A cell of a row, or a part of a key. It must fit the column's type by its value: an integer is in the
  * range of the type, an integer for a float is one that the float can be. A float for an `f32` is
- * rounded to the nearest. `chl_int(7)`, `chl_text("a")` and the like make one.
+ * rounded to the nearest. `chl_int(7)`, `chl_text("a")` and the like make one. This struct does not grow.
  */
 typedef struct chl_value {
   /**
@@ -665,7 +665,7 @@ typedef struct chl_value {
 } chl_value;
 
 /**
- * A column of rows that are appended.
+ * A column of rows that are appended. This struct does not grow.
  */
 typedef struct chl_array {
   /**
@@ -735,7 +735,7 @@ typedef struct chl_scan_options {
 } chl_scan_options;
 
 /**
- * A column of a result.
+ * A column of a result. This struct does not grow.
  */
 typedef struct chl_wanted {
   /**

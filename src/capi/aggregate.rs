@@ -37,7 +37,7 @@ pub enum chl_aggregate_kind {
     CHL_STD = 7,
 }
 
-/// A column of a result.
+/// A column of a result. This struct does not grow.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct chl_wanted {

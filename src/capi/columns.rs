@@ -22,7 +22,7 @@ use crate::base::DataType;
 use crate::error::{Error, Result};
 use crate::store::pages::Pages;
 
-/// A column of rows that are appended.
+/// A column of rows that are appended. This struct does not grow.
 ///
 /// cbindgen:field-names=[name, type, values, offsets, validity]
 #[repr(C)]

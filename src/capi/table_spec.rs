@@ -67,7 +67,7 @@ pub enum chl_storage {
     CHL_STORAGE_RAW = 3,
 }
 
-/// A column of a table to be.
+/// A column of a table to be. This struct does not grow.
 ///
 /// cbindgen:field-names=[name, type, codec]
 #[repr(C)]

@@ -57,7 +57,7 @@ pub union chl_cell {
 
 /// A cell of a row, or a part of a key. It must fit the column's type by its value: an integer is in the
 /// range of the type, an integer for a float is one that the float can be. A float for an `f32` is
-/// rounded to the nearest. `chl_int(7)`, `chl_text("a")` and the like make one.
+/// rounded to the nearest. `chl_int(7)`, `chl_text("a")` and the like make one. This struct does not grow.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct chl_value {

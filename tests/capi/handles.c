@@ -18,17 +18,22 @@ void test_versions_and_names(const char *folder) {
 
 /* Every call with handles that are none: each answers, none does anything. */
 static void all_answer(chl_status wanted, chl_db db, chl_table table, chl_snapshot snapshot, chl_tail tail) {
-  char **names, *text;
-  size_t count;
-  uint64_t number;
-  int64_t first, last;
+  /* Whatever a call would write to, it leaves as it was. */
+  struct {
+    char **names, *text;
+    size_t count;
+    uint64_t number;
+    int64_t first, last;
+    chl_table other;
+    chl_snapshot moment;
+    chl_tail feed;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    struct ArrowArrayStream stream;
+  } out, before;
+  memset(&out, 0x5a, sizeof out);
+  before = out;
   double value = 1;
-  chl_table other;
-  chl_snapshot moment;
-  chl_tail feed;
-  struct ArrowSchema schema;
-  struct ArrowArray array;
-  struct ArrowArrayStream stream;
   chl_column columns[] = {{"v", CHL_TYPE_F64, NULL}};
   chl_table_spec spec = {.size = sizeof spec, .columns = columns, .column_count = 1};
   chl_downsample_options every = {.size = sizeof every, .every = 10};
@@ -38,36 +43,37 @@ static void all_answer(chl_status wanted, chl_db db, chl_table table, chl_snapsh
 
   ENDS(wanted, chl_flush(db));
   ENDS(wanted, chl_refresh(db));
-  ENDS(wanted, chl_tables(db, &names, &count));
+  ENDS(wanted, chl_tables(db, &out.names, &out.count));
   ENDS(wanted, chl_drop_table(db, "t"));
-  ENDS(wanted, chl_execute(db, "create table x (ts_ms integer, v real)", &number));
-  ENDS(wanted, chl_pack(db, NULL, 0, &text));
+  ENDS(wanted, chl_execute(db, "create table x (ts_ms integer, v real)", &out.number));
+  ENDS(wanted, chl_pack(db, NULL, 0, &out.text));
   ENDS(wanted, chl_compact(db));
   ENDS(wanted, chl_apply_retention(db));
-  ENDS(wanted, chl_stats(db, &text));
-  ENDS(wanted, chl_verify(db, &text));
-  ENDS(wanted, chl_create_table(db, "t", &spec, &other));
-  ENDS(wanted, chl_find_table(db, "t", &other));
-  ENDS(wanted, chl_take_snapshot(db, &moment));
-  ENDS(wanted, chl_schema(table, &schema));
-  ENDS(wanted, chl_describe(table, &text));
+  ENDS(wanted, chl_stats(db, &out.text));
+  ENDS(wanted, chl_verify(db, &out.text));
+  ENDS(wanted, chl_create_table(db, "t", &spec, &out.other));
+  ENDS(wanted, chl_find_table(db, "t", &out.other));
+  ENDS(wanted, chl_take_snapshot(db, &out.moment));
+  ENDS(wanted, chl_schema(table, &out.schema));
+  ENDS(wanted, chl_describe(table, &out.text));
   ENDS(wanted, chl_add_column(table, "w", CHL_TYPE_I8, NULL));
-  ENDS(wanted, chl_time_range(table, &first, &last));
+  ENDS(wanted, chl_time_range(table, &out.first, &out.last));
   ENDS(wanted, chl_delete(table, 0, 1, NULL, 0));
   ENDS(wanted, chl_retain_age(table, 1));
   ENDS(wanted, chl_retain_from(table, 1));
   ENDS(wanted, chl_append_row(table, 1, values, 1, NULL));
   ENDS(wanted, chl_append_row_f64(table, 1, &value, 1, NULL));
   ENDS(wanted, chl_append_columns(table, 1, &time, NULL, 0, NULL));
-  ENDS(wanted, chl_scan(table, 0, 1, NULL, &stream));
-  ENDS(wanted, chl_count(table, 0, 1, NULL, &number));
-  ENDS(wanted, chl_last(table, 1, NULL, 0, &stream));
-  ENDS(wanted, chl_asof(table, 1, NULL, 0, &stream));
-  ENDS(wanted, chl_aggregate(table, 0, 1, NULL, wants, 1, 0, &stream));
-  ENDS(wanted, chl_downsample(table, 0, 1, &every, wants, 1, &stream));
-  ENDS(wanted, chl_open_tail(table, 0, &feed));
-  ENDS(wanted, chl_snapshot_table(snapshot, "t", &other));
-  ENDS(wanted, chl_next_of_tail(tail, 0, &schema, &array, &number));
+  ENDS(wanted, chl_scan(table, 0, 1, NULL, &out.stream));
+  ENDS(wanted, chl_count(table, 0, 1, NULL, &out.number));
+  ENDS(wanted, chl_last(table, 1, NULL, 0, &out.stream));
+  ENDS(wanted, chl_asof(table, 1, NULL, 0, &out.stream));
+  ENDS(wanted, chl_aggregate(table, 0, 1, NULL, wants, 1, 0, &out.stream));
+  ENDS(wanted, chl_downsample(table, 0, 1, &every, wants, 1, &out.stream));
+  ENDS(wanted, chl_open_tail(table, 0, &out.feed));
+  ENDS(wanted, chl_snapshot_table(snapshot, "t", &out.other));
+  ENDS(wanted, chl_next_of_tail(tail, 0, &out.schema, &out.array, &out.number));
+  CHECK(!memcmp(&out, &before, sizeof out));
 }
 
 static void none_ends(chl_db db, chl_table table, chl_snapshot snapshot, chl_tail tail) {
