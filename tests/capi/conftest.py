@@ -26,9 +26,10 @@ def run(*command, **options):
 
 
 def found(tool):
-    """The path of a compiler."""
+    """The path of a compiler. Without it what needs it is left out, and says so."""
     path = shutil.which(tool)
-    assert path, f"{tool} is not installed: the tests of the C header need it"
+    if not path:
+        pytest.skip(f"{tool} is not installed")
     return path
 
 

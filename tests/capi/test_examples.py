@@ -89,5 +89,9 @@ def test_go(tmp_path):
     program = tmp_path / "sensor"
     # Pointers of Go that cgo may not hand over are found where it can see them.
     env = {**os.environ, "PKG_CONFIG_PATH": str(tmp_path), "GODEBUG": "cgocheck=1"}
-    run(found("go"), "build", "-o", program, ".", cwd=EXAMPLES / "go", env=env)
+    go, here = found("go"), EXAMPLES / "go"
+    loaded = subprocess.run([go, "mod", "download"], cwd=here, capture_output=True, check=False)
+    if loaded.returncode != 0:
+        pytest.skip("arrow-go cannot be downloaded")
+    run(go, "build", "-o", program, ".", cwd=here, env=env)
     check(program, tmp_path, GO)
