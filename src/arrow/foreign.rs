@@ -247,7 +247,8 @@ unsafe fn check(array: &FFI_ArrowArray, ty: &ArrowType) -> Result<()> {
         // SAFETY: there are so many, as the caller promises.
         let buffer = unsafe { raw.buffers.add(at).read_unaligned() };
         // Bytes may be none though there are values, the other buffers may not.
-        let needed = end > Some(0) && (at == 1 || wants.variadic && at + 1 == buffers);
+        let needed =
+            end > Some(0) && (at == 1 || wants.variadic && buffers > 3 && at + 1 == buffers);
         if buffer.is_null() && needed {
             return Err(broken(format!("buffer {at} of an array of {ty} is missing")));
         }

@@ -319,7 +319,7 @@ impl Core {
         self.check_open()?;
         if !self.writable {
             let message =
-                "the database is open for reading only; open it for reading and writing to write";
+                "the database is open for reading only; open it with mode \"rw\" to write";
             return Err(Error::new(ErrorKind::ReadOnly, message).in_file(&self.path));
         }
         self.health.check()
