@@ -1,4 +1,4 @@
-//! Arrays that somebody else made, handed over through Arrow's C data interface.
+//! Arrays that somebody else made, handed over through Arrow's C data interface, and ours for others.
 //!
 //! The structs of the interface are pointers and counts that nobody checked. What can be seen from
 //! them alone (counts below zero, pointers that are null, columns that are missing) is an error here;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, ArrayRef, NullArray, StructArray, make_array};
+use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, StructArray, make_array};
 use arrow_data::layout;
-use arrow_schema::{ArrowError, DataType as ArrowType, Fields};
+use arrow_schema::{ArrowError, DataType as ArrowType, Fields, Schema};
 
 use crate::error::{Error, Result};
 
@@ -432,6 +432,19 @@ fn last_error(stream: &mut FFI_ArrowArrayStream) -> Error {
 #[cold]
 fn broken(what: String) -> Error {
     Error::schema(format!("the Arrow array is not whole: {what}"))
+}
+
+/// A schema, to be handed over.
+///
+/// # Errors
+/// `Schema` if a name in it cannot be a text of C.
+pub fn schema_out(schema: &Schema) -> Result<FFI_ArrowSchema> {
+    FFI_ArrowSchema::try_from(schema).map_err(|error| unreadable(&error))
+}
+
+/// Rows, to be handed over as an array of structs.
+pub fn rows_out(rows: RecordBatch) -> FFI_ArrowArray {
+    FFI_ArrowArray::new(&StructArray::from(rows).to_data())
 }
 
 /// What the library says of the data.

@@ -71,8 +71,6 @@ unsafe fn append(
     // SAFETY: as the caller says.
     let seq = unsafe { optional_out("seq", seq)? };
     let number = table.table.append_row(time, values)?;
-    if let Some(seq) = seq {
-        seq.set(number);
-    }
+    seq.set(number);
     Ok(())
 }

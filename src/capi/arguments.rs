@@ -127,14 +127,25 @@ pub(super) unsafe fn sized<T: Sized>(what: &str, given: *const T) -> Result<Opti
     }))
 }
 
-/// Where a result goes.
+/// Where a result goes; nowhere, if it is NULL.
 pub(super) struct Out<T>(*mut T);
 
 impl<T> Out<T> {
     /// Writes the result.
+    #[inline]
     pub(super) fn set(self, value: T) {
-        // SAFETY: it is not NULL and aligned, and whoever made this says that a `T` fits there.
-        unsafe { self.0.write(value) }
+        if !self.0.is_null() {
+            // SAFETY: it is not NULL and aligned, and whoever made this says that a `T` fits there.
+            unsafe { self.0.write(value) }
+        }
+    }
+
+    /// The same of what is made for it: it is not, where nobody wants it.
+    pub(super) fn set_with(self, make: impl FnOnce() -> Result<T>) -> Result<()> {
+        if !self.0.is_null() {
+            self.set(make()?);
+        }
+        Ok(())
     }
 }
 
@@ -147,10 +158,8 @@ pub(super) unsafe fn out<T>(what: &str, place: *mut T) -> Result<Out<T>> {
     if place.is_null() {
         return Err(null(what));
     }
-    if !place.is_aligned() {
-        return Err(Error::invalid(format!("{what} is not aligned to its type")));
-    }
-    Ok(Out(place))
+    // SAFETY: as the caller says.
+    unsafe { optional_out(what, place) }
 }
 
 /// The same, or NULL.
@@ -158,12 +167,11 @@ pub(super) unsafe fn out<T>(what: &str, place: *mut T) -> Result<Out<T>> {
 /// # Safety
 /// As for [`out`].
 #[inline]
-pub(super) unsafe fn optional_out<T>(what: &str, place: *mut T) -> Result<Option<Out<T>>> {
-    if place.is_null() {
-        return Ok(None);
+pub(super) unsafe fn optional_out<T>(what: &str, place: *mut T) -> Result<Out<T>> {
+    if !place.is_aligned() {
+        return Err(Error::invalid(format!("{what} is not aligned to its type")));
     }
-    // SAFETY: as the caller says.
-    unsafe { out(what, place) }.map(Some)
+    Ok(Out(place))
 }
 
 /// A number of an enum, its name in C, and what it means.

@@ -84,10 +84,8 @@ unsafe fn taken<T>(what: &str, given: *mut T, empty: T) -> Result<T> {
     Ok(unsafe { ptr::replace(given, empty) })
 }
 
-fn append(table: chl_table, rows: &Rows, appended: Option<Out<u64>>) -> Result<()> {
+fn append(table: chl_table, rows: &Rows, appended: Out<u64>) -> Result<()> {
     let done = found(table)?.table.append_chunks(rows)?;
-    if let Some(appended) = appended {
-        appended.set(done);
-    }
+    appended.set(done);
     Ok(())
 }

@@ -83,9 +83,7 @@ pub unsafe extern "C" fn chl_append_columns(
         }
         let chunks = if rows == 0 { vec![] } else { vec![chunk] };
         let done = table.table.append_chunks(&Rows { names, chunks })?;
-        if let Some(appended) = appended {
-            appended.set(done);
-        }
+        appended.set(done);
         Ok(())
     })
 }

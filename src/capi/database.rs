@@ -106,9 +106,7 @@ pub unsafe extern "C" fn chl_execute(db: chl_db, sql: *const c_char, rows: *mut 
         // SAFETY: as the caller says.
         let (sql, rows) = unsafe { (text("sql", sql)?, optional_out("rows", rows)?) };
         let done = database(db)?.execute(sql)?;
-        if let Some(rows) = rows {
-            rows.set(done);
-        }
+        rows.set(done);
         Ok(())
     })
 }
@@ -134,9 +132,7 @@ pub unsafe extern "C" fn chl_pack(
             unsafe { (optional_text("table", table)?, optional_out("report", report)?) };
         let least = if least_rows == 0 { PACKED_ROWS } else { least_rows };
         let packed = database(db)?.pack(table, least)?;
-        if let Some(report) = report {
-            report.set(text_out(report::packed(&packed).to_string())?);
-        }
+        report.set_with(|| text_out(report::packed(&packed).to_string()))?;
         Ok(())
     })
 }
@@ -182,9 +178,7 @@ pub unsafe extern "C" fn chl_verify(db: chl_db, report: *mut *mut c_char) -> chl
         let report = unsafe { optional_out("report", report)? };
         let db = database(db)?;
         let found = db.verify()?;
-        if let Some(report) = report {
-            report.set(text_out(report::verified(&found).to_string())?);
-        }
+        report.set_with(|| text_out(report::verified(&found).to_string()))?;
         match found.problems.first() {
             None => Ok(()),
             Some(first) => {
@@ -219,9 +213,7 @@ pub unsafe extern "C" fn chl_salvage(
             )
         };
         let kept = salvage(source, target, &mut |_, _| Ok(()))?;
-        if let Some(report) = report {
-            report.set(text_out(report::salvaged(&kept).to_string())?);
-        }
+        report.set_with(|| text_out(report::salvaged(&kept).to_string()))?;
         Ok(())
     })
 }

@@ -4,9 +4,9 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
 
+use arrow_array::RecordBatchReader;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, RecordBatchReader, StructArray};
 
 use super::call::call;
 use super::error::{kept_message, last_os_error};
@@ -72,8 +72,7 @@ unsafe extern "C" fn get_schema(
     // SAFETY: as the caller says.
     let Some(reader) = (unsafe { reader(stream) }) else { return libc::EINVAL };
     reader.answer(|stream| {
-        let schema = FFI_ArrowSchema::try_from(stream.schema().as_ref());
-        let schema = schema.map_err(|error| foreign::unreadable(&error))?;
+        let schema = foreign::schema_out(&stream.schema())?;
         // SAFETY: the caller says that there is room for it.
         unsafe { ptr::write(out, schema) };
         Ok(())
@@ -90,7 +89,7 @@ unsafe extern "C" fn get_next(
     let Some(reader) = (unsafe { reader(stream) }) else { return libc::EINVAL };
     reader.answer(|stream| {
         let next = stream.pull().transpose()?;
-        let array = next.map(|rows| FFI_ArrowArray::new(&StructArray::from(rows).to_data()));
+        let array = next.map(foreign::rows_out);
         // SAFETY: the caller says that there is room for it.
         unsafe { ptr::write(out, array.unwrap_or_else(FFI_ArrowArray::empty)) };
         Ok::<_, Error>(())

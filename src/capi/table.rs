@@ -81,8 +81,7 @@ pub unsafe extern "C" fn chl_schema(table: chl_table, schema: *mut FFI_ArrowSche
         // SAFETY: as the caller says.
         let place = unsafe { out("schema", schema)? };
         let columns = OutColumn::of_table(&found(table)?.table.spec());
-        let schema = FFI_ArrowSchema::try_from(export::schema(&columns).as_ref());
-        place.set(schema.map_err(|error| foreign::unreadable(&error))?);
+        place.set(foreign::schema_out(&export::schema(&columns))?);
         Ok(())
     })
 }
@@ -142,12 +141,8 @@ pub unsafe extern "C" fn chl_time_range(
         let Some(range) = found(table)?.table.time_range()? else {
             return Ok(chl_status::CHL_NONE);
         };
-        if let Some(first) = first {
-            first.set(range.0);
-        }
-        if let Some(last) = last {
-            last.set(range.1);
-        }
+        first.set(range.0);
+        last.set(range.1);
         Ok(chl_status::CHL_OK)
     })
 }

@@ -160,7 +160,7 @@ pub(super) unsafe fn table_spec(given: *const chl_table_spec) -> Result<TableSpe
     let given = unsafe { sized("spec", given)? }.ok_or_else(|| null("spec"))?;
     // SAFETY: as the caller says.
     let columns = unsafe { items("spec.columns", given.columns, given.column_count)? };
-    let (mut typed, mut codecs) = (Vec::with_capacity(columns.len().min(4096)), vec![]);
+    let (mut typed, mut codecs) = (vec![], vec![]);
     for column in columns {
         // SAFETY: as the caller says.
         let (name, codec) = unsafe {

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
-use arrow_array::{Array, StructArray};
 use parking_lot::Mutex;
 
 use super::arguments::{optional_out, out};
@@ -102,13 +101,9 @@ pub unsafe extern "C" fn chl_next_of_tail(
         let (next, behind) = (next?, turn.cursor());
         drop(turn);
         let made = next.map(exported).transpose()?;
-        if let Some(cursor) = cursor {
-            cursor.set(behind);
-        }
+        cursor.set(behind);
         let Some((its_schema, rows)) = made else { return Ok(chl_status::CHL_NONE) };
-        if let Some(place) = schema {
-            place.set(its_schema);
-        }
+        schema.set(its_schema);
         array.set(rows);
         Ok(chl_status::CHL_OK)
     })
@@ -118,9 +113,7 @@ pub unsafe extern "C" fn chl_next_of_tail(
 fn exported(batch: TailBatch) -> Result<(FFI_ArrowSchema, FFI_ArrowArray)> {
     let columns: Vec<_> = batch.columns.iter().map(OutColumn::from).collect();
     let rows = export::record_batch(&export::schema(&columns), &columns, batch.data)?;
-    let schema = FFI_ArrowSchema::try_from(rows.schema_ref().as_ref());
-    let schema = schema.map_err(|error| foreign::unreadable(&error))?;
-    Ok((schema, FFI_ArrowArray::new(&StructArray::from(rows).to_data())))
+    Ok((foreign::schema_out(rows.schema_ref())?, foreign::rows_out(rows)))
 }
 
 /// Ends the wait of another thread in `chl_next_of_tail`, or else the next one.

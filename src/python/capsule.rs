@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType as ArrowType, Schema, SchemaRef};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -26,8 +26,7 @@ const STREAM: &CStr = c"arrow_array_stream";
 
 /// A schema, out.
 pub(super) fn schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
-    let schema = FFI_ArrowSchema::try_from(schema).map_err(|error| unreadable(&error))?;
-    PyCapsule::new_with_value(py, schema, SCHEMA)
+    PyCapsule::new_with_value(py, foreign::schema_out(schema)?, SCHEMA)
 }
 
 /// One batch, out: its schema and its array, as near to the schema that the reader asked for as
@@ -39,8 +38,7 @@ pub(super) fn batch<'py>(
 ) -> PyResult<Bound<'py, PyTuple>> {
     let requested = requested_schema(requested)?;
     let batch = Cast::new(batch.schema_ref(), requested.as_ref()).batch(batch)?;
-    let array = FFI_ArrowArray::new(&StructArray::from(batch.clone()).to_data());
-    let array = PyCapsule::new_with_value(py, array, ARRAY)?;
+    let array = PyCapsule::new_with_value(py, foreign::rows_out(batch.clone()), ARRAY)?;
     PyTuple::new(py, [schema(py, batch.schema_ref())?, array])
 }
 
